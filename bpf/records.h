@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef PTRACED_RECORDS_H
+#define PTRACED_RECORDS_H
+
+/*
+ * What the BPF programs hand to user space: one tagged record per edge on the ring, one counter per
+ * flood in a hash. Included by both sides, so layouts are written once; sizes are asserted below.
+ *
+ * Times are CLOCK_BOOTTIME nanoseconds. A start time is task_struct.start_boottime in nanoseconds; user
+ * space divides it down to the clock ticks of /proc/PID/stat field 22 before it compares identities.
+ * Pids are those of the initial pid namespace, unless a member says otherwise ("vpid").
+ * Every byte that came from a task (comm, path names) is untrusted.
+ */
+
+#ifdef __bpf__
+typedef unsigned char rec_u8;
+typedef unsigned short rec_u16;
+typedef unsigned int rec_u32;
+typedef int rec_s32;
+typedef unsigned long long rec_u64;
+#else
+#include <stdint.h>
+typedef uint8_t rec_u8;
+typedef uint16_t rec_u16;
+typedef uint32_t rec_u32;
+typedef int32_t rec_s32;
+typedef uint64_t rec_u64;
+#endif
+
+#define REC_COMM_LEN   16
+#define REC_NAME_LEN   64 /* of one path component; longer names are cut, and then do not match */
+#define REC_PATH_DEPTH 12 /* components of a mapped file's path, last one first */
+#define REC_TEXT_BYTES 16 /* bytes of program text around a trap */
+#define REC_EXEC_PATH  256
+
+enum rec_type {
+        REC_SIGNAL = 1,  /* struct rec_signal: generated or delivered */
+        REC_TEXT,        /* struct rec_text: what was mapped where a trap hit, or where its handler is */
+        REC_ATTACH,      /* struct rec_attach: PTRACE_ATTACH, SEIZE or TRACEME ended, well or badly */
+        REC_DETACH,      /* struct rec_detach: a tracing relation ended */
+        REC_TRACER_EXIT, /* struct rec_exit: a thread that has tracees exits */
+        REC_WAIT,        /* struct rec_wait: a wait call of a watched process ended */
+        REC_SIGACTION,   /* struct rec_sigaction */
+        REC_FORK,        /* struct rec_fork: process or thread, perhaps auto-attached */
+        REC_EXEC,        /* struct rec_exec */
+        REC_EXIT,        /* struct rec_exit: a watched thread exits */
+        _REC_TYPE_MAX,
+};
+
+/* Why a record did not reach user space; index of the per-CPU `losses` array. */
+enum rec_loss {
+        LOSS_RING_FULL,      /* ring reserve failed: an edge was lost */
+        LOSS_COUNTER_FULL,   /* counters hash full: a flood's increments were lost */
+        LOSS_STORAGE,        /* task storage could not be allocated: a task is not watched */
+        LOSS_PROG_SKIPPED,   /* kernel skipped a program (recursion guard); read from bpf_prog_info */
+        LOSS_TARGET_UNKNOWN, /* tier tracepoint: the tracee of a ptrace call could not be told */
+        _REC_LOSS_MAX,
+};
+
+struct rec_header {
+        rec_u16 type;       /* enum rec_type */
+        rec_u16 size;       /* of the whole record */
+        rec_u32 generation; /* of the programs: after an upgrade two run for a moment */
+        rec_u64 time_ns;
+};
+
+struct rec_task {
+        rec_u32 pid;      /* thread group */
+        rec_u32 tid;      /* 0: there is no such task */
+        rec_u64 start_ns; /* of the thread group leader */
+        rec_u64 tid_start_ns;
+        char comm[REC_COMM_LEN];
+};
+
+enum rec_signal_flags {
+        SIG_F_DELIVER = 1 << 0,        /* signal_deliver, else signal_generate */
+        SIG_F_GROUP = 1 << 1,          /* sent to the process, not to one thread */
+        SIG_F_BLOCKED = 1 << 2,        /* blocked by the target now */
+        SIG_F_NOINFO = 1 << 3,         /* SEND_SIG_NOINFO */
+        SIG_F_PRIV = 1 << 4,           /* SEND_SIG_PRIV: sent by the kernel itself */
+        SIG_F_RESIDUE = 1 << 5,        /* JOBCTL_STOP_DEQUEUED: this thread was stopped by a tracer once */
+        SIG_F_FORCED_BLOCK = 1 << 6,   /* the kernel forced it through a block ... */
+        SIG_F_FORCED_IGN = 1 << 7,     /* ... or through SIG_IGN */
+        SIG_F_PARENT_TRACED = 1 << 8,  /* the target's real parent is traced */
+        SIG_F_SIBLING_TRACED = 1 << 9, /* not the target, but another thread of it is traced */
+        SIG_F_SHARED_MM = 1 << 10,     /* reserved */
+        SIG_F_SENDER_TRACES = 1 << 11, /* the sender is the target's tracer */
+};
+
+struct rec_signal {
+        struct rec_header h;
+        struct rec_task sender; /* who was running when it was generated; empty for a delivery */
+        struct rec_task target;
+        struct rec_task tracer; /* of the target, now; empty: not traced */
+        rec_u32 parent_pid;     /* the target's real parent */
+        rec_u32 parent_tracer;  /* pid of that parent's tracer, 0: none */
+        rec_u64 parent_start_ns;
+        rec_u64 handler; /* 0 SIG_DFL, 1 SIG_IGN, else an address */
+        rec_u64 sa_flags;
+        rec_u64 ip; /* user instruction pointer of the target, 0: not known */
+        rec_s32 sig;
+        rec_s32 code;   /* si_code */
+        rec_s32 result; /* TRACE_SIGNAL_*: 0 queued, 1 ignored, 2 pending, 3 overflow, 4 info lost */
+        rec_u32 flags;  /* enum rec_signal_flags */
+        rec_s32 si_pid;
+        rec_s32 si_status;
+        rec_u32 ptrace; /* task_struct.ptrace */
+        rec_u32 uid;    /* of the sender */
+};
+
+enum rec_text_what {
+        TEXT_TRAP = 1, /* the address of the trapping instruction */
+        TEXT_HANDLER,  /* the address of the signal handler that ran */
+};
+
+struct rec_text {
+        struct rec_header h;
+        struct rec_task task;
+        rec_u64 address;
+        rec_u64 file_offset; /* of address in the mapped file; valid if inode != 0 */
+        rec_u64 inode;
+        rec_u32 dev;                  /* kernel's internal encoding: major << 20 | minor */
+        rec_u32 what;                 /* enum rec_text_what */
+        rec_u8 bytes[REC_TEXT_BYTES]; /* of memory at address - 8 */
+        rec_u32 bytes_valid;
+        rec_u32 depth;                           /* components used in path */
+        char path[REC_PATH_DEPTH][REC_NAME_LEN]; /* within its mount, last component first */
+};
+
+enum rec_attach_flags {
+        ATT_F_TARGET_KNOWN = 1 << 0, /* target and the facts below are filled in by the kernel side */
+        ATT_F_KTHREAD = 1 << 1,
+        ATT_F_ZOMBIE = 1 << 2,
+        ATT_F_SAME_GROUP = 1 << 3,
+        ATT_F_SAME_MM = 1 << 4, /* caller shares the target's memory: its own helper */
+        ATT_F_DUMPABLE = 1 << 5,
+        ATT_F_UID_MATCH = 1 << 6,  /* caller's fsuid and fsgid equal all of the target's */
+        ATT_F_CAP_PTRACE = 1 << 7, /* caller has CAP_SYS_PTRACE effective */
+        ATT_F_SAME_USERNS = 1 << 8,
+        ATT_F_SECCOMP = 1 << 9,          /* refused before the kernel entered ptrace (exit without enter) */
+        ATT_F_LSM_CALLED = 1 << 10,      /* the security hook was reached; lsm_ret is its answer */
+        ATT_F_CHILD_OF_TARGET = 1 << 11, /* caller's real parent is in the target process */
+        ATT_F_CAPS_SUBSET = 1 << 12,     /* caller's permitted caps include all of the target's */
+};
+
+struct rec_attach {
+        struct rec_header h;
+        struct rec_task caller;
+        struct rec_task target; /* empty when only vpid is known */
+        struct rec_task holder; /* who traces the target already; empty: nobody */
+        rec_u64 options;        /* data argument of SEIZE */
+        rec_u64 request;        /* PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_TRACEME */
+        rec_s32 ret;            /* 0 or -errno */
+        rec_s32 lsm_ret;
+        rec_u32 vpid;     /* the pid argument, as the caller's pid namespace numbers it */
+        rec_u32 ns_level; /* of the caller's pid namespace; 0: the initial one */
+        rec_u32 flags;    /* enum rec_attach_flags */
+        rec_u32 caller_uid;
+        rec_u32 target_uid;
+        rec_u32 ptrace; /* task_struct.ptrace of the target afterwards, if known */
+};
+
+enum rec_detach_cause {
+        DETACH_CALL = 1,
+        DETACH_TRACER_EXIT,
+        DETACH_TRACEE_EXIT
+};
+
+struct rec_detach {
+        struct rec_header h;
+        struct rec_task tracer;
+        struct rec_task target; /* tier tracepoint: empty, then vpid says which */
+        rec_u32 cause;          /* enum rec_detach_cause */
+        rec_s32 sig;            /* signal passed on by PTRACE_DETACH, -1: not known */
+        rec_u32 vpid;
+        rec_u32 ptrace; /* task_struct.ptrace just before */
+};
+
+struct rec_wait {
+        struct rec_header h;
+        struct rec_task waiter;
+        rec_s32 upid;   /* the pid argument, the waiter's numbering */
+        rec_s32 ret;    /* pid (the waiter's numbering), or -errno */
+        rec_s32 status; /* wait status; for waitid: built from si_code and si_status */
+        rec_u32 options;
+        rec_u32 ns_level;
+        rec_u32 sigchld_ignored; /* the waiter's SIGCHLD is SIG_IGN or has SA_NOCLDWAIT */
+};
+
+struct rec_sigaction {
+        struct rec_header h;
+        struct rec_task task;
+        rec_u64 handler;
+        rec_u64 sa_flags;
+        rec_u64 old_handler;
+        rec_u32 old_known; /* old_handler is valid */
+        rec_s32 sig;
+};
+
+enum rec_fork_flags {
+        FORK_F_THREAD = 1 << 0,
+        FORK_F_SHARED_MM = 1 << 1, /* vfork or CLONE_VM: same text, same breakpoints */
+};
+
+struct rec_fork {
+        struct rec_header h;
+        struct rec_task parent; /* the forking thread */
+        struct rec_task child;
+        struct rec_task parent_tracer;
+        struct rec_task child_tracer; /* not empty: auto-attached */
+        rec_u32 flags;
+        rec_u32 ptrace; /* task_struct.ptrace of the child */
+};
+
+struct rec_exec {
+        struct rec_header h;
+        struct rec_task task;
+        struct rec_task tracer;
+        rec_u32 old_tid; /* the thread that called exec; it is the leader now */
+        rec_u32 ptrace;
+        char path[REC_EXEC_PATH];
+};
+
+struct rec_exit {
+        struct rec_header h;
+        struct rec_task task;
+        struct rec_task tracer;
+        rec_u32 exit_code;  /* task_struct.exit_code: status << 8 | signal */
+        rec_u32 group_dead; /* last thread of the process */
+        rec_u32 tracees;    /* REC_TRACER_EXIT: at least this many (counted up to REC_TRACEES_MAX) */
+        rec_u32 ptrace;
+};
+#define REC_TRACEES_MAX 64
+
+/* ---- floods ---------------------------------------------------------------------------------------- */
+
+enum count_kind {
+        COUNT_GENERATE = 1,
+        COUNT_DELIVER,
+        COUNT_PTRACE,
+        COUNT_WAIT
+};
+
+/*
+ * One per distinct flood. The first BURST events of a key in each one-second window go out as records;
+ * the counter holds only what did not, so records + counters is the exact total.
+ */
+struct count_key {
+        rec_u64 start_ns; /* of the target process */
+        rec_u32 pid;      /* target process; for COUNT_PTRACE the tracee's tid as the tracer numbers it */
+        rec_u32 tracer;   /* pid of the target's tracer, 0: none; for COUNT_PTRACE the tracer's tid */
+        rec_s32 code;     /* si_code; for COUNT_PTRACE the request */
+        rec_u8 sig;
+        rec_u8 result;
+        rec_u8 kind;    /* enum count_kind */
+        rec_u8 handled; /* 0 default, 1 ignored, 2 handler */
+};
+
+struct count_value {
+        rec_u64 count; /* since the programs were loaded; user space keeps the last value it read */
+        rec_u64 first_ns;
+        rec_u64 last_ns;
+        rec_u64 window_ns; /* start of the current burst window ... */
+        rec_u64 in_window; /* ... and records sent in it */
+};
+
+#define COUNT_BURST     32 /* records per key and window */
+#define COUNT_WINDOW_NS 1000000000ULL
+#define COUNT_KEYS_MAX  16384 /* entries of the counters hash */
+#define RING_BYTES      (4u << 20)
+
+/* Bits of the per-process task storage (struct watch), also set from user space at the start-up scan. */
+enum watch_bits {
+        WATCH_TRACER = 1 << 0, /* has, or had, tracees */
+        WATCH_TRACEE = 1 << 1, /* is, or was, traced */
+        WATCH_PARENT = 1 << 2, /* real parent of a tracee */
+        WATCH_CHILD = 1 << 3,  /* forked by a traced process: may carry its breakpoints */
+        WATCH_FOLLOW = 1 << 4, /* `record`: this process and all it starts */
+};
+
+struct watch {
+        rec_u32 bits;         /* enum watch_bits, on the thread group leader's storage */
+        rec_u32 in_ptrace;    /* per thread: entered ptrace, not yet left (tier tracepoint) */
+        rec_u32 trap_blocked; /* per thread: SIGTRAP was blocked when last looked (tier tracepoint) */
+        rec_u32 forced;       /* per thread: SIG_F_FORCED_* noted for the next generate (tier full) */
+        rec_s32 lsm_ret;      /* per thread: answer of the security hook in the attach under way ... */
+        rec_u32 lsm_called;   /* ... and that it was asked */
+};
+
+#ifndef __bpf__
+#include <assert.h>
+static_assert(sizeof(struct rec_header) == 16, "records.h: header");
+static_assert(sizeof(struct rec_task) == 40, "records.h: task");
+static_assert(sizeof(struct rec_signal) == 16 + 3 * 40 + 72, "records.h: signal has no padding");
+static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
+static_assert(sizeof(struct count_value) == 40, "records.h: counter");
+static_assert(sizeof(struct watch) == 24, "records.h: watch");
+#endif
+
+#endif

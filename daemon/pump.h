@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The pump: everything that becomes an event passes here, in order. It drains the ring and the counters,
+ * decodes records, adds what /proc or an ELF file knows, numbers and stamps the event, gives it to the
+ * model, the store and the live followers. It also answers the model's questions and samples the state of
+ * tracees.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <systemd/sd-event.h>
+
+#include "../lib/event.h"
+#include "../lib/model.h"
+#include "../lib/store.h"
+#include "loader.h"
+
+struct pump;
+
+#define PUMP_COALESCE_US 10000   /* after a wake-up, look again this often until the ring stays empty */
+#define PUMP_COUNTERS_US 1000000 /* counters, losses and live tracees are read this often */
+
+/* loader and store are borrowed and must outlive the pump. Starts its event sources on `event`. */
+int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct store *store,
+             const struct model_thresholds *thresholds);
+struct pump *pump_free(struct pump *p); /* drains once more; returns NULL */
+
+/* Scan /proc for tracers older than us; emits daemon.start, then one event per traced thread found. */
+int pump_start(struct pump *p);
+
+/* Give an event that user space made (scan, sampler, proc connector). time_ns 0: now. */
+int pump_feed(struct pump *p, struct event *e);
+
+/* Drain ring and counters now, so that what happened before this call is in the model and queued for the
+ * store. */
+void pump_flush(struct pump *p);
+
+const struct model *pump_model(const struct pump *p);
+
+/* Losses by cause, since start. */
+enum loss_cause {
+        LOST_RING_FULL,
+        LOST_COUNTER_FULL,
+        LOST_STORAGE,
+        LOST_PROG_SKIPPED,
+        LOST_TARGET_UNKNOWN,
+        LOST_STORE,
+        LOST_MODEL_EVICTED,
+        LOST_BAD_RECORD,
+        LOST_FOLLOWER,
+        _LOST_MAX,
+};
+const char *loss_cause_to_string(enum loss_cause c); /* "ring-full", ... */
+void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX]);
+
+/* Live followers: called for each event after it was queued for the store. At most PUMP_FOLLOWERS_MAX. */
+#define PUMP_FOLLOWERS_MAX 64
+typedef void (*pump_follower)(void *userdata, const struct event *e);
+int pump_follow(struct pump *p, pump_follower fn, void *userdata);
+void pump_unfollow(struct pump *p, pump_follower fn, void *userdata);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * An event: one thing that happened to a tracer, a tracee or a signal, as user space knows it. It is the
+ * only input of the model, the unit of the store, a line of an export, and what a replay reads back.
+ * The struct is flat and wide; event_fields() says which members belong to which type and what they are
+ * called in JSON and CSV. The same table writes and reads the compact form of the store, so nothing can be
+ * stored that cannot be exported, and nothing exported that cannot be replayed.
+ *
+ * Pure: no clock, no kernel, no files. All strings come from tasks and are untrusted: they are kept as the
+ * bytes they are, escaped when printed (text.h), and made valid UTF-8 when written as JSON.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+enum event_type {
+        EV_NONE,
+        EV_SIGNAL_GENERATE,
+        EV_SIGNAL_DELIVER,
+        EV_PTRACE_ATTACH,
+        EV_PTRACE_SEIZE,
+        EV_PTRACE_TRACEME,
+        EV_PTRACE_AUTOATTACH,
+        EV_PTRACE_DETACH,
+        EV_PTRACE_REFUSED,
+        EV_TRACER_EXIT,
+        EV_WAIT_REAP,
+        EV_WAIT_ERROR,
+        EV_SIGACTION,
+        EV_TASK_FORK,
+        EV_TASK_EXEC,
+        EV_TASK_EXIT,
+        EV_MEMORY_ACCESS,
+        EV_COUNTER,
+        EV_LOSS,
+        EV_TASK_INFO,    /* what /proc says of a process: who it is for a person */
+        EV_TASK_STATE,   /* what /proc says of a tracee and its tracer: stopped, running, zombie */
+        EV_TEXT_SCAN,    /* what is mapped at an address, and whether the file has an int3 there too */
+        EV_DAEMON_START, /* recording began: boot id, tier. Later events know nothing of a gap before it */
+        _EV_MAX,
+};
+
+/* A thread and the process it belongs to. pid 0: nobody. */
+struct task_ref {
+        uint32_t pid;   /* thread group id, initial pid namespace */
+        uint32_t tid;   /* 0: the process as a whole, or not known */
+        uint64_t start; /* of the process: clock ticks since boot, /proc/PID/stat field 22; 0: not known */
+        uint64_t tid_start; /* of the thread, same unit */
+        char comm[16];      /* NUL-terminated */
+};
+
+enum signal_result {
+        SIGRES_QUEUED,
+        SIGRES_IGNORED,
+        SIGRES_PENDING,
+        SIGRES_OVERFLOW,
+        SIGRES_INFO_LOST,
+        _SIGRES_MAX
+};
+enum disposition {
+        DISP_DEFAULT,
+        DISP_IGNORED,
+        DISP_HANDLER,
+        _DISP_MAX
+};
+/* How a tracing relation came about, where the type does not say it. */
+enum event_origin {
+        ORIGIN_KERNEL,
+        ORIGIN_SCAN /* found in /proc: began earlier, or the attach was not seen */,
+        _ORIGIN_MAX
+};
+enum detach_cause {
+        DETACHED_BY_CALL = 1,
+        DETACHED_TRACER_EXIT,
+        DETACHED_TRACEE_EXIT,
+        DETACHED_UNSEEN,
+        _DETACHED_MAX
+};
+
+/* Bits of event.facts in ptrace.refused: the same values as ATT_F_* of bpf/records.h. */
+
+#define EVENT_PATH_MAX   256
+#define EVENT_ARGS_MAX   512
+#define EVENT_UNIT_MAX   128
+#define EVENT_SYMBOL_MAX 128
+#define EVENT_NOTE_MAX   96
+
+struct event {
+        uint64_t seq;     /* order of arrival, unique in a store; 0: not numbered yet */
+        uint64_t time_ns; /* CLOCK_BOOTTIME */
+        uint64_t wall_ns; /* CLOCK_REALTIME at the same moment */
+        enum event_type type;
+
+        struct task_ref
+                target; /* whom it happened to: signal's target, tracee, waiter, child, the exiting task */
+        struct task_ref actor; /* who did it: sender, refused caller, forking parent */
+        struct task_ref
+                tracer; /* who traces the target now (after an attach, before a detach); pid 0: nobody */
+        struct task_ref parent;  /* the target's real parent */
+        uint32_t parent_tracer;  /* pid of who traces that parent, 0: nobody */
+        uint32_t sibling_tracer; /* pid of who traces another thread of the target process, 0: nobody or not
+                                    known */
+
+        /* signals, sigaction, detach */
+        int32_t sig;
+        int32_t code;
+        int32_t result;      /* enum signal_result */
+        int32_t disposition; /* enum disposition */
+        uint64_t handler;    /* 0 SIG_DFL, 1 SIG_IGN */
+        uint64_t old_handler;
+        uint64_t sa_flags;
+        uint64_t ip; /* user instruction pointer; for text.scan the address asked about */
+        int32_t si_pid, si_status;
+        bool group, blocked, residue, noinfo, priv;
+        bool forced_blocked,
+                forced_ignored; /* the kernel reset the disposition to force this signal through */
+        bool sender_is_tracer;
+
+        /* ptrace */
+        uint32_t ptrace;   /* task_struct.ptrace of the target */
+        uint64_t options;  /* PTRACE_O_*, as asked for */
+        int32_t request;   /* PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_TRACEME; of a counter: any request */
+        int32_t origin;    /* enum event_origin */
+        int32_t cause;     /* enum detach_cause */
+        int32_t error;     /* positive errno; 0: none */
+        int32_t lsm_error; /* positive errno the security modules gave, 0: allowed or not asked */
+        uint32_t facts;    /* ATT_F_* */
+        uint32_t vpid;     /* the pid argument in the caller's pid namespace */
+        uint32_t ns_level; /* of that namespace, 0: initial */
+        uint32_t caller_uid, target_uid;
+        int32_t yama; /* kernel.yama.ptrace_scope, -1: no Yama */
+
+        /* waits, tasks */
+        int32_t upid;
+        int32_t status; /* wait status; exit code of an exit (task_struct.exit_code) */
+        uint32_t options_wait;
+        bool sigchld_ignored;
+        bool thread;          /* task.fork: a new thread, not a process */
+        bool shared_mm;       /* task.fork: runs in the parent's memory (vfork) */
+        bool group_dead;      /* task.exit: last thread */
+        bool found_int3;      /* text.scan: the file itself has the int3 */
+        bool file_known;      /* text.scan: the file was found and read */
+        int32_t state;        /* task.state: letter of the target in /proc/TID/stat */
+        int32_t tracer_state; /* task.state: letter of the tracer, or 0 */
+
+        /* counter, loss */
+        int32_t of_type;   /* counter: enum event_type that was counted; EV_NONE: ptrace requests */
+        uint64_t count;    /* counter: events since the last counter event of this key; loss: events lost */
+        uint64_t first_ns; /* counter: CLOCK_BOOTTIME of the first of them */
+
+        uint64_t file_offset;
+        uint32_t uid;
+        uint32_t inner_pid;            /* task.info: the pid inside its own pid namespace */
+        char path[EVENT_PATH_MAX];     /* executable, exec'd file, mapped file */
+        char args[EVENT_ARGS_MAX];     /* task.info: command line, NULs replaced by spaces */
+        char unit[EVENT_UNIT_MAX];     /* task.info: systemd unit or container id, from the cgroup path */
+        char symbol[EVENT_SYMBOL_MAX]; /* text.scan: function+offset; task.info: terminal */
+        char note[EVENT_NOTE_MAX]; /* loss: cause; daemon.start: boot id; text.scan: "trap" or "handler" */
+};
+
+enum event_field_kind {
+        FIELD_U32,
+        FIELD_U64,
+        FIELD_I32,
+        FIELD_BOOL,
+        FIELD_HEX, /* u64, written as "0x..." */
+        FIELD_STRING,
+        FIELD_TASK,  /* struct task_ref, written as an object, null for nobody */
+        FIELD_ENUM,  /* i32 with a string table */
+        FIELD_ERRNO, /* i32, written as "EPERM" */
+        FIELD_STATE, /* i32, written as a one-letter string */
+        _FIELD_KIND_MAX,
+};
+
+struct event_field {
+        const char *json; /* name in JSON and CSV */
+        size_t offset;    /* in struct event */
+        enum event_field_kind kind;
+        uint32_t types;           /* bit (1 << type) for each event type that has it */
+        size_t size;              /* FIELD_STRING: of the buffer */
+        const char *const *names; /* FIELD_ENUM */
+        size_t n_names;
+};
+
+/* The table, in the order of the compact form: entries are only ever added at the end. */
+const struct event_field *event_fields(size_t *ret_n);
+
+/* "signal.generate" and back; NULL / EV_NONE when there is no such thing. */
+const char *event_type_to_string(enum event_type type);
+enum event_type event_type_from_string(const char *s);
+
+/* "SIGTRAP" and back (0: no such signal). Numbers pass as "SIG77" or "77". The name is in the caller's
+ * buffer. */
+const char *signal_name(int sig, char *buf, size_t size);
+int signal_number(const char *name);
+/* "EPERM"; a number for one without a name. */
+const char *errno_name(int error, char *buf, size_t size);
+
+/* True if `pid` takes part in the event: target, actor, tracer or parent. */
+bool event_concerns(const struct event *e, uint32_t pid);
+/* Distinct non-zero pids that take part; returns how many were written (at most 4). */
+size_t event_pids(const struct event *e, uint32_t pids[4]);
+
+/* Same process: pid equal, and start times equal where both are known. */
+bool task_same_process(const struct task_ref *a, const struct task_ref *b);
+
+/*
+ * JSON object of an event, as every export and the API show it: "seq", "type", "time" (ISO 8601 with
+ * nanoseconds, UTC), "boottime_ns", then the type's fields; signals have "signame" beside "sig".
+ * -ENOMEM, or 0 with a new object in *ret (the caller puts it).
+ */
+int event_to_json(const struct event *e, struct json_object **ret);
+/* Back. -EINVAL with a sentence in error (size bytes) on a wrong type, range or missing key. Unknown keys
+ * are skipped. */
+int event_from_json(struct json_object *o, struct event *ret, char *error, size_t size);
+
+/* Compact form, for the store. Returns bytes written, or -ENOSPC. An event needs at most EVENT_PACKED_MAX.
+ */
+#define EVENT_PACKED_MAX 2048
+int event_pack(const struct event *e, uint8_t *buf, size_t size);
+/* -EBADMSG if the bytes are not an event. seq, time_ns, wall_ns and type are not part of it: the caller sets
+ * them. */
+int event_unpack(enum event_type type, const uint8_t *buf, size_t size, struct event *ret);
+
+/* ISO 8601 UTC with nanoseconds, "2026-11-22T01:02:03.000000004Z", into a buffer of TIME_STRING_MAX. */
+#define TIME_STRING_MAX 40
+const char *time_to_string(uint64_t wall_ns, char buf[TIME_STRING_MAX]);
+/* ISO times (with or without fraction and zone; none means UTC), "-5m", "-2h30m", "-10s"; now_ns is
+ * CLOCK_REALTIME. */
+int time_from_string(const char *s, uint64_t now_ns, uint64_t *ret_wall_ns);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The store: events and findings in one SQLite file, DIR/trace.sqlite, with a schema version
+ * (PRAGMA user_version) and an application id. A writer thread batches; whoever appends never waits for a
+ * disk. Readers use a connection of their own (WAL), so a long export blocks nobody.
+ *
+ * Two daemons: store_open() takes flock(DIR/lock); the second gets -EBUSY.
+ * A newer schema (-EPROTONOSUPPORT), a file that is not ours or is damaged (-EUCLEAN), a read-only or
+ * missing directory, a full disk: the error sentence says what, where and what to do, and nothing is
+ * changed. A disk that fills up later: events are counted as lost (store_losses), the daemon goes on, and
+ * writing resumes when there is room.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event.h"
+#include "finding.h"
+
+struct store;
+
+#define STORE_SCHEMA_VERSION 1
+#define STORE_APPLICATION_ID 0x70747263 /* "ptrc" */
+#define STORE_QUEUE_MAX      65536      /* events waiting for the writer; more are lost and counted */
+#define STORE_BATCH_MAX      2000       /* events per transaction */
+#define STORE_BATCH_DELAY_MS 200        /* a commit at least this often while events wait */
+
+struct store_limits {
+        uint64_t max_bytes; /* of the file; the oldest events go first. Default 512 MiB */
+        uint64_t max_age_s; /* default 7 days; 0: no limit */
+};
+void store_limits_default(struct store_limits *ret);
+
+/* Opens for writing, creating the directory's files (not its parents). error gets one sentence on failure.
+ */
+int store_open(struct store **ret, const char *dir, const struct store_limits *limits, char *error,
+               size_t size);
+/* Opens an existing trace file (not a directory) for reading only. */
+int store_open_readonly(struct store **ret, const char *file, char *error, size_t size);
+/* Writes what waits, then closes. Returns NULL. */
+struct store *store_close(struct store *s);
+
+/* The seq the next event will get: one more than the largest stored. */
+uint64_t store_next_seq(const struct store *s);
+
+/* Queue an event (its seq must be set, ascending). Never blocks. -ENOBUFS: queue full, counted. */
+int store_append(struct store *s, const struct event *e);
+/* Queue a finding: inserted, or replaces the one finding_same() as it. Never blocks. */
+int store_put_finding(struct store *s, const struct finding *f);
+/* Wait until everything queued so far is readable, at most timeout_ms. -ETIMEDOUT. */
+int store_sync(struct store *s, int timeout_ms);
+
+struct store_stats {
+        uint64_t events, bytes; /* stored now */
+        uint64_t oldest_wall_ns;
+        uint64_t written, lost,
+                expired; /* since open: written, lost (queue or disk), removed by retention */
+        int last_error;  /* errno of the last failed write, 0: none since the last good one */
+};
+void store_get_stats(struct store *s, struct store_stats *ret);
+
+struct event_filter {
+        uint32_t pid;                          /* 0: any; else event_concerns() */
+        uint64_t since_wall_ns, until_wall_ns; /* 0: no limit; both inclusive */
+        uint32_t types;                        /* bits (1 << type); 0: all */
+        uint64_t after_seq;                    /* only events with a larger seq */
+};
+
+struct store_cursor;
+/* Events in order of seq. The cursor is independent of later appends. */
+int store_query(struct store *s, const struct event_filter *f, struct store_cursor **ret);
+/* 1 with the next event, 0 at the end, -errno. */
+int store_cursor_next(struct store_cursor *c, struct event *ret);
+struct store_cursor *store_cursor_free(struct store_cursor *c); /* returns NULL */
+
+/* Findings, oldest last_wall_ns first. pid 0: all; else target or other party. since: by last time. */
+int store_each_finding(struct store *s, uint32_t pid, uint64_t since_wall_ns,
+                       int (*fn)(void *userdata, const struct finding *f), void *userdata);
