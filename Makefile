@@ -87,4 +87,5 @@ format-check:
 clean:
 	$(Q)rm -rf build build-san
 
+-include tests/*/build.mk
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

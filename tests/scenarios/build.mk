@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Fixture programs. Never built with sanitizers: they set signal handlers of their own and run into int3.
+# Included by the top Makefile; `make scenarios` builds them.
+
+SCENARIO_O      := $(O)/tests/scenarios
+SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,target tracer leak)
+SCENARIO_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g -fno-omit-frame-pointer
+GO              ?= $(shell command -v go 2>/dev/null)
+
+.PHONY: scenarios
+scenarios: $(SCENARIO_BINS) $(if $(GO),$(SCENARIO_O)/worker)
+
+$(SCENARIO_O)/%: tests/scenarios/%.c tests/scenarios/fixture.h
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SCENARIO_CFLAGS) $(SCENARIO_EXTRA) -o $@ $< -lpthread
+
+$(SCENARIO_O)/leak: SCENARIO_EXTRA := -fsanitize=address
+
+$(SCENARIO_O)/worker: tests/scenarios/worker.go
+	$(call say,GO,$@)
+	@mkdir -p $(@D)
+	$(Q)GOCACHE=$(CURDIR)/$(SCENARIO_O)/go-cache GO111MODULE=off $(GO) build -gcflags='-N -l' -o $@ $<

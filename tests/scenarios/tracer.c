@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * tracer MODE ARG...: a raw tracer that does one thing a debugger does, or does wrong. Says "ready pid=..."
+ * when the state is reached, keeps the tracees going (signals are passed on, stops of its own are not) and
+ * waits for SIGUSR1 from the test (fixture.h).
+ */
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "fixture.h"
+
+#define TICK_MS     5
+#define TRACEES_MAX 64
+
+static pid_t tracees[TRACEES_MAX];
+static int n_tracees;
+
+static void ready(void)
+{
+        printf("ready pid=%d\n", getpid());
+}
+
+static void seize(pid_t tid, unsigned long options)
+{
+        if (n_tracees == TRACEES_MAX || ptrace(PTRACE_SEIZE, tid, NULL, options) < 0)
+                die("PTRACE_SEIZE");
+        tracees[n_tracees++] = tid;
+}
+
+/* Let a stopped tracee go on; its own SIGTRAPs end here, as in a debugger, other signals are passed on. */
+static void resume(pid_t tid, int status)
+{
+        int sig = WSTOPSIG(status) & 0x7f, event = status >> 16;
+
+        if (event != 0 || sig == SIGTRAP)
+                sig = 0;
+        (void)ptrace(PTRACE_CONT, tid, NULL, (unsigned long)sig);
+}
+
+/* Serve the tracees until the test says go. */
+static void serve(void)
+{
+        int status;
+        pid_t tid;
+
+        while (!fixture_go(TICK_MS))
+                while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+                        if (WIFSTOPPED(status))
+                                resume(tid, status);
+}
+
+/* Bring tid into a ptrace-stop, whatever it does. */
+static void stop(pid_t tid)
+{
+        int status;
+
+        if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 || waitpid(tid, &status, __WALL) != tid)
+                die("PTRACE_INTERRUPT");
+}
+
+static void detach_all(void)
+{
+        for (int i = 0; i < n_tracees; i++) {
+                stop(tracees[i]);
+                if (ptrace(PTRACE_DETACH, tracees[i], NULL, NULL) < 0)
+                        die("PTRACE_DETACH");
+        }
+}
+
+/* hold TID...: trace each of them, detach cleanly when told. */
+static int mode_hold(int n, char **args)
+{
+        for (int i = 0; i < n; i++)
+                seize(atoi(args[i]), 0);
+        ready();
+        serve();
+        detach_all();
+        return 0;
+}
+
+/* Put an int3 at address; the word that was there. */
+static long plant(pid_t tid, uintptr_t address)
+{
+        long word;
+
+        errno = 0;
+        word = ptrace(PTRACE_PEEKTEXT, tid, (void *)address, NULL);
+        if (errno != 0 ||
+            ptrace(PTRACE_POKETEXT, tid, (void *)address, (void *)((word & ~0xffL) | 0xcc)) < 0)
+                die("PTRACE_POKETEXT");
+        return word;
+}
+
+static long seize_and_plant(char **args)
+{
+        pid_t tid = atoi(args[0]);
+        long word;
+
+        seize(tid, 0);
+        stop(tid);
+        word = plant(tid, strtoul(args[1], NULL, 0));
+        (void)ptrace(PTRACE_CONT, tid, NULL, NULL);
+        return word;
+}
+
+/* plant TID ADDRESS: arm a breakpoint and go on tracing; disarm and detach when told. */
+static int mode_plant(int n, char **args)
+{
+        long word;
+
+        if (n < 2)
+                return 2;
+        word = seize_and_plant(args);
+        ready();
+        serve();
+        stop(tracees[0]);
+        (void)ptrace(PTRACE_POKETEXT, tracees[0], (void *)strtoul(args[1], NULL, 0), (void *)word);
+        (void)ptrace(PTRACE_DETACH, tracees[0], NULL, NULL);
+        return 0;
+}
+
+/* plant-dirty TID ADDRESS: detach without disarming. Stays alive, so that it is not a dead tracer. */
+static int mode_plant_dirty(int n, char **args)
+{
+        if (n < 2)
+                return 2;
+        (void)seize_and_plant(args);
+        detach_all();
+        ready();
+        fixture_go(-1);
+        return 0;
+}
+
+/* attach-exit PID: PTRACE_ATTACH and end at once: its SIGSTOP stays behind. */
+static int mode_attach_exit(int n, char **args)
+{
+        if (n < 1 || ptrace(PTRACE_ATTACH, atoi(args[0]), NULL, NULL) < 0)
+                die("PTRACE_ATTACH");
+        return 0;
+}
+
+/* attach PID: say what PTRACE_ATTACH answers; detach again if it worked. */
+static int mode_attach(int n, char **args)
+{
+        pid_t pid = n > 0 ? atoi(args[0]) : -1;
+        int status, r = ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0 ? errno : 0;
+
+        if (r == 0 && waitpid(pid, &status, __WALL) == pid)
+                (void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
+        printf("ready pid=%d errno=%s\n", getpid(), r ? strerrorname_np(r) : "0");
+        return r ? 1 : 0;
+}
+
+/* stop PID: attach, and leave it in its ptrace-stop, as a debugger at its prompt does. */
+static int mode_stop(int n, char **args)
+{
+        if (n < 1)
+                return 2;
+        seize(atoi(args[0]), 0);
+        stop(tracees[0]);
+        ready();
+        fixture_go(-1);
+        (void)ptrace(PTRACE_DETACH, tracees[0], NULL, NULL);
+        return 0;
+}
+
+static void *wait_here(void *tid)
+{
+        *(volatile pid_t *)tid = gettid();
+        pause();
+        return NULL;
+}
+
+/* attach-self: attach to a thread of our own. */
+static int mode_attach_self(int n, char **args)
+{
+        static volatile pid_t tid;
+        pthread_t thread;
+        int r;
+
+        (void)n;
+        (void)args;
+        if (pthread_create(&thread, NULL, wait_here, (void *)&tid) != 0)
+                die("pthread_create");
+        while (tid == 0)
+                sched_yield();
+        r = ptrace(PTRACE_ATTACH, tid, NULL, NULL) < 0 ? errno : 0;
+        printf("ready pid=%d tid=%d errno=%s\n", getpid(), tid, r ? strerrorname_np(r) : "0");
+        return r ? 1 : 0;
+}
+
+/* attach-seccomp PID: attach under a seccomp filter that answers ptrace with EPERM, as containers have. */
+static int mode_attach_seccomp(int n, char **args)
+{
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        struct sock_fprog filter = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+                die("seccomp");
+        return mode_attach(n, args);
+}
+
+static const struct mode {
+        const char *name;
+        int (*run)(int n, char **args);
+} modes[] = {
+        {"hold", mode_hold},
+        {"plant", mode_plant},
+        {"plant-dirty", mode_plant_dirty},
+        {"attach", mode_attach},
+        {"attach-exit", mode_attach_exit},
+        {"attach-self", mode_attach_self},
+        {"attach-seccomp", mode_attach_seccomp},
+        {"stop", mode_stop},
+};
+
+int main(int argc, char **argv)
+{
+        fixture_guard();
+        for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++)
+                if (strcmp(argv[1], modes[i].name) == 0)
+                        return modes[i].run(argc - 2, argv + 2);
+        fprintf(stderr, "usage: tracer MODE ARG...\n");
+        return 2;
+}
