@@ -115,7 +115,7 @@ struct event {
         uint64_t old_handler;
         uint64_t sa_flags;
         uint64_t ip; /* user instruction pointer; for text.scan the address asked about */
-        int32_t si_pid, si_status;
+        int32_t info_pid, info_status; /* si_pid and si_status, which are macros of <signal.h> */
         bool group, blocked, residue, noinfo, priv;
         bool forced_blocked,
                 forced_ignored; /* the kernel reset the disposition to force this signal through */
@@ -215,16 +215,22 @@ bool task_same_process(const struct task_ref *a, const struct task_ref *b);
  * -ENOMEM, or 0 with a new object in *ret (the caller puts it).
  */
 int event_to_json(const struct event *e, struct json_object **ret);
-/* Back. -EINVAL with a sentence in error (size bytes) on a wrong type, range or missing key. Unknown keys
- * are skipped. */
+/*
+ * Back. -EINVAL with a sentence in error (size bytes, without a full stop) on a wrong type, range or missing
+ * key. "type", "time" and "boottime_ns" must be there; other absent keys and null are 0; unknown keys are
+ * skipped. Strings longer than their buffer are cut between two characters; a whole number above 2^64-1
+ * reads as 2^64-1.
+ */
 int event_from_json(struct json_object *o, struct event *ret, char *error, size_t size);
 
-/* Compact form, for the store. Returns bytes written, or -ENOSPC. An event needs at most EVENT_PACKED_MAX.
+/*
+ * Compact form, for the store. Returns bytes written, -ENOSPC, or -EINVAL for a type, result, disposition,
+ * origin, cause or of_type that does not exist. An event needs at most EVENT_PACKED_MAX.
  */
 #define EVENT_PACKED_MAX 2048
 int event_pack(const struct event *e, uint8_t *buf, size_t size);
-/* -EBADMSG if the bytes are not an event. seq, time_ns, wall_ns and type are not part of it: the caller sets
- * them. */
+/* -EBADMSG if the bytes are not an event. All of *ret is written; seq, time_ns and wall_ns are not part of
+ * the form: they are 0, the caller sets them. */
 int event_unpack(enum event_type type, const uint8_t *buf, size_t size, struct event *ret);
 
 /* ISO 8601 UTC with nanoseconds, "2026-11-22T01:02:03.000000004Z", into a buffer of TIME_STRING_MAX. */

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "event.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+static const char *const type_names[] = {
+        [EV_NONE] = NULL,
+        [EV_SIGNAL_GENERATE] = "signal.generate",
+        [EV_SIGNAL_DELIVER] = "signal.deliver",
+        [EV_PTRACE_ATTACH] = "ptrace.attach",
+        [EV_PTRACE_SEIZE] = "ptrace.seize",
+        [EV_PTRACE_TRACEME] = "ptrace.traceme",
+        [EV_PTRACE_AUTOATTACH] = "ptrace.autoattach",
+        [EV_PTRACE_DETACH] = "ptrace.detach",
+        [EV_PTRACE_REFUSED] = "ptrace.refused",
+        [EV_TRACER_EXIT] = "tracer.exit",
+        [EV_WAIT_REAP] = "wait.reap",
+        [EV_WAIT_ERROR] = "wait.error",
+        [EV_SIGACTION] = "sigaction",
+        [EV_TASK_FORK] = "task.fork",
+        [EV_TASK_EXEC] = "task.exec",
+        [EV_TASK_EXIT] = "task.exit",
+        [EV_MEMORY_ACCESS] = "memory.access",
+        [EV_COUNTER] = "counter",
+        [EV_LOSS] = "loss",
+        [EV_TASK_INFO] = "task.info",
+        [EV_TASK_STATE] = "task.state",
+        [EV_TEXT_SCAN] = "text.scan",
+        [EV_DAEMON_START] = "daemon.start",
+};
+static_assert(ELEMENTSOF(type_names) == _EV_MAX, "each event type has a name");
+static_assert(_EV_MAX <= 32, "event types fit the bits of event_field.types and event_filter.types");
+
+/* What a counter counted: the types that come in floods, and ptrace requests, which are no event. */
+static const char *const counted_names[] = {
+        [EV_NONE] = "ptrace.request",
+        [EV_SIGNAL_GENERATE] = "signal.generate",
+        [EV_SIGNAL_DELIVER] = "signal.deliver",
+        [EV_PTRACE_ATTACH] = "ptrace.attach",
+        [EV_PTRACE_SEIZE] = "ptrace.seize",
+        [EV_PTRACE_TRACEME] = "ptrace.traceme",
+        [EV_PTRACE_AUTOATTACH] = "ptrace.autoattach",
+        [EV_PTRACE_DETACH] = "ptrace.detach",
+        [EV_PTRACE_REFUSED] = "ptrace.refused",
+        [EV_TRACER_EXIT] = "tracer.exit",
+        [EV_WAIT_REAP] = "wait.reap",
+        [EV_WAIT_ERROR] = "wait.error",
+        [EV_SIGACTION] = "sigaction",
+        [EV_TASK_FORK] = "task.fork",
+        [EV_TASK_EXEC] = "task.exec",
+        [EV_TASK_EXIT] = "task.exit",
+        [EV_MEMORY_ACCESS] = "memory.access",
+};
+
+static const char *const result_names[] = {
+        [SIGRES_QUEUED] = "queued",           [SIGRES_IGNORED] = "ignored",
+        [SIGRES_PENDING] = "already-pending", [SIGRES_OVERFLOW] = "overflow",
+        [SIGRES_INFO_LOST] = "info-lost",
+};
+static_assert(ELEMENTSOF(result_names) == _SIGRES_MAX, "each signal result has a name");
+
+static const char *const disposition_names[] = {
+        [DISP_DEFAULT] = "default",
+        [DISP_IGNORED] = "ignored",
+        [DISP_HANDLER] = "handler",
+};
+static_assert(ELEMENTSOF(disposition_names) == _DISP_MAX, "each disposition has a name");
+
+static const char *const origin_names[] = {[ORIGIN_KERNEL] = "kernel", [ORIGIN_SCAN] = "scan"};
+static_assert(ELEMENTSOF(origin_names) == _ORIGIN_MAX, "each origin has a name");
+
+/* 0 is "not told" and has no name: null in JSON. */
+static const char *const cause_names[] = {
+        [DETACHED_BY_CALL] = "detach",
+        [DETACHED_TRACER_EXIT] = "tracer-exit",
+        [DETACHED_TRACEE_EXIT] = "tracee-exit",
+        [DETACHED_UNSEEN] = "unseen",
+};
+static_assert(ELEMENTSOF(cause_names) == _DETACHED_MAX, "each detach cause has a name");
+
+#define T(type)    (1u << EV_##type)
+#define SIGNALS    (T(SIGNAL_GENERATE) | T(SIGNAL_DELIVER))
+#define LINKS      (T(PTRACE_ATTACH) | T(PTRACE_SEIZE) | T(PTRACE_TRACEME) | T(PTRACE_AUTOATTACH))
+#define WAITS      (T(WAIT_REAP) | T(WAIT_ERROR))
+#define HAS_TARGET (~(T(NONE) | T(LOSS) | T(DAEMON_START)))
+#define HAS_TRACER                                                                              \
+        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TASK_FORK) | T(TASK_EXEC) | \
+         T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE))
+
+/* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
+#define AT(member, ctype) \
+        (offsetof(struct event, member) + 0 * sizeof(char[_Generic(((struct event *)0)->member, ctype : 1)]))
+#define FIELD(name, member, ctype, kind_, on, ...)                                                         \
+        {                                                                                                  \
+                .json = name, .offset = AT(member, ctype), .kind = FIELD_##kind_, .types = on, __VA_ARGS__ \
+        }
+#define U32(name, member, on)   FIELD(name, member, uint32_t, U32, on, )
+#define U64(name, member, on)   FIELD(name, member, uint64_t, U64, on, )
+#define HEX(name, member, on)   FIELD(name, member, uint64_t, HEX, on, )
+#define I32(name, member, on)   FIELD(name, member, int32_t, I32, on, )
+#define ERRNO(name, member, on) FIELD(name, member, int32_t, ERRNO, on, )
+#define STATE(name, member, on) FIELD(name, member, int32_t, STATE, on, )
+#define BOOL(name, member, on)  FIELD(name, member, bool, BOOL, on, )
+#define TASK(name, member, on)  FIELD(name, member, struct task_ref, TASK, on, )
+#define ENUM(name, member, table, on) \
+        FIELD(name, member, int32_t, ENUM, on, .names = table, .n_names = ELEMENTSOF(table))
+#define STRING(name, member, on) \
+        FIELD(name, member, char *, STRING, on, .size = sizeof(((struct event *)0)->member))
+
+/*
+ * One row per name: a member that is called differently in different types has a row for each. The compact
+ * form numbers the rows a type has in this order, so a stored event stays readable only if rows are added
+ * at the end and never removed.
+ */
+static const struct event_field fields[] = {
+        TASK("sender", actor, T(SIGNAL_GENERATE)),
+        TASK("caller", actor, T(PTRACE_REFUSED) | T(MEMORY_ACCESS)),
+        TASK("child", actor, T(WAIT_REAP)),
+        TASK("target", target, HAS_TARGET),
+        TASK("tracer", tracer, HAS_TRACER),
+        TASK("parent", parent, SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO)),
+        TASK("parent", actor, T(TASK_FORK)),
+
+        ENUM("of_type", of_type, counted_names, T(COUNTER)),
+        I32("sig", sig, SIGNALS | T(SIGACTION) | T(PTRACE_DETACH) | T(COUNTER)),
+        I32("si_code", code, SIGNALS | T(COUNTER)),
+        ENUM("result", result, result_names, T(SIGNAL_GENERATE) | T(COUNTER)),
+        BOOL("group", group, T(SIGNAL_GENERATE)),
+        BOOL("blocked", blocked, SIGNALS),
+        ENUM("disposition", disposition, disposition_names, SIGNALS | T(COUNTER)),
+        HEX("handler", handler, SIGNALS | T(SIGACTION)),
+        HEX("old_handler", old_handler, T(SIGACTION)),
+        HEX("sa_flags", sa_flags, SIGNALS | T(SIGACTION)),
+        HEX("ip", ip, SIGNALS),
+        HEX("address", ip, T(TEXT_SCAN)),
+        I32("si_pid", info_pid, SIGNALS),
+        I32("si_status", info_status, SIGNALS),
+        BOOL("residue", residue, SIGNALS),
+        BOOL("noinfo", noinfo, SIGNALS),
+        BOOL("priv", priv, SIGNALS),
+        BOOL("forced_blocked", forced_blocked, T(SIGNAL_GENERATE)),
+        BOOL("forced_ignored", forced_ignored, T(SIGNAL_GENERATE)),
+        BOOL("sender_is_tracer", sender_is_tracer, T(SIGNAL_GENERATE)),
+        U32("sender_uid", caller_uid, T(SIGNAL_GENERATE)),
+        U32("parent_tracer", parent_tracer, SIGNALS | T(TASK_FORK)),
+        U32("sibling_tracer", sibling_tracer, SIGNALS),
+
+        U32("ptrace", ptrace, SIGNALS | LINKS),
+        HEX("options", options, LINKS),
+        ENUM("origin", origin, origin_names, LINKS),
+        ENUM("cause", cause, cause_names, T(PTRACE_DETACH)),
+        I32("request", request, T(PTRACE_REFUSED) | T(COUNTER)),
+        ERRNO("errno", error, T(PTRACE_REFUSED) | WAITS | T(MEMORY_ACCESS)),
+        ERRNO("lsm_errno", lsm_error, T(PTRACE_REFUSED)),
+        U32("facts", facts, T(PTRACE_REFUSED)),
+        U32("vpid", vpid, LINKS | T(PTRACE_REFUSED)),
+        U32("old_tid", vpid, T(TASK_EXEC)),
+        U32("ns_level", ns_level, LINKS | T(PTRACE_REFUSED) | WAITS),
+        U32("caller_uid", caller_uid, T(PTRACE_REFUSED) | T(MEMORY_ACCESS)),
+        U32("target_uid", target_uid, T(PTRACE_REFUSED) | T(MEMORY_ACCESS)),
+        I32("yama", yama, T(PTRACE_REFUSED)),
+
+        I32("upid", upid, WAITS),
+        I32("status", status, WAITS | T(TASK_EXIT) | T(TRACER_EXIT)),
+        U32("options_wait", options_wait, WAITS),
+        BOOL("sigchld_ignored", sigchld_ignored, WAITS),
+        BOOL("thread", thread, T(TASK_FORK)),
+        BOOL("shared_mm", shared_mm, T(TASK_FORK)),
+        BOOL("group_dead", group_dead, T(TASK_EXIT)),
+
+        U64("count", count, T(COUNTER) | T(LOSS)),
+        U64("tracees", count, T(TRACER_EXIT)),
+        U64("first_boottime_ns", first_ns, T(COUNTER)),
+
+        STRING("what", note, T(TEXT_SCAN)),
+        STRING("path", path, T(TASK_EXEC) | T(TEXT_SCAN)),
+        HEX("file_offset", file_offset, T(TEXT_SCAN)),
+        BOOL("file_known", file_known, T(TEXT_SCAN)),
+        BOOL("found_int3", found_int3, T(TEXT_SCAN)),
+        STRING("symbol", symbol, T(TEXT_SCAN)),
+        STATE("state", state, T(TASK_STATE)),
+        STATE("tracer_state", tracer_state, T(TASK_STATE)),
+
+        U32("uid", uid, T(TASK_INFO)),
+        U32("inner_pid", inner_pid, T(TASK_INFO)),
+        STRING("exe", path, T(TASK_INFO)),
+        STRING("args", args, T(TASK_INFO)),
+        STRING("unit", unit, T(TASK_INFO)),
+        STRING("tty", symbol, T(TASK_INFO)),
+
+        STRING("cause", note, T(LOSS)),
+        STRING("boot_id", note, T(DAEMON_START)),
+        STRING("tier", path, T(DAEMON_START)),
+};
+
+const struct event_field *event_fields(size_t *ret_n)
+{
+        *ret_n = ELEMENTSOF(fields);
+        return fields;
+}
+
+const char *event_type_to_string(enum event_type type)
+{
+        return type > EV_NONE && type < _EV_MAX ? type_names[type] : NULL;
+}
+
+enum event_type event_type_from_string(const char *s)
+{
+        for (int i = EV_NONE + 1; s && i < _EV_MAX; i++)
+                if (strcmp(s, type_names[i]) == 0)
+                        return i;
+        return EV_NONE;
+}
+
+const char *signal_name(int sig, char *buf, size_t size)
+{
+        const char *name = sig > 0 ? sigabbrev_np(sig) : NULL;
+
+        if (name)
+                snprintf(buf, size, "SIG%s", name);
+        else
+                snprintf(buf, size, "SIG%d", sig);
+        return buf;
+}
+
+int signal_number(const char *name)
+{
+        char *end;
+
+        if (strncmp(name, "SIG", 3) == 0)
+                name += 3;
+        for (int sig = 1; sig < NSIG; sig++) {
+                const char *known = sigabbrev_np(sig);
+                if (known && strcmp(name, known) == 0)
+                        return sig;
+        }
+        if (name[0] < '1' || name[0] > '9')
+                return 0;
+        errno = 0;
+        long n = strtol(name, &end, 10);
+        return errno || *end || n > INT32_MAX ? 0 : (int)n;
+}
+
+/* Answers of system calls that only a tracer or a tracepoint sees; the C library has no names for them. */
+static const struct {
+        int error;
+        const char *name;
+} kernel_errnos[] = {
+        {512, "ERESTARTSYS"},
+        {513, "ERESTARTNOINTR"},
+        {514, "ERESTARTNOHAND"},
+        {516, "ERESTART_RESTARTBLOCK"},
+};
+
+const char *errno_name(int error, char *buf, size_t size)
+{
+        const char *name = error > 0 ? strerrorname_np(error) : NULL;
+
+        for (size_t i = 0; !name && i < ELEMENTSOF(kernel_errnos); i++)
+                if (kernel_errnos[i].error == error)
+                        name = kernel_errnos[i].name;
+        if (name)
+                snprintf(buf, size, "%s", name);
+        else
+                snprintf(buf, size, "%d", error);
+        return buf;
+}
+
+size_t event_pids(const struct event *e, uint32_t pids[4])
+{
+        const uint32_t all[4] = {e->target.pid, e->actor.pid, e->tracer.pid, e->parent.pid};
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(all); i++) {
+                bool known = all[i] == 0;
+                for (size_t k = 0; k < n; k++)
+                        known |= pids[k] == all[i];
+                if (!known)
+                        pids[n++] = all[i];
+        }
+        return n;
+}
+
+bool event_concerns(const struct event *e, uint32_t pid)
+{
+        return pid != 0 &&
+               (e->target.pid == pid || e->actor.pid == pid || e->tracer.pid == pid || e->parent.pid == pid);
+}
+
+bool task_same_process(const struct task_ref *a, const struct task_ref *b)
+{
+        return a->pid == b->pid && (a->start == b->start || a->start == 0 || b->start == 0);
+}
