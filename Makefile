@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `make` builds build/ptraced and build/ptracectl. `sudo make demo` and `sudo make test` are in README.md.
-# Switches: SAN=1 (ASan + UBSan, in build-san/), V=1 (show commands), DESTDIR=, PREFIX= (install).
+# `make` builds build/ptraced and build/ptracectl. For the rest, as root:
+#   make demo       install what is missing, build, and watch debuggers get in each other's way
+#   make run        the daemon with `ptracectl watch` in front
+#   make test       everything below: test-unit (also with SAN=1), test-integration, test-vm
+#   make install    and uninstall; DESTDIR=, PREFIX=
+# Switches: SAN=1 (ASan + UBSan, in build-san/), V=1 (show commands), VM_KERNELS= (see tests/vm/run).
 
 O        := $(if $(SAN),build-san,build)
 PREFIX   ?= /usr/local
@@ -14,7 +18,7 @@ WARN     := -Wall -Wextra -Wformat=2 -Wtype-limits -Werror
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DPTRACED_VERSION='"$(VERSION)"' $(WARN) -I$(O) \
              $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-LDLIBS    = $(shell pkg-config --libs $(PKGS)) -lpthread
+LDLIBS    = -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lpthread
 ifneq ($(SAN),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LDFLAGS   += -fsanitize=address,undefined
@@ -31,7 +35,8 @@ UNIT_BINS   := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all clean unit format format-check
+.PHONY: all clean unit test test-unit test-integration test-vm demo run deps deps-build deps-demo install uninstall \
+        format format-check
 
 all: $(O)/ptraced $(O)/ptracectl
 
@@ -53,7 +58,8 @@ $(O)/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # BPF: one object file per concern, linked into one, embedded by its skeleton.
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 $(WARN) -I/usr/include/x86_64-linux-gnu
+# A hook's arguments are the kernel's choice, not ours: unused ones are no mistake.
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 $(WARN) -Wno-unused-parameter -I/usr/include/x86_64-linux-gnu
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
@@ -75,8 +81,72 @@ $(O)/tests/unit/test_%: tests/unit/test_%.c $(O)/libptraced.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Ilib -MMD -MP -MF $@.d -o $@ $< $(O)/libptraced.a $(shell pkg-config --cflags --libs check) $(LDLIBS)
 
-unit: $(UNIT_BINS)
-	$(Q)rc=0; for t in $(UNIT_BINS); do $$t || rc=1; done; exit $$rc
+test-unit: $(UNIT_BINS)
+	$(Q)tests/unit/run $^
+unit: test-unit
+
+# Programs that the integration tests and the demo watch: tests/scenarios/build.mk and others.
+-include $(wildcard tests/*/build.mk)
+
+test-integration: all scenarios
+	$(Q)O=$(O) tests/integration/run
+
+# The same tests in tier full, and the units, in guests with stock Debian kernels.
+test-vm: all scenarios
+	$(Q)O=$(O) tests/vm/run
+
+# The parts in turn; each ends with its runner's closing line, and all of them with a summary.
+test: deps
+	$(Q)MAKE='$(MAKE)' tests/all
+
+demo: deps-demo
+	$(Q)$(MAKE) all scenarios
+	$(Q)O=$(O) tests/demo
+
+run: deps-build
+	$(Q)$(MAKE) all
+	$(Q)O=$(O) tests/run-daily
+
+# What a bare Debian 12 lacks. Only missing packages are installed.
+DEPS_BUILD := gcc libc6-dev pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev zlib1g-dev libsystemd-dev \
+              libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjson-c-dev libinih-dev libsmartcols-dev
+DEPS_DEMO  := gdb strace delve golang-go php-cli php-xdebug procps util-linux jq sqlite3
+DEPS_TEST  := check lldb php-fpm curl systemd qemu-system-x86 qemu-system-common busybox-static cpio xz-utils zstd
+deps-build:
+	$(Q)tests/need-packages $(DEPS_BUILD)
+deps-demo:
+	$(Q)tests/need-packages $(DEPS_BUILD) $(DEPS_DEMO)
+deps:
+	$(Q)tests/need-packages $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_TEST)
+
+# Installation. One list, SOURCE:TARGET:MODE, is walked by install and uninstall.
+LIBDIR  := $(PREFIX)/lib
+MANDIR  := $(PREFIX)/share/man
+DOCDIR  := $(PREFIX)/share/doc/ptraced
+INSTALL := \
+  $(O)/ptraced:$(PREFIX)/sbin/ptraced:755 \
+  $(O)/ptracectl:$(PREFIX)/bin/ptracectl:755 \
+  daemon/ptraced.8:$(MANDIR)/man8/ptraced.8:644 \
+  cli/ptracectl.1:$(MANDIR)/man1/ptracectl.1:644 \
+  cli/ptracectl.bash:$(PREFIX)/share/bash-completion/completions/ptracectl:644 \
+  systemd/ptraced.service:$(LIBDIR)/systemd/system/ptraced.service:644 \
+  systemd/ptraced.socket:$(LIBDIR)/systemd/system/ptraced.socket:644 \
+  systemd/ptraced.sysusers:$(LIBDIR)/sysusers.d/ptraced.conf:644 \
+  systemd/ptraced.tmpfiles:$(LIBDIR)/tmpfiles.d/ptraced.conf:644 \
+  daemon/ptraced.conf:$(DOCDIR)/ptraced.conf:644 \
+  LICENSE:$(DOCDIR)/LICENSE:644
+
+install: all
+	$(Q)set -e; for f in $(INSTALL); do IFS=:; set -- $$f; unset IFS; \
+		install -D -m $$3 $$1 $(DESTDIR)$$2; done
+	$(Q)sed -i 's|@sbindir@|$(PREFIX)/sbin|' $(DESTDIR)$(LIBDIR)/systemd/system/ptraced.service
+	@echo 'Next: systemd-sysusers; systemctl daemon-reload; systemctl enable --now ptraced'
+
+# Directories that are empty now go too, except those of the system.
+uninstall:
+	$(Q)for f in $(INSTALL); do IFS=:; set -- $$f; unset IFS; \
+		rm -f $(DESTDIR)$$2; rmdir --ignore-fail-on-non-empty $(DESTDIR)$${2%/*} 2>/dev/null || :; done
+	@echo 'Left: records in /var/lib/ptraced, settings in /etc/ptraced, the group ptraced'
 
 FORMATTED = $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h)
 format:
@@ -87,5 +157,4 @@ format-check:
 clean:
 	$(Q)rm -rf build build-san
 
--include tests/*/build.mk
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
