@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "client.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "cleanup.h"
+
+#define POLL_MS 1000 /* how long one wait lasts when nothing else limits it */
+
+struct client {
+        CURLM *multi;
+        CURL *easy;
+        char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+};
+
+/* One request on its way. text collects the whole object, or the unfinished line of a stream. */
+struct transfer {
+        struct client *client;
+        const struct client_stream *stream; /* NULL: one object */
+        char *text;
+        size_t length, room;
+        uint64_t tick_ms;
+        int stopped; /* what a callback said, 0: nothing yet */
+};
+
+static _printf_(4, 5) int fail(struct client_error *e, int error, const char *code, const char *format, ...)
+{
+        va_list ap;
+
+        *e = (struct client_error){};
+        snprintf(e->code, sizeof(e->code), "%s", code);
+        va_start(ap, format);
+        vsnprintf(e->message, sizeof(e->message), format, ap);
+        va_end(ap);
+        return error;
+}
+
+static _printf_(3, 4) int hint(struct client_error *e, int error, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(e->hint, sizeof(e->hint), format, ap);
+        va_end(ap);
+        return error;
+}
+
+static int no_memory(struct client_error *e)
+{
+        return fail(e, -ENOMEM, "no-memory", "There is not enough memory for the answer of ptraced.");
+}
+
+static uint64_t now_ms(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / NSEC_PER_MSEC;
+}
+
+int client_new(struct client **ret, const char *socket, struct client_error *error)
+{
+        struct client *c;
+
+        if (strlen(socket) >= sizeof(c->socket))
+                return hint(error,
+                            fail(error, -ENAMETOOLONG, "socket-path",
+                                 "The socket path is longer than the %zu bytes that Linux allows: %s.",
+                                 sizeof(c->socket) - 1, socket),
+                            "Use a shorter path with --socket.");
+        c = calloc(1, sizeof(*c));
+        if (!c)
+                return no_memory(error);
+        strcpy(c->socket, socket);
+        curl_global_init(CURL_GLOBAL_NOTHING);
+        c->multi = curl_multi_init();
+        c->easy = curl_easy_init();
+        if (!c->multi || !c->easy) {
+                client_free(c);
+                return no_memory(error);
+        }
+        *ret = c;
+        return 0;
+}
+
+struct client *client_free(struct client *c)
+{
+        if (!c)
+                return NULL;
+        if (c->easy)
+                curl_easy_cleanup(c->easy);
+        if (c->multi)
+                curl_multi_cleanup(c->multi);
+        free(c);
+        return NULL;
+}
+
+static int append(struct transfer *t, const char *data, size_t n, size_t max)
+{
+        size_t need = t->length + n + 1;
+
+        if (need > max)
+                return -EMSGSIZE;
+        if (need > t->room) {
+                size_t room = MIN_OF(MAX_OF(need * 2, (size_t)4096), max);
+                char *p = realloc(t->text, room);
+
+                if (!p)
+                        return -ENOMEM;
+                t->text = p;
+                t->room = room;
+        }
+        memcpy(t->text + t->length, data, n);
+        t->length += n;
+        t->text[t->length] = 0;
+        return 0;
+}
+
+static int take_lines(struct transfer *t, const char *data, size_t n)
+{
+        int r = 0;
+
+        while (n > 0 && r == 0) {
+                const char *end = memchr(data, '\n', n);
+                size_t part = end ? (size_t)(end - data) : n;
+
+                r = append(t, data, part, CLIENT_LINE_MAX);
+                if (r == 0 && end) {
+                        r = t->length ? t->stream->on_line(t->stream->userdata, t->text, t->length) : 0;
+                        t->length = 0;
+                }
+                part += !!end;
+                data += part;
+                n -= part;
+        }
+        return r;
+}
+
+static long http_status(struct client *c)
+{
+        long status = 0;
+
+        curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+        return status;
+}
+
+static size_t on_data(char *data, size_t size, size_t n, void *userdata)
+{
+        struct transfer *t = userdata;
+        bool good = http_status(t->client) == 200;
+
+        n *= size;
+        if (good && t->stream)
+                t->stopped = take_lines(t, data, n);
+        else
+                t->stopped = append(t, data, n, good ? CLIENT_BODY_MAX : CLIENT_LINE_MAX);
+        return t->stopped ? 0 : n; /* 0 makes libcurl end the transfer */
+}
+
+/* The unit's own words for an unreachable socket; os_error is what connect(2) said. */
+static int not_connected(struct client *c, int os_error, struct client_error *e)
+{
+        static const char start[] = "Start it: systemctl start ptraced, or: ptraced --state-dir DIR";
+
+        switch (os_error) {
+        case EACCES:
+        case EPERM:
+                return hint(e,
+                            fail(e, -EACCES, "socket-permission",
+                                 "The socket %s may not be used by this user: permission denied.",
+                                 c->socket),
+                            "Run this as root, or make the socket and its directory accessible: ptraced "
+                            "creates the socket with mode 0666.");
+        case ENOENT:
+        case ENOTDIR:
+                return hint(e,
+                            fail(e, -ENOTCONN, "not-running", "ptraced is not running (no socket at %s).",
+                                 c->socket),
+                            "%s", start);
+        case ECONNREFUSED:
+                return hint(e,
+                            fail(e, -ENOTCONN, "not-running",
+                                 "ptraced is not running (nobody listens on the socket %s).", c->socket),
+                            "%s", start);
+        case EAGAIN:
+                return hint(
+                        e,
+                        fail(e, -ETIMEDOUT, "busy", "ptraced does not accept connections on %s.", c->socket),
+                        "It may be overloaded; try again, or look at its log: journalctl -u ptraced.");
+        default:
+                return hint(e,
+                            fail(e, -ENOTCONN, "not-running", "ptraced cannot be reached at %s: %s.",
+                                 c->socket, os_error ? strerrordesc_np(os_error) : "it does not answer"),
+                            "%s", start);
+        }
+}
+
+static int transfer_failed(struct transfer *t, CURLcode code, struct client_error *e)
+{
+        long os_error = 0;
+
+        curl_easy_getinfo(t->client->easy, CURLINFO_OS_ERRNO, &os_error);
+        switch (code) {
+        case CURLE_COULDNT_CONNECT:
+                return not_connected(t->client, (int)os_error, e);
+        case CURLE_OUT_OF_MEMORY:
+                return no_memory(e);
+        case CURLE_OPERATION_TIMEDOUT:
+                return hint(e,
+                            fail(e, -ETIMEDOUT, "timeout", "ptraced at %s does not answer in time.",
+                                 t->client->socket),
+                            "Is it stopped or overloaded? Look at its log: journalctl -u ptraced.");
+        case CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_WEIRD_SERVER_REPLY:
+                return fail(e, -EBADMSG, "bad-answer",
+                            "What listens on %s does not speak HTTP: it is not ptraced.", t->client->socket);
+        default:
+                return hint(e,
+                            fail(e, -EPIPE, "connection-lost",
+                                 "ptraced at %s went away in the middle of the answer.", t->client->socket),
+                            "Look at its log: journalctl -u ptraced.");
+        }
+}
+
+static void copy_member(struct json_object *o, const char *key, char *buf, size_t size)
+{
+        struct json_object *v = NULL;
+
+        if (json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_string))
+                snprintf(buf, size, "%s", json_object_get_string(v));
+}
+
+/* An answer other than 200: the server's own sentence where it is well-formed. */
+static int server_error(struct transfer *t, long status, struct client_error *e)
+{
+        struct json_object *o = NULL, *inner = NULL;
+
+        fail(e, 0, "http", "ptraced answered with HTTP status %ld.", status);
+        e->http_status = (int)status;
+        if (t->text && client_parse(t->text, t->length, &o) == 0 &&
+            json_object_object_get_ex(o, "error", &inner)) {
+                copy_member(inner, "code", e->code, sizeof(e->code));
+                copy_member(inner, "message", e->message, sizeof(e->message));
+                copy_member(inner, "hint", e->hint, sizeof(e->hint));
+        }
+        json_object_put(o);
+        return status == 401 || status == 403 ? -EACCES : -EREMOTEIO;
+}
+
+/* What the finished transfer amounts to. */
+static int conclude(struct transfer *t, CURLcode code, struct client_error *e)
+{
+        long status = http_status(t->client);
+
+        if (t->stopped == -EMSGSIZE)
+                return fail(e, -EBADMSG, "bad-answer", "ptraced sent more than %lu bytes in one %s.",
+                            t->stream ? CLIENT_LINE_MAX : CLIENT_BODY_MAX, t->stream ? "line" : "answer");
+        if (t->stopped == -ENOMEM)
+                return no_memory(e);
+        if (t->stopped)
+                return t->stopped > 0 ? 1 : t->stopped;
+        if (code != CURLE_OK)
+                return transfer_failed(t, code, e);
+        if (status != 200)
+                return server_error(t, status, e);
+        if (t->stream && t->length > 0) /* a line without its newline: cut off */
+                return transfer_failed(t, CURLE_PARTIAL_FILE, e);
+        return 0;
+}
+
+static void tick(struct transfer *t)
+{
+        const struct client_stream *s = t->stream;
+
+        if (!s || !s->on_tick || t->stopped || now_ms() < t->tick_ms)
+                return;
+        t->stopped = s->on_tick(s->userdata);
+        t->tick_ms = now_ms() + (uint64_t)s->tick_ms;
+}
+
+static int wait_ms(const struct transfer *t)
+{
+        uint64_t now = now_ms();
+
+        if (!t->stream || !t->stream->on_tick)
+                return POLL_MS;
+        return t->tick_ms <= now ? 0 : (int)MIN_OF(t->tick_ms - now, (uint64_t)POLL_MS);
+}
+
+/* Runs the transfer to its end, or until stop_fd or a callback ends it. *ret_code is libcurl's verdict. */
+static void run(struct transfer *t, CURLcode *ret_code)
+{
+        int stop_fd = t->stream ? t->stream->stop_fd : -1, running = 1, left;
+        CURLM *multi = t->client->multi;
+        CURLMsg *message;
+
+        *ret_code = CURLE_OUT_OF_MEMORY;
+        while (!t->stopped && curl_multi_perform(multi, &running) == CURLM_OK && running) {
+                struct curl_waitfd stop = {.fd = stop_fd, .events = CURL_WAIT_POLLIN};
+
+                tick(t);
+                if (t->stopped || curl_multi_poll(multi, &stop, stop_fd >= 0, wait_ms(t), NULL) != CURLM_OK)
+                        break;
+                if (stop.revents)
+                        t->stopped = 1;
+        }
+        while ((message = curl_multi_info_read(multi, &left)))
+                if (message->msg == CURLMSG_DONE)
+                        *ret_code = message->data.result;
+}
+
+static void set_options(struct transfer *t, const char *url)
+{
+        CURL *easy = t->client->easy;
+
+        curl_easy_reset(easy);
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, t->client->socket);
+        curl_easy_setopt(easy, CURLOPT_URL, url);
+        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+        curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* http_proxy of the environment is not for us */
+        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CLIENT_CONNECT_MS);
+        if (!t->stream)
+                curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)CLIENT_ANSWER_MS);
+        else if (!t->stream->follow) {
+                curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+                curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, CLIENT_ANSWER_MS / 1000L);
+        }
+        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
+        curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+}
+
+static int perform(struct transfer *t, const char *path, struct client_error *error)
+{
+        char url[CLIENT_URL_MAX + 32];
+        CURLcode code;
+
+        snprintf(url, sizeof(url), "http://ptraced%s", path);
+        set_options(t, url);
+        if (t->stream && t->stream->on_tick)
+                t->tick_ms = now_ms() + (uint64_t)t->stream->tick_ms;
+        if (curl_multi_add_handle(t->client->multi, t->client->easy) != CURLM_OK)
+                return no_memory(error);
+        run(t, &code);
+        curl_multi_remove_handle(t->client->multi, t->client->easy);
+        return conclude(t, code, error);
+}
+
+int client_get(struct client *c, const char *path, struct json_object **ret, struct client_error *error)
+{
+        struct transfer t = {.client = c};
+        struct json_object *o = NULL;
+        int r;
+
+        r = perform(&t, path, error);
+        if (r == 0 && client_parse(t.text ?: "", t.length, &o) < 0)
+                r = fail(error, -EBADMSG, "bad-answer", "The answer of ptraced at %s is not a JSON object.",
+                         c->socket);
+        if (r == 0)
+                *ret = o;
+        free(t.text);
+        return r;
+}
+
+int client_stream(struct client *c, const char *path, const struct client_stream *s,
+                  struct client_error *error)
+{
+        struct transfer t = {.client = c, .stream = s};
+        int r;
+
+        r = perform(&t, path, error);
+        free(t.text);
+        return r;
+}
+
+int client_query(char *path, size_t size, const char *key, const char *value)
+{
+        size_t n = strlen(path), need = n + strlen(key) + 3;
+
+        for (const char *v = value; *v; v++)
+                need += isalnum((unsigned char)*v) || strchr("-._~:,", *v) ? 1 : 3;
+        if (need > size)
+                return -ENOSPC;
+        n += (size_t)sprintf(path + n, "%c%s=", strchr(path, '?') ? '&' : '?', key);
+        for (const char *v = value; *v; v++) {
+                bool plain = isalnum((unsigned char)*v) || strchr("-._~:,", *v);
+
+                n += (size_t)sprintf(path + n, plain ? "%c" : "%%%02X", (unsigned char)*v);
+        }
+        return 0;
+}
+
+int client_parse(const char *text, size_t length, struct json_object **ret)
+{
+        struct json_tokener *tokener = json_tokener_new_ex(CLIENT_DEPTH_MAX);
+        struct json_object *o;
+        bool good;
+
+        if (!tokener)
+                return -ENOMEM;
+        while (length > 0 && isspace((unsigned char)text[length - 1]))
+                length--;
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        o = json_tokener_parse_ex(tokener, text, (int)length);
+        good = o && json_tokener_get_error(tokener) == json_tokener_success &&
+               json_object_is_type(o, json_type_object);
+        json_tokener_free(tokener);
+        if (!good) {
+                json_object_put(o);
+                return -EBADMSG;
+        }
+        *ret = o;
+        return 0;
+}
