@@ -11,7 +11,10 @@
 
 #include "event.h"
 
-#define PROC_NSPID_MAX 8 /* nesting of pid namespaces that is followed */
+#define PROC_NSPID_MAX    8       /* nesting of pid namespaces that is followed */
+#define PROC_NS_DEPTH_MAX 33      /* nesting the kernel allows, and the initial namespace */
+#define PROC_PIDS_MAX     4194304 /* the kernel's PID_MAX_LIMIT: entries of one directory looked at */
+#define PROC_RESOLVE_MAX  16384   /* tasks looked at to resolve one vpid */
 
 struct proc_status {
         struct task_ref task; /* pid, tid, both start times, comm */
@@ -26,27 +29,58 @@ struct proc_status {
         size_t n_nspid;
 };
 
+struct proc_stat {
+        char comm[16];
+        char state;
+        uint32_t ppid, tty, flags, n_threads;
+        uint64_t start; /* field 22 */
+};
+/* The text of a stat file. A comm may hold anything, ") R 1" too. -EBADMSG if it is not one. */
+int procfs_parse_stat(const char *text, struct proc_stat *ret);
+
 /* tid 0: the thread group leader. */
 int procfs_status(uint32_t pid, uint32_t tid, struct proc_status *ret);
 /* Only the identity: pid, tid, start times, comm. A tid is accepted for pid and resolved to its process. */
 int procfs_task(uint32_t pid_or_tid, struct task_ref *ret);
-/* Dumpable as ptrace_may_access(2) sees it: /proc/PID is owned by the process's own euid. */
+/* Who traces a thread: the tracer's tid, 0 for nobody. The cheapest question there is: one short read. */
+int procfs_tracer_tid(uint32_t pid, uint32_t tid, uint32_t *ret);
+/* /proc/PID/task/TID/stat alone. tid 0: the leader. */
+int procfs_stat(uint32_t pid, uint32_t tid, struct proc_stat *ret);
+/*
+ * Dumpable as ptrace(2) sees it: the files below /proc/PID belong to the process's own euid and egid, else
+ * to root. Where those are root's too it cannot be told, and the answer is true: nobody is to be sent after
+ * a cause that is only possible. True also for kernel threads and zombies, which have no memory to dump.
+ */
 int procfs_dumpable(uint32_t pid, bool *ret);
 /* Same user namespace (or pid namespace, which = "user", "pid", "mnt") as another process. */
 int procfs_same_ns(uint32_t a, uint32_t b, const char *which, bool *ret);
+/* True if the namespace of inner is that of outer or lies below it ("user", "pid"). */
+int procfs_ns_within(uint32_t inner, uint32_t outer, const char *which, bool *ret);
 /* The initial-namespace tid of what `caller` calls `vpid`; -ESRCH if there is none. Bounded scan. */
 int procfs_resolve_vpid(uint32_t caller, uint32_t vpid, uint32_t *ret_tid);
+/* The same when the caller is gone and only the depth of its pid namespace is known: -ESRCH if no thread
+ * fits, -ENOTUNIQ if several do. */
+int procfs_resolve_vpid_at(uint32_t ns_level, uint32_t vpid, uint32_t *ret_tid);
 /* kernel.yama.ptrace_scope, or -1 without Yama. */
 int procfs_yama_scope(void);
 /* Boot id, 36 characters and a NUL. */
 int procfs_boot_id(char buf[37]);
 
-/* Fill a task.info event (target, parent, uid, inner_pid, path, args, unit, symbol = terminal). Not seq or
- * times. */
+/* Fill a task.info event (target and parent as whole processes, uid = effective, inner_pid, path, args,
+ * unit, symbol = terminal). Not seq or times. */
 int procfs_task_info(uint32_t pid, struct event *ret);
 /* Fill a task.state event for a thread and, when it is traced, its tracer. -ESRCH if task is gone or was
  * reused. */
 int procfs_task_state(const struct task_ref *task, struct event *ret);
+/* "ssh.service", "docker:0123456789ab", or "" for a cgroup path that says nothing. Returns buf. */
+const char *procfs_unit_from_cgroup(const char *path, char *buf, size_t size);
+/* "pts/3", "tty1", "" for none; tty is field 7 of a stat file. Returns buf. */
+const char *procfs_tty_name(uint32_t tty, char *buf, size_t size);
+
+/* Call fn for each process, each thread, until it returns non-zero; returns that. -errno if the directory
+ * cannot be read; 0 when the process ends meanwhile. */
+int procfs_each_process(int (*fn)(void *userdata, uint32_t pid), void *userdata);
+int procfs_each_thread(uint32_t pid, int (*fn)(void *userdata, uint32_t pid, uint32_t tid), void *userdata);
 /* Call fn for every thread that is traced (TracerPid != 0 in /proc/PID/task/TID/status). Walks all of /proc.
  */
 int procfs_each_traced(int (*fn)(void *userdata, const struct proc_status *thread,
