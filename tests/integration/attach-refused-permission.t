@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# An attach refused for what the caller is: each cause, and the same attach allowed.
+. "$(dirname "$0")/tap.bash"
+start_daemon
+sees_signals || skip_all "tier proc does not see refused attaches"
+
+# refused NAME CAUSE TARGET COMMAND...: COMMAND gets EPERM on TARGET and the finding says why
+refused() {
+        local name=$1 cause=$2 pid=$3
+        shift 3
+        spawn caller "$@" "$pid"
+        ended "$PID"
+        is "$(value caller errno)" EPERM "$name: refused with EPERM"
+        finds "$name: attach-refused-permission/$cause" "attach-refused-permission/$cause" "$pid"
+        unlike "$(finding_text "$pid" "attach-refused-permission/$cause")" '[Yy]ama|ptrace_scope' "$name: Yama is not blamed"
+}
+
+fixture root target idle
+refused "root's process" uid "$PID" "${NOBODY[@]}" "$FIXTURES/tracer" attach
+"${NOBODY[@]}" "$PTRACECTL" why "$(value root pid)" >/dev/null 2>&1
+is $? 4 "why about somebody else's process: exit status 4"
+go "$(value root pid)"
+
+as_nobody_fixture nodump target nodump
+nodump=$(value nodump pid)
+refused "non-dumpable process of the same user" not-dumpable "$nodump" "${NOBODY[@]}" "$FIXTURES/tracer" attach
+
+as_nobody_fixture plain target idle
+plain=$(value plain pid)
+refused "from another user namespace" user-namespace "$plain" "${NOBODY[@]}" unshare -U "$FIXTURES/tracer" attach
+
+as_nobody_fixture filtered target idle
+filtered=$(value filtered pid)
+refused "under a seccomp filter" seccomp "$filtered" "${NOBODY[@]}" "$FIXTURES/tracer" attach-seccomp
+
+spawn capable setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+net_raw --ambient-caps=+net_raw "$FIXTURES/target" idle
+said capable '^ready '
+refused "process with more capabilities" capability "$PID" "${NOBODY[@]}" "$FIXTURES/tracer" attach
+
+# ---- clean twins: the same calls, allowed
+as_nobody_fixture own target idle
+own=$(value own pid)
+spawn caller "${NOBODY[@]}" "$FIXTURES/tracer" attach "$own"
+caller=$PID
+ended "$caller"
+is "$(value caller errno)" 0 "a user's own process can be attached"
+silent "a user on a process of their own gives no finding" "$own" "$caller"
+is "$("${NOBODY[@]}" "$PTRACECTL" why "$own" --json | jq -r .allowed)" true "why says yes to its user"
+
+fixture byroot target nodump
+spawn caller "$FIXTURES/tracer" attach "$(value byroot pid)"
+caller=$PID
+ended "$caller"
+silent "root on a non-dumpable process gives no finding" "$(value byroot pid)" "$caller"
+
+stop_daemon
+is "$RC" 0 "the daemon stops cleanly"
+done_testing

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Short attaches by tools are seen after they ended: php-fpm's slow log, gcore, strace.
+. "$(dirname "$0")/tap.bash"
+start_daemon
+
+# session PID COMM: the ended session of that tracer on PID, as "ended_by"
+session() {
+        ctl who "$1" --json | jq -r --arg c "$2" '[.ended[] | select(.pid == '"$1"' and .tracer.comm == $c)][0].ended_by'
+}
+session_is() { [[ $(session "$1" "$2") == "$3" ]]; }
+
+fpm=$(command -v php-fpm8.2 php-fpm | head -n 1)
+if [[ -n $fpm ]] && need php; then
+        mkdir -p "$T/fpm"
+        cp "$SCRIPTS/slow.php" "$T/fpm/slow.php"
+        cat >"$T/fpm/fpm.conf" <<CONF
+[global]
+pid = $T/fpm/fpm.pid
+error_log = $T/fpm/error.log
+daemonize = no
+[www]
+user = nobody
+group = nogroup
+listen = $T/fpm/fpm.sock
+pm = static
+pm.max_children = 1
+slowlog = $T/fpm/slow.log
+request_slowlog_timeout = 1s
+CONF
+        spawn fpm "$fpm" -n -F -y "$T/fpm/fpm.conf"
+        fpm=$PID
+        wait_for 10 test -S "$T/fpm/fpm.sock"
+        worker=$(pgrep -P "$fpm" | head -n 1)
+        spawn fcgi php -d xdebug.mode=off "$SCRIPTS/fcgi.php" "$T/fpm/fpm.sock" "$T/fpm/slow.php"
+        fcgi=$PID
+        ended "$fcgi"
+        like "$(out fcgi)" 'slow request done' "php-fpm answers the slow request"
+        like "$(cat "$T/fpm/slow.log" 2>/dev/null)" 'script_filename' "php-fpm wrote its slow log"
+        comm=$(cat "/proc/$fpm/comm")
+        if sees_signals; then
+                wait_for 10 session_is "$worker" "$comm" detach
+                is "$(session "$worker" "$comm")" detach "php-fpm's short attach is in the history"
+                like "$(ctl events --pid "$worker" --json | jq -r .type | paste -sd' ')" 'ptrace.attach.* ptrace.detach' \
+                        "and its attach and detach are events"
+        else
+                skip "php-fpm's short attach is in the history" "tier proc may miss it"
+        fi
+        silent "php-fpm's slow log gives no finding" "$fpm" "$worker"
+        kill -TERM "$fpm"
+        ended "$fpm"
+else
+        skip "php-fpm's slow log" "php-fpm is not installed"
+fi
+
+fixture target target work
+target=$PID
+if need gcore; then
+        spawn gcore gcore -o "$T/core" "$target"
+        ended "$PID" 60
+        wait_for 10 session_is "$target" gdb detach
+        is "$(session "$target" gdb)" detach "gcore's attach is in the history"
+else
+        skip "gcore's attach is in the history" "gcore is not installed"
+fi
+if need strace; then
+        spawn strace strace -qq -o "$T/strace.log" -p "$target"
+        strace=$PID
+        wait_for 10 has_tracer "$target" "$strace"
+        kill -TERM "$strace"
+        ended "$strace"
+        wait_for 10 eval "[[ \$(session $target strace) =~ detach|tracer-exit ]]"
+        like "$(session "$target" strace)" 'detach|tracer-exit' "strace's attach is in the history"
+        like "$(ctl who "$target")" strace "who shows it to people"
+else
+        skip "strace's attach is in the history" "strace is not installed"
+fi
+
+# ---- a tracer older than the daemon
+fixture old target idle
+old=$PID
+fixture older tracer hold "$old"
+older=$PID
+stop_daemon
+start_daemon
+is "$(ctl who "$old" --json | jq -r '.processes[] | select(.process.pid == '"$old"') | .threads[0].tracer.pid')" "$older" \
+        "a tracer older than the daemon is known"
+is "$(ctl events --pid "$target" --json | jq -r 'select(.type | startswith("ptrace.")) | .type' | head -n 1 | cut -c 1-7)" ptrace. \
+        "events of before the restart are still there"
+
+stop_daemon
+is "$RC" 0 "the daemon stops cleanly"
+done_testing
