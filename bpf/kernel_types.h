@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef PTRACED_KERNEL_TYPES_H
+#define PTRACED_KERNEL_TYPES_H
+
+/*
+ * The few kernel types the programs touch, with the members they touch. preserve_access_index makes every
+ * access a CO-RE relocation: offsets come from the running kernel's BTF, so nothing here is a layout.
+ * A name with three underscores is a flavour: the same kernel type as another version spells it.
+ */
+
+#define __core_types __attribute__((preserve_access_index))
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef int __s32;
+typedef unsigned long long __u64;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+enum {
+        BPF_ANY = 0,
+        BPF_NOEXIST = 1
+};
+enum {
+        BPF_RB_NO_WAKEUP = 1,
+        BPF_RB_FORCE_WAKEUP = 2
+};
+enum {
+        BPF_LOCAL_STORAGE_GET_F_CREATE = 1
+};
+enum {
+        BPF_MAP_TYPE_HASH = 1,
+        BPF_MAP_TYPE_ARRAY = 2,
+        BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+        BPF_MAP_TYPE_RINGBUF = 27,
+        BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+enum {
+        BPF_F_NO_PREALLOC = 1
+};
+
+struct list_head {
+        struct list_head *next, *prev;
+} __core_types;
+
+typedef struct {
+        __u32 val;
+} __core_types kuid_t;
+typedef struct {
+        __u32 val;
+} __core_types kgid_t;
+
+/* Two u32 until 6.3 (f122a08b197d "capability: just use a 'u64'"), one u64 since: 8 bytes either way. */
+typedef struct kernel_cap_struct {
+        __u8 opaque;
+} __core_types kernel_cap_t;
+
+struct user_namespace {
+        __s32 level;
+} __core_types;
+
+struct cred {
+        kuid_t uid, suid, euid, fsuid;
+        kgid_t gid, sgid, egid, fsgid;
+        kernel_cap_t cap_permitted, cap_effective;
+        struct user_namespace *user_ns;
+} __core_types;
+
+/* The dumpable bits are the lowest two of mm->flags, a word until 6.17 and a bitmap in a struct since. */
+struct mm_struct {
+        struct user_namespace *user_ns;
+} __core_types;
+struct mm_struct___word {
+        unsigned long flags;
+} __core_types;
+struct mm_flags_bitmap {
+        unsigned long opaque;
+} __core_types;
+struct mm_struct___bitmap {
+        struct mm_flags_bitmap flags;
+} __core_types;
+
+struct upid {
+        int nr;
+};
+struct pid {
+        unsigned int level;
+        struct upid numbers[1];
+} __core_types;
+
+typedef struct {
+        unsigned long sig[1];
+} __core_types sigset_t;
+
+struct sigaction {
+        void *sa_handler;
+        unsigned long sa_flags;
+} __core_types;
+struct k_sigaction {
+        struct sigaction sa;
+} __core_types;
+struct sighand_struct {
+        struct k_sigaction action[64];
+} __core_types;
+
+typedef struct {
+        int counter;
+} __core_types atomic_t;
+
+struct signal_struct {
+        atomic_t live;
+        struct list_head thread_head;
+} __core_types;
+
+struct task_struct {
+        unsigned int flags, ptrace;
+        struct mm_struct *mm;
+        int exit_state, exit_code;
+        unsigned long jobctl;
+        int pid, tgid;
+        struct task_struct *real_parent, *parent, *group_leader;
+        struct list_head ptraced, ptrace_entry, thread_node;
+        struct pid *thread_pid;
+        __u64 start_boottime;
+        const struct cred *real_cred, *cred;
+        char comm[16];
+        struct signal_struct *signal;
+        struct sighand_struct *sighand;
+        sigset_t blocked;
+} __core_types;
+
+struct kernel_siginfo;
+
+struct linux_binprm {
+        const char *filename;
+} __core_types;
+
+struct pt_regs {
+        unsigned long r10, dx, si, di, orig_ax, ip;
+} __core_types;
+
+struct rusage;
+struct waitid_info {
+        int pid;
+        __u32 uid;
+        int status, cause;
+} __core_types;
+struct wait_opts {
+        int wo_flags;
+        struct pid *wo_pid;
+        struct waitid_info *wo_info;
+        int wo_stat;
+} __core_types;
+
+struct super_block {
+        __u32 s_dev;
+} __core_types;
+struct inode {
+        unsigned long i_ino;
+        struct super_block *i_sb;
+} __core_types;
+struct qstr {
+        const unsigned char *name;
+} __core_types;
+struct dentry {
+        struct dentry *d_parent;
+        struct qstr d_name;
+} __core_types;
+struct path {
+        struct dentry *dentry;
+} __core_types;
+struct file {
+        struct path f_path;
+        struct inode *f_inode;
+} __core_types;
+struct vm_area_struct {
+        unsigned long vm_start, vm_pgoff;
+        struct file *vm_file;
+} __core_types;
+
+/* Values of the kernel's own headers that programs compare with. */
+enum {
+        SIGKILL = 9,
+        SIGTERM = 15,
+        SIGTRAP = 5,
+        SIGCHLD = 17,
+        SIGCONT = 18,
+        SIGSTOP = 19,
+        SI_KERNEL = 0x80,
+        CLD_TRAPPED = 4,
+        PF_EXITING = 0x4,
+        PF_KTHREAD = 0x00200000,
+        JOBCTL_STOP_DEQUEUED = 0x10000,
+        PTRACE_TRACEME = 0,
+        PTRACE_ATTACH = 16,
+        PTRACE_DETACH = 17,
+        PTRACE_SEIZE = 0x4206,
+        PTRACE_MODE_ATTACH = 2,
+        CAP_SYS_PTRACE = 19,
+        SA_NOCLDWAIT = 2,
+        ESRCH = 3,
+        ECHILD = 10,
+        __NR_ptrace = 101,
+        PAGE_SHIFT = 12,
+};
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef PTRACED_MAPS_H
+#define PTRACED_MAPS_H
+
+/*
+ * Maps, knobs and the three things every program does: describe a task, decide whether an event becomes a
+ * record or an increment, and count what could not be sent. Definitions are weak: each .bpf.c has them, the
+ * linker keeps one.
+ */
+
+#include "kernel_types.h"
+#include "records.h"
+
+struct {
+        __uint(type, BPF_MAP_TYPE_RINGBUF);
+        __uint(max_entries, RING_BYTES);
+} ring __weak SEC(".maps");
+
+struct {
+        __uint(type, BPF_MAP_TYPE_HASH);
+        __type(key, struct count_key);
+        __type(value, struct count_value);
+        __uint(max_entries, COUNT_KEYS_MAX);
+} counters __weak SEC(".maps");
+
+struct {
+        __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+        __type(key, __u32);
+        __type(value, __u64);
+        __uint(max_entries, _REC_LOSS_MAX);
+} losses __weak SEC(".maps");
+
+struct {
+        __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+        __uint(map_flags, BPF_F_NO_PREALLOC);
+        __type(key, int);
+        __type(value, struct watch);
+} watched __weak SEC(".maps");
+
+/* A per-CPU allowance of records for events nobody asked about (the SIGCHLDs of ordinary processes). */
+#define ALLOWANCE 64 /* records per CPU and window */
+struct allowance {
+        __u64 window_ns;
+        __u64 used;
+};
+struct {
+        __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+        __type(key, __u32);
+        __type(value, struct allowance);
+        __uint(max_entries, 1);
+} allowances __weak SEC(".maps");
+
+/* Set before loading. */
+const volatile __u32 burst __weak = COUNT_BURST;
+const volatile __u32 generation __weak = 0;
+const volatile __u32 own_pid __weak = 0; /* the daemon: its own waits and children are nobody's business */
+
+/* Set by the reader before it sleeps: the next record wakes it, and disarms. */
+__u32 wakeup_armed __weak = 0;
+
+static __always_inline void count_loss(__u32 cause)
+{
+        __u64 *n = bpf_map_lookup_elem(&losses, &cause);
+
+        if (n)
+                *n += 1;
+}
+
+static __always_inline __u64 submit_flags(void)
+{
+        if (!wakeup_armed)
+                return BPF_RB_NO_WAKEUP;
+        wakeup_armed = 0;
+        return BPF_RB_FORCE_WAKEUP;
+}
+
+/* Reserve and head a record. A program that gets NULL returns: the loss is counted. */
+static __always_inline void *reserve_record(__u16 type, __u16 size, __u64 now)
+{
+        struct rec_header *h = NULL;
+
+        /* The verifier wants a constant size: every caller passes sizeof. */
+        h = bpf_ringbuf_reserve(&ring, size, 0);
+        if (!h) {
+                count_loss(LOSS_RING_FULL);
+                return NULL;
+        }
+        h->type = type;
+        h->size = size;
+        h->generation = generation;
+        h->time_ns = now;
+        return h;
+}
+
+static __always_inline void describe_nobody(struct rec_task *r)
+{
+        __builtin_memset(r, 0, sizeof(*r));
+}
+
+/* Any pointer to a task will do: reads are checked, a bad pointer gives zeroes. */
+static __always_inline void describe_task(struct rec_task *r, const struct task_struct *t)
+{
+        describe_nobody(r);
+        r->pid = BPF_CORE_READ(t, tgid);
+        r->tid = BPF_CORE_READ(t, pid);
+        r->start_ns = BPF_CORE_READ(t, group_leader, start_boottime);
+        r->tid_start_ns = BPF_CORE_READ(t, start_boottime);
+        bpf_core_read(r->comm, sizeof(r->comm), &t->comm);
+}
+
+/* Who traces t: its parent, while ptrace is set (kernel/ptrace.c, __ptrace_link). */
+static __always_inline void describe_tracer(struct rec_task *r, const struct task_struct *t)
+{
+        if (BPF_CORE_READ(t, ptrace))
+                describe_task(r, BPF_CORE_READ(t, parent));
+        else
+                describe_nobody(r);
+}
+
+/* Handler and flags, side by side in the kernel's struct: one read gets both, as numbers. */
+struct action {
+        __u64 handler, sa_flags;
+};
+
+static __always_inline void read_action(struct action *ret, const struct k_sigaction *ka)
+{
+        if (bpf_core_read(ret, sizeof(*ret), &ka->sa.sa_handler))
+                *ret = (struct action){};
+}
+
+/* A variable index into a kernel array is not relocated: step by the kernel's own element size. */
+static __always_inline void read_action_of(struct action *ret, struct task_struct *t, int sig)
+{
+        const struct k_sigaction *first = &t->sighand->action[0];
+
+        read_action(ret, (const void *)((__u64)first + (sig - 1) * bpf_core_type_size(struct k_sigaction)));
+}
+
+static __always_inline struct watch *watch_of(struct task_struct *t)
+{
+        return bpf_task_storage_get(&watched, t, NULL, 0);
+}
+
+static __always_inline struct watch *watch_of_or_new(struct task_struct *t)
+{
+        struct watch *w = bpf_task_storage_get(&watched, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+        if (!w)
+                count_loss(LOSS_STORAGE);
+        return w;
+}
+
+static __always_inline __u32 watch_bits_of(struct task_struct *leader)
+{
+        struct watch *w = watch_of(leader);
+
+        return w ? w->bits : 0;
+}
+
+static __always_inline void watch_process(struct task_struct *leader, __u32 bits)
+{
+        struct watch *w = watch_of_or_new(leader);
+
+        if (w && (w->bits & bits) != bits)
+                __sync_fetch_and_or(&w->bits, bits);
+}
+
+/* True while this CPU may still send a record nobody asked for, in this window. */
+static __always_inline bool take_allowance(__u64 now)
+{
+        __u32 zero = 0;
+        struct allowance *a = bpf_map_lookup_elem(&allowances, &zero);
+
+        if (!a)
+                return false;
+        if (now - a->window_ns >= COUNT_WINDOW_NS) {
+                a->window_ns = now;
+                a->used = 0;
+        }
+        if (a->used >= ALLOWANCE)
+                return false;
+        a->used += 1;
+        return true;
+}
+
+/*
+ * A new key: this event goes out as a record. Losing the race to insert is no harm: the other's value
+ * serves. With the hash full there is nothing to limit a flood with but the allowance.
+ */
+static __always_inline bool start_counter(const struct count_key *key, __u64 now)
+{
+        struct count_value v = {.window_ns = now, .in_window = 1, .last_ns = now};
+
+        if (!bpf_map_update_elem(&counters, key, &v, BPF_NOEXIST) || bpf_map_lookup_elem(&counters, key))
+                return true;
+        if (take_allowance(now))
+                return true;
+        count_loss(LOSS_COUNTER_FULL);
+        return false;
+}
+
+static __always_inline void count_event(struct count_value *v, __u64 now)
+{
+        if (!v->first_ns)
+                v->first_ns = now;
+        v->last_ns = now;
+        __sync_fetch_and_add(&v->count, 1);
+}
+
+/*
+ * Is this event part of a flood? If so it has been counted and the program is done. If not, it is due a
+ * record. Windows are kept without a lock: two CPUs may open one twice and send a few records more than
+ * `burst`, but each event is either sent or counted, never both and never neither.
+ */
+static __always_inline bool counted_as_flood(const struct count_key *key, __u64 now)
+{
+        struct count_value *v = bpf_map_lookup_elem(&counters, key);
+
+        if (!v)
+                return !start_counter(key, now);
+        if (v->in_window >= burst && now - v->window_ns < COUNT_WINDOW_NS) {
+                count_event(v, now);
+                return true;
+        }
+        if (now - v->window_ns >= COUNT_WINDOW_NS) {
+                v->window_ns = now;
+                v->in_window = 0;
+        }
+        v->last_ns = now;
+        __sync_fetch_and_add(&v->in_window, 1);
+        return false;
+}
+
+/* The record could not be sent: keep the total exact at least. */
+static __always_inline void count_instead(const struct count_key *key, __u64 now)
+{
+        struct count_value *v = bpf_map_lookup_elem(&counters, key);
+
+        if (v)
+                count_event(v, now);
+}
+
+#endif

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Signals: generated and delivered. The hottest programs of all: a signal nobody asked about leaves after
+ * one test, one that belongs to a flood after one hash look-up.
+ */
+#include "maps.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define SIGNAL_BIT(sig) (1u << (sig))
+#define ALWAYS          (SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD))
+#define IF_TRACED       (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGTERM))
+
+#define SIBLINGS_MAX 64 /* threads looked at for a traced one */
+
+/* siginfo_t as the ABI fixes it; the kernel's own struct begins the same way. */
+struct siginfo_head {
+        __s32 signo, err, code, pad;
+        __s32 pid;
+        __u32 uid;
+        __s32 status;
+};
+
+static __always_inline bool is_interesting(int sig, __u32 set)
+{
+        return sig > 0 && sig < 32 && (SIGNAL_BIT(sig) & set);
+}
+
+/* info is a pointer, or 0 (SEND_SIG_NOINFO), or 1 (SEND_SIG_PRIV): reading it is the test the verifier lets
+ * live. */
+static __always_inline __u32 read_siginfo(struct siginfo_head *ret, const void *info)
+{
+        if (!bpf_probe_read_kernel(ret, sizeof(*ret), info))
+                return 0;
+        __builtin_memset(ret, 0, sizeof(*ret));
+        if ((__u64)info == 1) {
+                ret->code = SI_KERNEL;
+                return SIG_F_PRIV;
+        }
+        return SIG_F_NOINFO;
+}
+
+static __always_inline __u8 disposition(__u64 handler)
+{
+        return handler < 2 ? handler : 2;
+}
+
+struct sibling_search {
+        const struct list_head *next, *end;
+        __u64 thread_node; /* offset in task_struct */
+        bool found;
+};
+
+/* Rare (an untraced trap): is another thread of this process traced? The list is walked without a lock. */
+static __noinline bool sibling_is_traced(struct task_struct *t)
+{
+        const struct list_head *end = &t->signal->thread_head, *n = BPF_CORE_READ(end, next);
+        __u64 offset = bpf_core_field_offset(struct task_struct, thread_node);
+
+        for (int i = 0; i < SIBLINGS_MAX && n && n != end; i++) {
+                const struct task_struct *s = (const void *)((__u64)n - offset);
+
+                if (BPF_CORE_READ(s, ptrace))
+                        return true;
+                n = BPF_CORE_READ(n, next);
+        }
+        return false;
+}
+
+static __always_inline void describe_target(struct rec_signal *r, struct task_struct *t)
+{
+        struct task_struct *parent = t->real_parent;
+        struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
+
+        describe_task(&r->target, t);
+        describe_tracer(&r->tracer, t);
+        r->parent_pid = BPF_CORE_READ(parent, tgid);
+        r->parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
+        r->parent_tracer = 0;
+        if (BPF_CORE_READ(parent, ptrace)) {
+                r->parent_tracer = BPF_CORE_READ(parent, parent, tgid);
+                r->flags |= SIG_F_PARENT_TRACED;
+        }
+        r->ptrace = t->ptrace;
+        r->ip = regs ? BPF_CORE_READ(regs, ip) : 0;
+        if (t->jobctl & JOBCTL_STOP_DEQUEUED)
+                r->flags |= SIG_F_RESIDUE;
+        if (t->blocked.sig[0] & (1UL << (r->sig - 1)))
+                r->flags |= SIG_F_BLOCKED;
+}
+
+/* What the kernel reset to force a trap through, noted by on_force_sig (full) or kept by watch_mask
+ * (tracepoint). */
+static __always_inline void describe_forced(struct rec_signal *r, struct task_struct *t)
+{
+        struct watch *w = watch_of(t);
+
+        if (!w)
+                return;
+        r->flags |= w->forced;
+        w->forced = 0;
+        if (w->trap_blocked && !(r->flags & SIG_F_BLOCKED))
+                r->flags |= SIG_F_FORCED_BLOCK;
+        w->trap_blocked = 0;
+}
+
+/* ---- what was mapped where it happened --------------------------------------------------------------- */
+
+struct mapping {
+        __u64 start, pgoff;
+        const struct file *file;
+};
+
+static long note_mapping(struct task_struct *t, struct vm_area_struct *vma, void *data)
+{
+        struct mapping *m = data;
+
+        m->start = vma->vm_start;
+        m->pgoff = vma->vm_pgoff;
+        m->file = vma->vm_file;
+        return 0;
+}
+
+static __always_inline void describe_path(struct rec_text *r, const struct file *file)
+{
+        const struct dentry *d = BPF_CORE_READ(file, f_path.dentry), *up;
+        __u32 i;
+
+        for (i = 0; i < REC_PATH_DEPTH; i++) {
+                up = BPF_CORE_READ(d, d_parent);
+                if (!up || up == d)
+                        break;
+                bpf_probe_read_kernel_str(r->path[i], REC_NAME_LEN, BPF_CORE_READ(d, d_name.name));
+                d = up;
+        }
+        r->depth = i;
+}
+
+/*
+ * A process that meets a breakpoint nobody owns may be gone before user space can look, so the bytes around
+ * the trap and the name of the mapped file are taken here.
+ */
+static __noinline int send_text(struct task_struct *t, __u64 address, __u32 what)
+{
+        struct mapping m = {};
+        const struct file *file;
+        struct rec_text *r;
+
+        r = reserve_record(REC_TEXT, sizeof(*r), bpf_ktime_get_boot_ns());
+        if (!r)
+                return 0;
+        describe_task(&r->task, t);
+        r->address = address;
+        r->what = what;
+        r->file_offset = r->inode = r->dev = r->depth = 0;
+        __builtin_memset(r->bytes, 0, sizeof(r->bytes));
+        r->bytes_valid = !bpf_probe_read_user(r->bytes, sizeof(r->bytes), (void *)(address - 8));
+        bpf_find_vma(t, address, note_mapping, &m, 0);
+        file = m.file;
+        if (file) {
+                r->file_offset = address - m.start + (m.pgoff << PAGE_SHIFT);
+                r->inode = BPF_CORE_READ(file, f_inode, i_ino);
+                r->dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+                describe_path(r, file);
+        }
+        bpf_ringbuf_submit(r, submit_flags());
+        return 0;
+}
+
+/* ---- generate ------------------------------------------------------------------------------------------
+ */
+
+static __always_inline bool is_watched(struct task_struct *t)
+{
+        return t->ptrace || watch_bits_of(t->group_leader);
+}
+
+/* SIGCHLD: everything odd, and everything about tracers and tracees. The rest within the allowance. */
+static __always_inline bool deserves_record(int sig, const struct siginfo_head *info, int result,
+                                            struct task_struct *target, struct task_struct *sender,
+                                            __u64 now)
+{
+        if (sig != SIGCHLD)
+                return true;
+        if (result > 1 || info->code >= CLD_TRAPPED || sender->ptrace)
+                return true;
+        return watch_bits_of(target->group_leader) || take_allowance(now);
+}
+
+static __always_inline void count_plain(const struct count_key *key, __u64 now)
+{
+        struct count_value *v = bpf_map_lookup_elem(&counters, key);
+
+        if (!v) {
+                struct count_value first = {.count = 1, .first_ns = now, .last_ns = now};
+
+                if (!bpf_map_update_elem(&counters, key, &first, BPF_NOEXIST))
+                        return;
+                v = bpf_map_lookup_elem(&counters, key);
+        }
+        if (v)
+                count_event(v, now);
+        else
+                count_loss(LOSS_COUNTER_FULL);
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct task_struct *target,
+             int group, int result)
+{
+        struct task_struct *sender;
+        struct siginfo_head info;
+        struct action action;
+        struct count_key key;
+        struct rec_signal *r;
+        __u32 flags;
+        __u64 now;
+
+        if (!is_interesting(sig, ALWAYS | IF_TRACED))
+                return 0;
+        if (is_interesting(sig, IF_TRACED) && !is_watched(target))
+                return 0;
+
+        now = bpf_ktime_get_boot_ns();
+        flags = read_siginfo(&info, siginfo);
+        read_action_of(&action, target, sig);
+        key = (struct count_key){
+                .start_ns = target->group_leader->start_boottime,
+                .pid = target->tgid,
+                .tracer = target->ptrace ? target->parent->tgid : 0,
+                .code = info.code,
+                .sig = sig,
+                .result = result,
+                .kind = COUNT_GENERATE,
+                .handled = disposition(action.handler),
+        };
+        sender = bpf_get_current_task_btf();
+        if (!deserves_record(sig, &info, result, target, sender, now)) {
+                count_plain(&key, now);
+                return 0;
+        }
+        if (counted_as_flood(&key, now))
+                return 0;
+
+        r = reserve_record(REC_SIGNAL, sizeof(*r), now);
+        if (!r) {
+                count_instead(&key, now);
+                return 0;
+        }
+        r->sig = sig;
+        r->code = info.code;
+        r->result = result;
+        r->si_pid = info.pid;
+        r->si_status = info.status;
+        r->flags = flags | (group ? SIG_F_GROUP : 0);
+        r->handler = action.handler;
+        r->sa_flags = action.sa_flags;
+        r->uid = BPF_CORE_READ(sender, cred, uid.val);
+        describe_task(&r->sender, sender);
+        describe_target(r, target);
+        if (r->tracer.pid && r->tracer.pid == r->sender.pid)
+                r->flags |= SIG_F_SENDER_TRACES;
+        if (sig == SIGTRAP && sender == target)
+                describe_forced(r, sender);
+        if (sig == SIGTRAP && !target->ptrace && sibling_is_traced(target))
+                r->flags |= SIG_F_SIBLING_TRACED;
+        flags = r->flags;
+        bpf_ringbuf_submit(r, submit_flags());
+
+        if (sig == SIGTRAP && info.code == SI_KERNEL && !(flags & SIG_F_PRIV) && sender == target &&
+            !sender->ptrace) {
+                struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(sender);
+
+                send_text(sender, BPF_CORE_READ(regs, ip) - 1, TEXT_TRAP);
+        }
+        return 0;
+}
+
+/* ---- deliver -------------------------------------------------------------------------------------------
+ */
+
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct k_sigaction *ka)
+{
+        struct task_struct *t;
+        struct siginfo_head info;
+        struct action action;
+        struct count_key key;
+        struct rec_signal *r;
+        __u32 flags;
+        __u64 now;
+
+        if (!is_interesting(sig, SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGSTOP)))
+                return 0;
+        t = bpf_get_current_task_btf();
+        if (sig != SIGTRAP && !is_watched(t))
+                return 0;
+
+        now = bpf_ktime_get_boot_ns();
+        flags = read_siginfo(&info, siginfo);
+        read_action(&action, ka);
+        key = (struct count_key){
+                .start_ns = t->group_leader->start_boottime,
+                .pid = t->tgid,
+                .tracer = t->ptrace ? t->parent->tgid : 0,
+                .code = info.code,
+                .sig = sig,
+                .kind = COUNT_DELIVER,
+                .handled = disposition(action.handler),
+        };
+        if (counted_as_flood(&key, now))
+                return 0;
+
+        r = reserve_record(REC_SIGNAL, sizeof(*r), now);
+        if (!r) {
+                count_instead(&key, now);
+                return 0;
+        }
+        r->sig = sig;
+        r->code = info.code;
+        r->result = 0;
+        r->si_pid = info.pid;
+        r->si_status = info.status;
+        r->flags = flags | SIG_F_DELIVER;
+        r->handler = action.handler;
+        r->sa_flags = action.sa_flags;
+        r->uid = 0;
+        describe_nobody(&r->sender);
+        describe_target(r, t);
+        bpf_ringbuf_submit(r, submit_flags());
+
+        if (sig == SIGTRAP && action.handler > 1 && !t->ptrace)
+                send_text(t, action.handler, TEXT_HANDLER);
+        return 0;
+}
+
+/* ---- how a trap gets past a block (tier full) ----------------------------------------------------------
+ */
+
+/* Sees the state that force_sig_info_to_task() is about to reset (kernel/signal.c). */
+SEC("fentry/force_sig_info_to_task")
+int BPF_PROG(on_force_sig, struct kernel_siginfo *info, struct task_struct *t)
+{
+        struct siginfo_head head;
+        struct action action;
+        struct watch *w;
+        __u32 forced = 0;
+
+        if (bpf_probe_read_kernel(&head, sizeof(head), info) || head.signo != SIGTRAP)
+                return 0;
+        if (t->blocked.sig[0] & (1UL << (SIGTRAP - 1)))
+                forced |= SIG_F_FORCED_BLOCK;
+        read_action_of(&action, t, SIGTRAP);
+        if (action.handler == 1)
+                forced |= SIG_F_FORCED_IGN;
+        if (!forced)
+                return 0;
+        w = watch_of_or_new(t);
+        if (w)
+                w->forced = forced;
+        return 0;
+}
+
+/* Tier tracepoint has no look at that moment: remember, per thread, that SIGTRAP was blocked. */
+SEC("tp/syscalls/sys_exit_rt_sigprocmask")
+int watch_mask(void *ctx)
+{
+        struct task_struct *t = bpf_get_current_task_btf();
+        bool blocked = t->blocked.sig[0] & (1UL << (SIGTRAP - 1));
+        struct watch *w = blocked ? watch_of_or_new(t) : watch_of(t);
+
+        if (w)
+                w->trap_blocked = blocked;
+        return 0;
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "loader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "../lib/cleanup.h"
+#include "ptraced.skel.h"
+#include "selftest.h"
+#include "tracepoint.h"
+
+#define F (1u << TIER_FULL)
+#define T (1u << TIER_TRACEPOINT)
+
+/* One row a program. A tier needs all its required hooks; of the others it makes do with what there is. */
+static const struct hook_plan {
+        const char *program, *section, *sees;
+        uint32_t tiers;
+        bool required;
+        const char *kernel_function; /* that must be in the kernel's BTF */
+} plans[] = {
+        {"on_signal_generate", "tp_btf/signal_generate", "signals as they are sent", F | T, true, NULL},
+        {"on_signal_deliver", "tp_btf/signal_deliver", "signals as they reach the program", F | T, true,
+         NULL},
+        {"on_fork", "tp_btf/sched_process_fork",
+         "new processes and threads, and those attached with their parent", F | T, true, NULL},
+        {"on_exec", "tp_btf/sched_process_exec", "exec of processes that matter", F | T, true, NULL},
+        {"on_exit", "tp_btf/sched_process_exit", "the end of tracers and tracees", F | T, true, NULL},
+        {"on_attach", "fexit/ptrace_attach",
+         "attach and seize, allowed and refused, with the kernel's reasons", F, true, "ptrace_attach"},
+        {"on_traceme", "fexit/ptrace_traceme", "processes that ask their parent to trace them", F, true,
+         "ptrace_traceme"},
+        {"on_unlink", "fentry/__ptrace_unlink", "every end of a tracing relation", F, true,
+         "__ptrace_unlink"},
+        {"on_ptrace_call", "fexit/__x64_sys_ptrace",
+         "requests of tracers, attaches to pids that do not exist", F, false, "__x64_sys_ptrace"},
+        {"on_access_check", "fexit/security_ptrace_access_check", "what the security modules answered", F,
+         false, "security_ptrace_access_check"},
+        {"on_force_sig", "fentry/force_sig_info_to_task",
+         "blocks and ignores that the kernel overrides for a trap", F, false, "force_sig_info_to_task"},
+        {"on_wait", "fexit/do_wait", "who reaped whom, and failed waits", F, false, "do_wait"},
+        {"on_sigaction", "fexit/do_sigaction", "changes of what SIGTRAP and SIGCHLD do", F, false,
+         "do_sigaction"},
+        {"enter_ptrace", "tp/syscalls/sys_enter_ptrace", "ptrace calls that seccomp let in", T, true, NULL},
+        {"exit_ptrace_call", "tp/syscalls/sys_exit_ptrace",
+         "attach, seize, traceme and detach calls, with their errno", T, true, NULL},
+        {"exit_wait4", "tp/syscalls/sys_exit_wait4", "who reaped whom, and failed waits", T, false, NULL},
+        {"exit_waitid", "tp/syscalls/sys_exit_waitid", "who reaped whom, and failed waits (waitid)", T,
+         false, NULL},
+        {"exit_sigaction", "tp/syscalls/sys_exit_rt_sigaction", "changes of what SIGTRAP and SIGCHLD do", T,
+         false, NULL},
+        {"watch_mask", "tp/syscalls/sys_exit_rt_sigprocmask", "threads that block SIGTRAP", T, false, NULL},
+};
+#undef F
+#undef T
+
+struct loader {
+        enum tier tier;
+        struct ptraced_bpf *skel;
+        struct bpf_link *links[ELEMENTSOF(plans)];
+        struct hook hooks[ELEMENTSOF(plans)];
+        char reason[256];
+};
+
+/* ---- one attempt at a tier --------------------------------------------------------------------------- */
+
+/* libbpf is chatty about what we probe on purpose; what failed is told by the caller, in one sentence. */
+static int swallow_log(enum libbpf_print_level level _unused_, const char *format _unused_,
+                       va_list ap _unused_)
+{
+        return 0;
+}
+
+static void set_missing(struct hook *h, const char *why)
+{
+        h->state = HOOK_MISSING;
+        snprintf(h->reason, sizeof(h->reason), "%s", why);
+}
+
+static const char *explain_load(int r, const char **ret_fix)
+{
+        *ret_fix = "";
+        switch (-r) {
+        case EPERM:
+        case EACCES:
+                if (geteuid() != 0) {
+                        *ret_fix = "; run it as root or with CAP_BPF and CAP_PERFMON";
+                        return "not permitted";
+                }
+                return "this kernel refuses programs of this kind";
+        case ESRCH:
+        case ENOENT:
+                return "this kernel has no such hook";
+        case ENOTSUP:
+        case EINVAL:
+                return "this kernel cannot run it";
+        default:
+                return strerror(-r);
+        }
+}
+
+static void explain_hook(struct hook *h, int r)
+{
+        const char *fix, *why = explain_load(r, &fix);
+        char text[sizeof(h->reason)];
+
+        snprintf(text, sizeof(text), "%s (%s)%s", why, strerrorname_np(-r) ?: "?", fix);
+        set_missing(h, text);
+}
+
+/*
+ * Would the kernel run a program at this function? Asked with an empty one, which costs a millisecond; the
+ * only question about hooks that a kernel answers truly.
+ */
+static int probe_function(const struct btf *btf, const struct hook_plan *p)
+{
+        static const struct bpf_insn nothing[] = {
+                {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+                {.code = BPF_JMP | BPF_EXIT},
+        };
+        LIBBPF_OPTS(bpf_prog_load_opts, opts);
+        _cleanup_close_ int prog = -1, link = -1;
+        int id = btf__find_by_name_kind(btf, p->kernel_function, BTF_KIND_FUNC);
+
+        if (id < 0)
+                return -ESRCH;
+        opts.attach_btf_id = id;
+        opts.expected_attach_type = strncmp(p->section, "fentry/", 7) ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY;
+        prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe", "GPL", nothing, ELEMENTSOF(nothing), &opts);
+        if (prog < 0)
+                return -errno;
+        link = bpf_raw_tracepoint_open(NULL, prog);
+        return link < 0 ? -errno : 0;
+}
+
+/* Which programs this tier loads. A hook that is not to be had is left out; a required one ends the attempt.
+ */
+static int choose_programs(struct loader *l, struct ptraced_bpf *skel, enum tier tier, const struct btf *btf,
+                           bool with_optional)
+{
+        int r, result = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++) {
+                const struct hook_plan *p = &plans[i];
+                struct bpf_program *prog = bpf_object__find_program_by_name(skel->obj, p->program);
+                bool wanted = p->tiers & (1u << tier) && (p->required || with_optional);
+
+                if (!prog)
+                        return -ENOENT;
+                r = wanted && p->kernel_function ? probe_function(btf, p) : 0;
+                if (r) {
+                        explain_hook(&l->hooks[i], r);
+                        wanted = false;
+                        if (p->required)
+                                result = r;
+                }
+                bpf_program__set_autoload(prog, wanted);
+        }
+        return result;
+}
+
+static void detach_all(struct loader *l)
+{
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++) {
+                bpf_link__destroy(l->links[i]);
+                l->links[i] = NULL;
+        }
+        if (l->skel)
+                ptraced_bpf__destroy(l->skel);
+        l->skel = NULL;
+}
+
+static int attach_one(struct bpf_link **ret, struct bpf_program *prog, const char *section)
+{
+        _cleanup_close_ int event = -1;
+
+        if (strncmp(section, "tp/", 3)) {
+                *ret = bpf_program__attach(prog);
+                return *ret ? 0 : -errno;
+        }
+        event = tracepoint_open(section + 3);
+        if (event < 0)
+                return event;
+        *ret = bpf_program__attach_perf_event(prog, event);
+        if (!*ret)
+                return -errno;
+        TAKE_FD(event); /* the link closes it */
+        return 0;
+}
+
+static int attach_all(struct loader *l, enum tier tier)
+{
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++) {
+                struct bpf_program *prog = bpf_object__find_program_by_name(l->skel->obj, plans[i].program);
+
+                if (!(plans[i].tiers & (1u << tier)) || !bpf_program__autoload(prog))
+                        continue;
+                r = attach_one(&l->links[i], prog, plans[i].section);
+                if (!r) {
+                        l->hooks[i].state = HOOK_ATTACHED;
+                        continue;
+                }
+                explain_hook(&l->hooks[i], r);
+                if (plans[i].required)
+                        return r;
+        }
+        return 0;
+}
+
+/* -errno of what stopped it; l->skel is set only on success. */
+static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, bool with_optional)
+{
+        int r;
+
+        l->skel = ptraced_bpf__open();
+        if (!l->skel)
+                return -errno;
+        r = choose_programs(l, l->skel, tier, btf, with_optional);
+        if (!r)
+                r = ptraced_bpf__load(l->skel);
+        if (!r)
+                r = attach_all(l, tier);
+        if (r)
+                detach_all(l);
+        return r;
+}
+
+/* Say of every hook of a tier that did not come up, and has no reason of its own, why. */
+static void blame_tier(struct loader *l, enum tier tier, bool optional_only, int r)
+{
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++)
+                if (plans[i].tiers == (1u << tier) && l->hooks[i].state != HOOK_MISSING &&
+                    !(optional_only && plans[i].required))
+                        explain_hook(&l->hooks[i], r);
+}
+
+static int load_tier(struct loader *l, enum tier tier, const struct btf *btf)
+{
+        int r = try_tier(l, tier, btf, true), again;
+
+        if (!r)
+                return 0;
+        if (r != -EPERM && r != -ESRCH) {
+                again = try_tier(l, tier, btf, false);
+                blame_tier(l, tier, !again, r);
+                return again;
+        }
+        blame_tier(l, tier, false, r);
+        return r;
+}
+
+/* ---- public ------------------------------------------------------------------------------------------ */
+
+static void init_hooks(struct loader *l)
+{
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++)
+                l->hooks[i] = (struct hook){
+                        .program = plans[i].program,
+                        .section = plans[i].section,
+                        .sees = plans[i].sees,
+                };
+}
+
+static void say_reason(struct loader *l, enum tier refused, int r)
+{
+        const char *fix, *why = explain_load(r, &fix);
+        char text[160];
+
+        snprintf(text, sizeof(text), "%stier %s: %s (%s)%s", l->reason[0] ? "; " : "",
+                 tier_to_string(refused), why, strerrorname_np(-r) ?: "?", fix);
+        strncat(l->reason, text, sizeof(l->reason) - strlen(l->reason) - 1);
+}
+
+static int load_best(struct loader *l, int wanted)
+{
+        enum tier first = wanted == TIER_BEST ? TIER_FULL : (enum tier)wanted;
+        enum tier last = wanted == TIER_BEST ? TIER_TRACEPOINT : (enum tier)wanted;
+        struct btf *btf = btf__load_vmlinux_btf();
+        int r = 0;
+
+        if (!btf) {
+                r = -errno;
+                snprintf(l->reason, sizeof(l->reason),
+                         "the kernel has no readable BTF (/sys/kernel/btf/vmlinux): %s", strerror(-r));
+                for (size_t i = 0; i < ELEMENTSOF(plans); i++)
+                        set_missing(&l->hooks[i], "the kernel has no readable BTF");
+                return r;
+        }
+        for (enum tier t = first; t <= last; t++) {
+                r = load_tier(l, t, btf);
+                if (!r) {
+                        l->tier = t;
+                        break;
+                }
+                say_reason(l, t, r);
+        }
+        btf__free(btf);
+        return r;
+}
+
+int loader_new(struct loader **ret, int wanted, char *error, size_t size)
+{
+        struct loader *l = calloc(1, sizeof(*l));
+        int r = 0;
+
+        if (!l) {
+                snprintf(error, size, "Out of memory while loading BPF programs.");
+                return -ENOMEM;
+        }
+        libbpf_set_print(swallow_log);
+        init_hooks(l);
+        l->tier = TIER_PROC;
+        if (wanted != TIER_PROC)
+                r = load_best(l, wanted);
+        if (r && wanted != TIER_BEST) {
+                snprintf(error, size,
+                         "Tier %s was asked for and is not to be had: %s. Leave out --tier to use what is.",
+                         tier_to_string(wanted), l->reason);
+                loader_free(l);
+                return r;
+        }
+        if (l->skel)
+                loader_selftest(l, l->hooks, ELEMENTSOF(plans));
+        *ret = l;
+        return 0;
+}
+
+struct loader *loader_free(struct loader *l)
+{
+        if (!l)
+                return NULL;
+        detach_all(l);
+        free(l);
+        return NULL;
+}
+
+enum tier loader_tier(const struct loader *l)
+{
+        return l->tier;
+}
+
+const char *loader_reason(const struct loader *l)
+{
+        return l->reason;
+}
+
+const struct hook *loader_hooks(struct loader *l, size_t *ret_n)
+{
+        *ret_n = ELEMENTSOF(plans);
+        return l->hooks;
+}
+
+int loader_ring_fd(const struct loader *l)
+{
+        return l->skel ? bpf_map__fd(l->skel->maps.ring) : -1;
+}
+
+int loader_counters_fd(const struct loader *l)
+{
+        return l->skel ? bpf_map__fd(l->skel->maps.counters) : -1;
+}
+
+int loader_watch_fd(const struct loader *l)
+{
+        return l->skel ? bpf_map__fd(l->skel->maps.watched) : -1;
+}
+
+static uint64_t skipped_runs(const struct loader *l)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++) {
+                struct bpf_prog_info info = {};
+                uint32_t len = sizeof(info);
+                struct bpf_program *prog;
+
+                if (!l->links[i])
+                        continue;
+                prog = bpf_object__find_program_by_name(l->skel->obj, plans[i].program);
+                if (!bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+                        n += info.recursion_misses;
+        }
+        return n;
+}
+
+void loader_losses(struct loader *l, uint64_t losses[_REC_LOSS_MAX])
+{
+        int cpus = libbpf_num_possible_cpus();
+
+        memset(losses, 0, _REC_LOSS_MAX * sizeof(*losses));
+        if (!l->skel || cpus <= 0)
+                return;
+        uint64_t values[cpus];
+
+        for (uint32_t cause = 0; cause < _REC_LOSS_MAX; cause++) {
+                if (bpf_map_lookup_elem(bpf_map__fd(l->skel->maps.losses), &cause, values))
+                        continue;
+                for (int i = 0; i < cpus; i++)
+                        losses[cause] += values[i];
+        }
+        losses[LOSS_PROG_SKIPPED] += skipped_runs(l);
+}
+
+void loader_arm_wakeup(struct loader *l, bool armed)
+{
+        if (l->skel)
+                __atomic_store_n(&l->skel->bss->wakeup_armed, armed, __ATOMIC_SEQ_CST);
+}
+
+int loader_watch(struct loader *l, uint32_t pid, uint32_t bits)
+{
+        _cleanup_close_ int pidfd = -1;
+        struct watch w = {};
+
+        if (!l->skel)
+                return 0;
+        pidfd = syscall(SYS_pidfd_open, pid, 0);
+        if (pidfd < 0)
+                return -errno;
+        if (bpf_map_lookup_elem(loader_watch_fd(l), &pidfd, &w) && errno != ENOENT)
+                return -errno;
+        if ((w.bits & bits) == bits)
+                return 0;
+        w.bits |= bits;
+        return bpf_map_update_elem(loader_watch_fd(l), &pidfd, &w, BPF_ANY) ? -errno : 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "selftest.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "../lib/cleanup.h"
+
+/* What a record proves about which program; two rows where two tiers have a program each. */
+static const struct proof {
+        uint16_t record;
+        const char *programs[2];
+} proofs[] = {
+        {REC_SIGACTION, {"on_sigaction", "exit_sigaction"}},
+        {REC_WAIT, {"on_wait", "exit_wait4"}},
+        {REC_EXIT, {"on_exit", NULL}},
+        {REC_FORK, {"on_fork", NULL}},
+};
+
+static void mark(struct hook *hooks, size_t n, const char *program)
+{
+        for (size_t i = 0; i < n; i++)
+                if (program && !strcmp(hooks[i].program, program) && hooks[i].state == HOOK_ATTACHED)
+                        hooks[i].state = HOOK_WORKING;
+}
+
+struct reader {
+        struct hook *hooks;
+        size_t n_hooks;
+};
+
+static void mark_attach(struct reader *r, const struct rec_attach *a)
+{
+        mark(r->hooks, r->n_hooks, a->request == PTRACE_TRACEME ? "on_traceme" : "on_attach");
+        mark(r->hooks, r->n_hooks, "exit_ptrace_call");
+        if (!(a->flags & ATT_F_SECCOMP))
+                mark(r->hooks, r->n_hooks, "enter_ptrace");
+        if (a->flags & ATT_F_LSM_CALLED)
+                mark(r->hooks, r->n_hooks, "on_access_check");
+        if (a->ret == -ESRCH)
+                mark(r->hooks, r->n_hooks, "on_ptrace_call");
+}
+
+static void mark_signal(struct reader *r, const struct rec_signal *s)
+{
+        mark(r->hooks, r->n_hooks, s->flags & SIG_F_DELIVER ? "on_signal_deliver" : "on_signal_generate");
+        if (s->flags & SIG_F_FORCED_IGN)
+                mark(r->hooks, r->n_hooks, "on_force_sig");
+        if (s->flags & SIG_F_FORCED_BLOCK) {
+                mark(r->hooks, r->n_hooks, "on_force_sig");
+                mark(r->hooks, r->n_hooks, "watch_mask");
+        }
+}
+
+static int note_record(void *userdata, void *data, size_t size)
+{
+        struct reader *r = userdata;
+        const struct rec_header *h = data;
+
+        if (size < sizeof(*h))
+                return 0;
+        if (h->type == REC_ATTACH && size >= sizeof(struct rec_attach))
+                mark_attach(r, data);
+        else if (h->type == REC_SIGNAL && size >= sizeof(struct rec_signal))
+                mark_signal(r, data);
+        else if (h->type == REC_DETACH)
+                mark(r->hooks, r->n_hooks, "on_unlink");
+        for (size_t i = 0; i < ELEMENTSOF(proofs); i++)
+                for (size_t j = 0; proofs[i].record == h->type && j < 2; j++)
+                        mark(r->hooks, r->n_hooks, proofs[i].programs[j]);
+        return 0;
+}
+
+static void no_op(int sig _unused_)
+{
+}
+
+/* The tracee: a handler for SIGTRAP, blocked, and a breakpoint of its own; then a child of its own. */
+static void act_tracee(void)
+{
+        struct sigaction sa = {.sa_handler = no_op};
+        sigset_t trap;
+        pid_t child;
+
+        sigemptyset(&trap);
+        sigaddset(&trap, SIGTRAP);
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+                _exit(1);
+        sigaction(SIGTRAP, &sa, NULL);
+        sigprocmask(SIG_BLOCK, &trap, NULL);
+        __asm__ volatile("int3");
+        sigprocmask(SIG_UNBLOCK, &trap, NULL);
+        sigaction(SIGTRAP, &sa, NULL);
+        raise(SIGTRAP);
+        child = fork();
+        if (child == 0)
+                _exit(0);
+        if (child > 0)
+                waitpid(child, NULL, 0);
+        _exit(0);
+}
+
+/* The tracer: passes every signal but the breakpoint on, until its tracee is gone. */
+static void act_tracer(void)
+{
+        pid_t tracee, other;
+        int status, stops = 0;
+
+        tracee = fork();
+        if (tracee == 0)
+                act_tracee();
+        while (tracee > 0 && waitpid(tracee, &status, 0) == tracee && WIFSTOPPED(status))
+                ptrace(PTRACE_CONT, tracee, NULL, stops++ ? WSTOPSIG(status) : 0);
+        /* A pid beyond the kernel's limit belongs to nobody: attaching there must fail with ESRCH. */
+        ptrace(PTRACE_SEIZE, 0x3fffffff, NULL, NULL);
+        other = fork();
+        if (other == 0) {
+                pause();
+                _exit(0);
+        }
+        if (other > 0) {
+                if (ptrace(PTRACE_SEIZE, other, NULL, NULL) == 0 &&
+                    ptrace(PTRACE_INTERRUPT, other, NULL, NULL) == 0 &&
+                    waitpid(other, &status, __WALL) == other)
+                        ptrace(PTRACE_DETACH, other, NULL, NULL);
+                kill(other, SIGKILL);
+                waitpid(other, NULL, 0);
+        }
+        _exit(0);
+}
+
+/* Signals the daemon has blocked or ignored must not reach into the play. */
+static void reset_signals(void)
+{
+        sigset_t none;
+
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        for (int sig = 1; sig < NSIG; sig++)
+                signal(sig, SIG_DFL);
+}
+
+void loader_selftest(struct loader *l, struct hook *hooks, size_t n_hooks)
+{
+        struct reader reader = {.hooks = hooks, .n_hooks = n_hooks};
+        struct ring_buffer *ring = NULL;
+        _cleanup_close_ int pidfd = -1;
+        pid_t tracer = fork();
+
+        if (tracer == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                reset_signals();
+                alarm(SELFTEST_LIMIT_MS / 1000 + 1);
+                act_tracer();
+        }
+        if (tracer < 0)
+                return;
+        pidfd = syscall(SYS_pidfd_open, tracer, 0);
+        if (pidfd < 0 || poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, SELFTEST_LIMIT_MS) != 1)
+                kill(tracer, SIGKILL);
+        waitpid(tracer, NULL, 0);
+
+        ring = ring_buffer__new(loader_ring_fd(l), note_record, &reader, NULL);
+        if (!ring)
+                return;
+        ring_buffer__consume(ring);
+        ring_buffer__free(ring);
+}
