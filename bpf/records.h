@@ -82,8 +82,6 @@ enum rec_signal_flags {
         SIG_F_FORCED_BLOCK = 1 << 6,   /* the kernel forced it through a block ... */
         SIG_F_FORCED_IGN = 1 << 7,     /* ... or through SIG_IGN */
         SIG_F_PARENT_TRACED = 1 << 8,  /* the target's real parent is traced */
-        SIG_F_SIBLING_TRACED = 1 << 9, /* not the target, but another thread of it is traced */
-        SIG_F_SHARED_MM = 1 << 10,     /* reserved */
         SIG_F_SENDER_TRACES = 1 << 11, /* the sender is the target's tracer */
 };
 
@@ -94,6 +92,9 @@ struct rec_signal {
         struct rec_task tracer; /* of the target, now; empty: not traced */
         rec_u32 parent_pid;     /* the target's real parent */
         rec_u32 parent_tracer;  /* pid of that parent's tracer, 0: none */
+        rec_u32 sibling_tracer; /* the target is not traced, but another thread of it is: pid of who does,
+                                   else 0 */
+        rec_u32 pad;
         rec_u64 parent_start_ns;
         rec_u64 handler; /* 0 SIG_DFL, 1 SIG_IGN, else an address */
         rec_u64 sa_flags;
@@ -102,8 +103,8 @@ struct rec_signal {
         rec_s32 code;   /* si_code */
         rec_s32 result; /* TRACE_SIGNAL_*: 0 queued, 1 ignored, 2 pending, 3 overflow, 4 info lost */
         rec_u32 flags;  /* enum rec_signal_flags */
-        rec_s32 si_pid;
-        rec_s32 si_status;
+        rec_s32 info_pid; /* si_pid and si_status, which are macros of <signal.h> */
+        rec_s32 info_status;
         rec_u32 ptrace; /* task_struct.ptrace */
         rec_u32 uid;    /* of the sender */
 };
@@ -291,7 +292,7 @@ struct watch {
 #include <assert.h>
 static_assert(sizeof(struct rec_header) == 16, "records.h: header");
 static_assert(sizeof(struct rec_task) == 40, "records.h: task");
-static_assert(sizeof(struct rec_signal) == 16 + 3 * 40 + 72, "records.h: signal has no padding");
+static_assert(sizeof(struct rec_signal) == 16 + 3 * 40 + 80, "records.h: signal has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
 static_assert(sizeof(struct watch) == 24, "records.h: watch");
