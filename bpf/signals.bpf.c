@@ -45,14 +45,8 @@ static __always_inline __u8 disposition(__u64 handler)
         return handler < 2 ? handler : 2;
 }
 
-struct sibling_search {
-        const struct list_head *next, *end;
-        __u64 thread_node; /* offset in task_struct */
-        bool found;
-};
-
-/* Rare (an untraced trap): is another thread of this process traced? The list is walked without a lock. */
-static __noinline bool sibling_is_traced(struct task_struct *t)
+/* Rare (an untraced trap): who traces another thread of this process? The list is walked without a lock. */
+static __noinline __u32 sibling_tracer(struct task_struct *t)
 {
         const struct list_head *end = &t->signal->thread_head, *n = BPF_CORE_READ(end, next);
         __u64 offset = bpf_core_field_offset(struct task_struct, thread_node);
@@ -61,10 +55,10 @@ static __noinline bool sibling_is_traced(struct task_struct *t)
                 const struct task_struct *s = (const void *)((__u64)n - offset);
 
                 if (BPF_CORE_READ(s, ptrace))
-                        return true;
+                        return BPF_CORE_READ(s, parent, tgid);
                 n = BPF_CORE_READ(n, next);
         }
-        return false;
+        return 0;
 }
 
 static __always_inline void describe_target(struct rec_signal *r, struct task_struct *t)
@@ -250,8 +244,8 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
         r->sig = sig;
         r->code = info.code;
         r->result = result;
-        r->si_pid = info.pid;
-        r->si_status = info.status;
+        r->info_pid = info.pid;
+        r->info_status = info.status;
         r->flags = flags | (group ? SIG_F_GROUP : 0);
         r->handler = action.handler;
         r->sa_flags = action.sa_flags;
@@ -262,8 +256,7 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
                 r->flags |= SIG_F_SENDER_TRACES;
         if (sig == SIGTRAP && sender == target)
                 describe_forced(r, sender);
-        if (sig == SIGTRAP && !target->ptrace && sibling_is_traced(target))
-                r->flags |= SIG_F_SIBLING_TRACED;
+        r->sibling_tracer = sig == SIGTRAP && !target->ptrace ? sibling_tracer(target) : 0;
         flags = r->flags;
         bpf_ringbuf_submit(r, submit_flags());
 
@@ -319,12 +312,12 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
         r->sig = sig;
         r->code = info.code;
         r->result = 0;
-        r->si_pid = info.pid;
-        r->si_status = info.status;
+        r->info_pid = info.pid;
+        r->info_status = info.status;
         r->flags = flags | SIG_F_DELIVER;
         r->handler = action.handler;
         r->sa_flags = action.sa_flags;
-        r->uid = 0;
+        r->uid = r->sibling_tracer = 0;
         describe_nobody(&r->sender);
         describe_target(r, t);
         bpf_ringbuf_submit(r, submit_flags());

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+#include "cleanup.h"
+
+void task_from_record(struct task_ref *ret, const struct rec_task *t)
+{
+        *ret = (struct task_ref){
+                .pid = t->pid,
+                .tid = t->tid,
+                .start = t->start_ns / NSEC_PER_TICK,
+                .tid_start = t->tid_start_ns / NSEC_PER_TICK,
+        };
+        memcpy(ret->comm, t->comm, sizeof(ret->comm));
+        ret->comm[sizeof(ret->comm) - 1] = '\0';
+}
+
+static int disposition_of(uint64_t handler)
+{
+        return handler == 0 ? DISP_DEFAULT : handler == 1 ? DISP_IGNORED : DISP_HANDLER;
+}
+
+static void signal_event(const void *data, struct event *e)
+{
+        const struct rec_signal *r = data;
+
+        e->type = r->flags & SIG_F_DELIVER ? EV_SIGNAL_DELIVER : EV_SIGNAL_GENERATE;
+        task_from_record(&e->actor, &r->sender);
+        task_from_record(&e->target, &r->target);
+        task_from_record(&e->tracer, &r->tracer);
+        e->parent.pid = r->parent_pid;
+        e->parent.start = r->parent_start_ns / NSEC_PER_TICK;
+        e->parent_tracer = r->parent_tracer;
+        e->sig = r->sig;
+        e->code = r->code;
+        e->result = r->result;
+        e->handler = r->handler;
+        e->disposition = disposition_of(r->handler);
+        e->sa_flags = r->sa_flags;
+        e->ip = r->ip;
+        e->info_pid = r->info_pid;
+        e->info_status = r->info_status;
+        e->ptrace = r->ptrace;
+        e->caller_uid = r->uid;
+        e->group = r->flags & SIG_F_GROUP;
+        e->blocked = r->flags & SIG_F_BLOCKED;
+        e->residue = r->flags & SIG_F_RESIDUE;
+        e->noinfo = r->flags & SIG_F_NOINFO;
+        e->priv = r->flags & SIG_F_PRIV;
+        e->forced_blocked = r->flags & SIG_F_FORCED_BLOCK;
+        e->forced_ignored = r->flags & SIG_F_FORCED_IGN;
+        e->sender_is_tracer = r->flags & SIG_F_SENDER_TRACES;
+        e->sibling_tracer = r->sibling_tracer;
+}
+
+static enum event_type attach_type(const struct rec_attach *r)
+{
+        if (r->ret)
+                return EV_PTRACE_REFUSED;
+        switch (r->request) {
+        case PTRACE_TRACEME:
+                return EV_PTRACE_TRACEME;
+        case PTRACE_SEIZE:
+                return EV_PTRACE_SEIZE;
+        default:
+                return EV_PTRACE_ATTACH;
+        }
+}
+
+static void attach_event(const void *data, struct event *e)
+{
+        const struct rec_attach *r = data;
+
+        e->type = attach_type(r);
+        task_from_record(&e->target, &r->target);
+        e->request = r->request;
+        e->options = r->options;
+        e->vpid = r->vpid;
+        e->ns_level = r->ns_level;
+        e->ptrace = r->ptrace;
+        e->yama = -1;
+        /* A traceme is asked for by the tracee: the one who traces it then is its parent, the holder here.
+         */
+        if (e->type == EV_PTRACE_REFUSED) {
+                task_from_record(&e->actor, &r->caller);
+                task_from_record(&e->tracer, &r->holder);
+                e->error = -r->ret;
+                e->lsm_error = r->lsm_ret < 0 ? -r->lsm_ret : 0;
+                e->facts = r->flags;
+                e->caller_uid = r->caller_uid;
+                e->target_uid = r->target_uid;
+        } else
+                task_from_record(&e->tracer, r->request == PTRACE_TRACEME ? &r->holder : &r->caller);
+}
+
+static void detach_event(const void *data, struct event *e)
+{
+        static const int causes[] = {
+                [DETACH_CALL] = DETACHED_BY_CALL,
+                [DETACH_TRACER_EXIT] = DETACHED_TRACER_EXIT,
+                [DETACH_TRACEE_EXIT] = DETACHED_TRACEE_EXIT,
+        };
+        const struct rec_detach *r = data;
+
+        e->type = EV_PTRACE_DETACH;
+        task_from_record(&e->tracer, &r->tracer);
+        task_from_record(&e->target, &r->target);
+        e->cause = r->cause < ELEMENTSOF(causes) ? causes[r->cause] : DETACHED_UNSEEN;
+        e->sig = r->sig > 0 ? r->sig : 0;
+        e->vpid = r->vpid;
+        e->ptrace = r->ptrace;
+}
+
+static void exit_event(const void *data, struct event *e)
+{
+        const struct rec_exit *r = data;
+
+        e->type = r->h.type == REC_TRACER_EXIT ? EV_TRACER_EXIT : EV_TASK_EXIT;
+        task_from_record(&e->target, &r->task);
+        task_from_record(&e->tracer, &r->tracer);
+        e->status = r->exit_code;
+        e->group_dead = r->group_dead;
+        e->count = r->tracees;
+        e->ptrace = r->ptrace;
+}
+
+static void wait_event(const void *data, struct event *e)
+{
+        const struct rec_wait *r = data;
+
+        e->type = r->ret < 0 ? EV_WAIT_ERROR : EV_WAIT_REAP;
+        task_from_record(&e->target, &r->waiter);
+        e->upid = r->upid;
+        e->options_wait = r->options;
+        e->sigchld_ignored = r->sigchld_ignored;
+        e->ns_level = r->ns_level;
+        if (r->ret < 0) {
+                e->error = -r->ret;
+                return;
+        }
+        e->status = r->status;
+        e->actor.pid = r->ns_level ? 0 : r->ret;
+        e->vpid = r->ret;
+}
+
+static void sigaction_event(const void *data, struct event *e)
+{
+        const struct rec_sigaction *r = data;
+
+        e->type = EV_SIGACTION;
+        task_from_record(&e->target, &r->task);
+        e->sig = r->sig;
+        e->handler = r->handler;
+        e->disposition = disposition_of(r->handler);
+        e->old_handler = r->old_known ? r->old_handler : 0;
+        e->sa_flags = r->sa_flags;
+}
+
+static void fork_event(const void *data, struct event *e)
+{
+        const struct rec_fork *r = data;
+
+        e->type = EV_TASK_FORK;
+        task_from_record(&e->actor, &r->parent);
+        task_from_record(&e->target, &r->child);
+        task_from_record(&e->tracer, &r->child_tracer);
+        e->parent_tracer = r->parent_tracer.pid;
+        e->thread = r->flags & FORK_F_THREAD;
+        e->shared_mm = r->flags & FORK_F_SHARED_MM;
+        e->ptrace = r->ptrace;
+}
+
+static void exec_event(const void *data, struct event *e)
+{
+        const struct rec_exec *r = data;
+
+        e->type = EV_TASK_EXEC;
+        task_from_record(&e->target, &r->task);
+        task_from_record(&e->tracer, &r->tracer);
+        e->vpid = r->old_tid;
+        e->ptrace = r->ptrace;
+        snprintf(e->path, sizeof(e->path), "%.*s", (int)sizeof(r->path) - 1, r->path);
+}
+
+static const struct {
+        size_t size;
+        void (*convert)(const void *data, struct event *e);
+} converters[_REC_TYPE_MAX] = {
+        [REC_SIGNAL] = {sizeof(struct rec_signal), signal_event},
+        [REC_ATTACH] = {sizeof(struct rec_attach), attach_event},
+        [REC_DETACH] = {sizeof(struct rec_detach), detach_event},
+        [REC_TRACER_EXIT] = {sizeof(struct rec_exit), exit_event},
+        [REC_WAIT] = {sizeof(struct rec_wait), wait_event},
+        [REC_SIGACTION] = {sizeof(struct rec_sigaction), sigaction_event},
+        [REC_FORK] = {sizeof(struct rec_fork), fork_event},
+        [REC_EXEC] = {sizeof(struct rec_exec), exec_event},
+        [REC_EXIT] = {sizeof(struct rec_exit), exit_event},
+};
+
+int record_to_event(const void *data, size_t size, struct event *ret)
+{
+        const struct rec_header *h = data;
+
+        if (size < sizeof(*h) || h->type >= _REC_TYPE_MAX)
+                return -EBADMSG;
+        if (h->type == REC_TEXT)
+                return -ENOTSUP;
+        if (!converters[h->type].convert || size < converters[h->type].size)
+                return -EBADMSG;
+        memset(ret, 0, sizeof(*ret));
+        ret->time_ns = h->time_ns;
+        converters[h->type].convert(data, ret);
+        return 0;
+}
+
+static enum event_type counted_type(const struct count_key *key)
+{
+        switch (key->kind) {
+        case COUNT_GENERATE:
+                return EV_SIGNAL_GENERATE;
+        case COUNT_DELIVER:
+                return EV_SIGNAL_DELIVER;
+        case COUNT_WAIT:
+                return key->result ? EV_WAIT_ERROR : EV_WAIT_REAP;
+        default:
+                return key->result ? EV_PTRACE_REFUSED : EV_NONE;
+        }
+}
+
+void counter_to_event(const struct count_key *key, const struct count_value *value, uint64_t delta,
+                      uint64_t since_ns, struct event *ret)
+{
+        *ret = (struct event){
+                .type = EV_COUNTER,
+                .time_ns = value->last_ns,
+                .first_ns = MAX_OF(value->first_ns, since_ns),
+                .count = delta,
+                .of_type = counted_type(key),
+        };
+        if (key->kind == COUNT_PTRACE) {
+                ret->vpid = key->pid;
+                ret->tracer.tid = key->tracer;
+                ret->tracer.start = key->start_ns / NSEC_PER_TICK;
+                ret->request = key->code;
+                ret->error = key->result;
+                return;
+        }
+        ret->target.pid = key->pid;
+        ret->target.start = key->start_ns / NSEC_PER_TICK;
+        ret->tracer.pid = key->tracer;
+        ret->sig = key->sig;
+        ret->disposition = key->handled;
+        if (key->kind == COUNT_WAIT && key->result)
+                ret->error = -key->code;
+        else if (key->kind == COUNT_WAIT)
+                ret->status = key->code;
+        else {
+                ret->code = key->code;
+                ret->result = key->result;
+        }
+}
