@@ -106,7 +106,7 @@ static int take_clock(const char **s, struct tm *tm, uint64_t *ret_ns)
 static int parse_iso(const char *s, uint64_t *ret_wall_ns)
 {
         struct tm tm = {}, normal;
-        uint64_t ns = 0;
+        uint64_t ns = 0, wall_ns;
         int offset = 0;
 
         if (take_date(&s, &tm) < 0)
@@ -123,9 +123,10 @@ static int parse_iso(const char *s, uint64_t *ret_wall_ns)
             normal.tm_sec != tm.tm_sec)
                 return -EINVAL;
         seconds -= offset;
-        if (seconds < 0 || (uint64_t)seconds >= UINT64_MAX / NSEC_PER_SEC)
+        if (seconds < 0 || __builtin_mul_overflow((uint64_t)seconds, NSEC_PER_SEC, &wall_ns) ||
+            __builtin_add_overflow(wall_ns, ns, &wall_ns))
                 return -EINVAL;
-        *ret_wall_ns = (uint64_t)seconds * NSEC_PER_SEC + ns;
+        *ret_wall_ns = wall_ns;
         return 0;
 }
 
