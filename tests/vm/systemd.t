@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The installed units under a real systemd: install, socket activation, readiness, watchdog, what the hardening
+# leaves possible, stop and uninstall. It changes the system it runs on, so: only in a guest (tests/vm/run).
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/../integration/tap.bash"
+
+[[ $(cat /proc/1/comm) == systemd && -e /run/vm/job ]] || skip_all "not in a guest with systemd"
+
+PREFIX=/usr/local
+PTRACECTL=$PREFIX/bin/ptracectl
+DROP_IN=/run/systemd/system/ptraced.service.d/test.conf
+OPTIONS=/etc/default/ptraced
+
+installed_files() { find $PREFIX/{bin,sbin,lib,share} -xdev \( -type f -o -type l \) -printf '%p %s %m\n' | sort; }
+property() { systemctl show --value -p "$1" "${2:-ptraced.service}"; }
+active() { systemctl -q is-active "$1"; }
+restarts_are() { [[ $(property NRestarts) == "$1" ]] && active ptraced.service; }
+status_of() { ctl status --json | jq -r "$1"; }
+
+test_install() {
+        installed_files >"$T/before"
+        ok "make install" make -s -C "$ROOT" install PREFIX=$PREFIX
+        installed_files >"$T/after"
+        diag "$(comm -13 "$T/before" "$T/after" | cut -d ' ' -f 1)"
+        ok "sysusers.d" systemd-sysusers
+        ok "the group exists" getent group ptraced
+        ok "tmpfiles.d" systemd-tmpfiles --create $PREFIX/lib/tmpfiles.d/ptraced.conf
+        systemctl daemon-reload
+        is "$(systemd-analyze verify ptraced.service ptraced.socket 2>&1 | grep ptraced)" "" "the units are valid"
+}
+
+test_socket_activation() {
+        ok "the socket starts" systemctl start ptraced.socket
+        is "$(stat -c '%a %U' /run/ptraced/ptraced.sock)" "666 root" "anybody may connect"
+        is "$(property ActiveState)" inactive "the daemon is not started yet"
+        like "$(ctl status --wait $((20 * T_SCALE)) 2>&1)" "ptraced" "the first client starts it and gets its answer"
+        ok "it is active" active ptraced.service
+        is "$(status_of .pid)" "$(property MainPID)" "the answer is the unit's"
+        is "$(status_of .tier)" "${TIER:-full}" "it reaches tier ${TIER:-full} with its five capabilities"
+        is "$(status_of .state_dir)" /var/lib/ptraced "it stores in StateDirectory"
+        is "$(stat -c %a /var/lib/ptraced)" 700 "which is closed to others"
+        is "$(property StatusErrno)" 0 "no error is reported to systemd"
+        like "$(journalctl -b --no-pager -u ptraced)" "Started .*ptraced.service|Started Record" \
+                "the journal shows its readiness"
+        is "$(ctl doctor --json | jq -r '.hooks[] | select(.state == "missing") | .program' | sort)" \
+                "$("$PREFIX/sbin/ptraced" --probe | jq -r '.hooks[] | select(.state == "missing") | .program' | sort)" \
+                "the hardening costs no hook"
+}
+
+# run_int3 NAME DIR [COMMAND...]: a program in DIR runs into a breakpoint of its own; its symbol is told from its file.
+run_int3() {
+        local name=$1 dir=$2
+        shift 2
+        install -D "$FIXTURES/target" "$dir/target"
+        chown "$DIR_OWNER" "$dir" && chmod "$DIR_MODE" "$dir"
+        spawn sees "$@" "$dir/target" int3
+        said sees '^ready '
+        go "$PID"
+        finds "$name: an int3 of its own" orphan-breakpoint/hard-coded "$PID"
+        like "$(finding_text "$PID" orphan-breakpoint/hard-coded)" hit_int3 "$name: its file can be read"
+}
+
+# Where the unit's ProtectHome and PrivateTmp must not blind it; the last takes CAP_DAC_READ_SEARCH.
+test_sees() {
+        DIR_OWNER=0:0 DIR_MODE=755 run_int3 "a program in a home directory" /root/it
+        DIR_OWNER=0:0 DIR_MODE=755 run_int3 "a program in /tmp" /tmp/it
+        DIR_OWNER=65534:65534 DIR_MODE=700 run_int3 "a program in a closed directory" /var/tmp/it "${NOBODY[@]}"
+}
+
+test_who() {
+        local target
+        fixture traced target idle
+        target=$PID
+        gdb_on gdb "$target"
+        wait_for 10 traced_in_who "$target"
+        is "$(ctl who "$target" --json | jq -r '.processes[0].threads[0].tracer.comm')" gdb "who names the debugger"
+        is "$("${NOBODY[@]}" "$PTRACECTL" who "$target" >/dev/null 2>&1; echo $?)" \
+                4 "others are not told"
+        ok "members of the group are" setpriv --reuid=65534 --regid=65534 \
+                --groups="$(getent group ptraced | cut -d: -f3)" "$PTRACECTL" who "$target"
+        tell gdb detach
+        tell gdb quit
+}
+
+test_watchdog() {
+        local pid
+        is "$(property WatchdogUSec)" 30s "the watchdog is configured"
+        mkdir -p "${DROP_IN%/*}"
+        printf '[Service]\nWatchdogSec=8s\n' >"$DROP_IN"
+        systemctl daemon-reload
+        ok "restart" systemctl restart ptraced
+        sleep 12
+        ok "it feeds the watchdog" restarts_are 0
+        pid=$(property MainPID)
+        kill -STOP "$pid"
+        ok "a hung daemon is replaced" wait_for 3 restarts_are 1
+        unlike "$(property MainPID)" "^$pid\$" "by another process"
+        kill -KILL "$(property MainPID)"
+        ok "so is a killed one" wait_for 3 restarts_are 2
+        ok "which answers on the same socket" ctl status --wait $((10 * T_SCALE))
+        is "$(ctl events --type daemon.start --json | wc -l)" 4 "and has the records of those before"
+        rm -r "${DROP_IN%/*}"
+        systemctl daemon-reload
+}
+
+# Tier proc needs CAP_NET_ADMIN for the process connector.
+test_tier_proc() {
+        local target
+        echo 'PTRACED_OPTIONS=--tier proc' >$OPTIONS
+        ok "restart with PTRACED_OPTIONS" systemctl restart ptraced
+        is "$(status_of .tier)" proc "they are obeyed"
+        fixture target target idle
+        target=$PID
+        fixture tracer tracer hold "$target"
+        ok "the process connector reports an attach" wait_for 10 traced_in_who "$target"
+        rm $OPTIONS
+}
+
+test_stop() {
+        ok "restart" systemctl restart ptraced
+        ok "stop" systemctl stop ptraced
+        is "$(property Result)" success "it stops cleanly"
+        ok "the socket stays" active ptraced.socket
+        ok "and starts it again" ctl status --wait $((20 * T_SCALE))
+        systemctl stop ptraced.socket ptraced.service
+        is "$(systemctl --failed --no-legend | grep ptraced)" "" "nothing failed"
+        is "$(ctl status >/dev/null 2>&1; echo $?)" 3 "without it the client says so"
+}
+
+test_uninstall() {
+        diag "$(systemd-analyze security --no-pager ptraced.service 2>&1 | tail -n 1)"
+        ok "make uninstall" make -s -C "$ROOT" uninstall PREFIX=$PREFIX
+        installed_files >"$T/removed"
+        is "$(diff "$T/before" "$T/removed")" "" "it leaves nothing behind"
+        systemctl daemon-reload
+        is "$(property LoadState)" not-found "the unit is gone"
+}
+
+test_install
+test_socket_activation
+test_sees
+test_who
+test_watchdog
+test_tier_proc
+test_stop
+test_uninstall
+done_testing
