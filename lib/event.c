@@ -95,6 +95,9 @@ static_assert(ELEMENTSOF(cause_names) == _DETACHED_MAX, "each detach cause has a
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TASK_FORK) | T(TASK_EXEC) | \
          T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE))
 
+#define HAS_ACTOR  (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | T(WAIT_REAP) | T(TASK_FORK))
+#define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO))
+
 /* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
 #define AT(member, ctype) \
         (offsetof(struct event, member) + 0 * sizeof(char[_Generic(((struct event *)0)->member, ctype : 1)]))
@@ -126,7 +129,7 @@ static const struct event_field fields[] = {
         TASK("child", actor, T(WAIT_REAP)),
         TASK("target", target, HAS_TARGET),
         TASK("tracer", tracer, HAS_TRACER),
-        TASK("parent", parent, SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO)),
+        TASK("parent", parent, HAS_PARENT),
         TASK("parent", actor, T(TASK_FORK)),
 
         ENUM("of_type", of_type, counted_names, T(COUNTER)),
@@ -274,9 +277,23 @@ const char *errno_name(int error, char *buf, size_t size)
         return buf;
 }
 
+/*
+ * Only members the type has count: what is asked about a live event is then answered the same for a stored
+ * one, whose other members are gone.
+ */
+static uint32_t participant(const struct event *e, uint32_t types, const struct task_ref *t)
+{
+        return e->type < _EV_MAX && (types & (1u << e->type)) ? t->pid : 0;
+}
+
 size_t event_pids(const struct event *e, uint32_t pids[4])
 {
-        const uint32_t all[4] = {e->target.pid, e->actor.pid, e->tracer.pid, e->parent.pid};
+        const uint32_t all[4] = {
+                participant(e, HAS_TARGET, &e->target),
+                participant(e, HAS_ACTOR, &e->actor),
+                participant(e, HAS_TRACER, &e->tracer),
+                participant(e, HAS_PARENT, &e->parent),
+        };
         size_t n = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(all); i++) {
@@ -291,8 +308,13 @@ size_t event_pids(const struct event *e, uint32_t pids[4])
 
 bool event_concerns(const struct event *e, uint32_t pid)
 {
-        return pid != 0 &&
-               (e->target.pid == pid || e->actor.pid == pid || e->tracer.pid == pid || e->parent.pid == pid);
+        uint32_t pids[4];
+        size_t n = event_pids(e, pids);
+
+        for (size_t i = 0; i < n; i++)
+                if (pids[i] == pid)
+                        return true;
+        return false;
 }
 
 bool task_same_process(const struct task_ref *a, const struct task_ref *b)

@@ -18,6 +18,7 @@
 
 #include <json-c/json.h>
 
+/* Stored as numbers: new ones go at the end, and none is ever reused. The same holds for each enum below. */
 enum event_type {
         EV_NONE,
         EV_SIGNAL_GENERATE,
@@ -114,7 +115,7 @@ struct event {
         uint64_t handler;    /* 0 SIG_DFL, 1 SIG_IGN */
         uint64_t old_handler;
         uint64_t sa_flags;
-        uint64_t ip; /* user instruction pointer; for text.scan the address asked about */
+        uint64_t ip;                   /* user instruction pointer; for text.scan the address asked about */
         int32_t info_pid, info_status; /* si_pid and si_status, which are macros of <signal.h> */
         bool group, blocked, residue, noinfo, priv;
         bool forced_blocked,
@@ -201,7 +202,7 @@ int signal_number(const char *name);
 /* "EPERM"; a number for one without a name. */
 const char *errno_name(int error, char *buf, size_t size);
 
-/* True if `pid` takes part in the event: target, actor, tracer or parent. */
+/* True if `pid` takes part in the event: target, actor, tracer or parent, where its type has them. */
 bool event_concerns(const struct event *e, uint32_t pid);
 /* Distinct non-zero pids that take part; returns how many were written (at most 4). */
 size_t event_pids(const struct event *e, uint32_t pids[4]);

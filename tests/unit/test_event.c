@@ -483,6 +483,22 @@ START_TEST(who_takes_part)
         ck_assert(!event_concerns(&e, 4));
         e.parent.pid = 0;
         ck_assert(!event_concerns(&e, 0));
+        e.type = EV_SIGACTION; /* has a target only */
+        ck_assert(event_concerns(&e, 1) && !event_concerns(&e, 2));
+}
+END_TEST
+
+/* A live event and the same event read back must concern the same processes. */
+START_TEST(who_takes_part_survives_storing)
+{
+        struct event e = {.type = _i, .target.pid = 1, .actor.pid = 2, .tracer.pid = 3, .parent.pid = 4},
+                     back;
+        uint8_t buf[EVENT_PACKED_MAX];
+        int n = event_pack(&e, buf, sizeof(buf));
+
+        ck_assert_int_eq(event_unpack(_i, buf, (size_t)n, &back), 0);
+        for (uint32_t pid = 1; pid <= 4; pid++)
+                ck_assert_int_eq(event_concerns(&e, pid), event_concerns(&back, pid));
 }
 END_TEST
 
@@ -528,6 +544,7 @@ int main(void)
         tcase_add_test(t, relative_times_count_back);
         tcase_add_test(t, what_is_no_time_is_refused);
         tcase_add_test(t, who_takes_part);
+        tcase_add_loop_test(t, who_takes_part_survives_storing, EV_NONE + 1, _EV_MAX);
         tcase_add_test(t, same_process_needs_the_same_start);
         suite_add_tcase(s, t);
 
