@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+#include "../bpf/records.h"
+#include "access.h"
+#include "cleanup.h"
+#include "text.h"
+#include "wording.h"
+
+#define CAP_SYS_PTRACE_BIT 19
+
+static const char *const cause_names[] = {
+        [ACCESS_NONE] = "",
+        [ACCESS_GONE] = "gone",
+        [ACCESS_PID_NAMESPACE] = "pid-namespace",
+        [ACCESS_SECCOMP] = "seccomp",
+        [ACCESS_KERNEL_THREAD] = "kernel-thread",
+        [ACCESS_OWN_THREAD_GROUP] = "own-thread-group",
+        [ACCESS_ZOMBIE] = "zombie",
+        [ACCESS_TRACED] = "traced",
+        [ACCESS_USER_NAMESPACE] = "user-namespace",
+        [ACCESS_UID] = "uid",
+        [ACCESS_NOT_DUMPABLE] = "not-dumpable",
+        [ACCESS_CAPABILITY] = "capability",
+        [ACCESS_YAMA] = "yama",
+        [ACCESS_LSM] = "lsm",
+};
+static_assert(ELEMENTSOF(cause_names) == _ACCESS_MAX, "one name per cause of a refusal");
+
+const char *access_cause_to_string(enum access_cause c)
+{
+        return (size_t)c < ELEMENTSOF(cause_names) ? cause_names[c] : "";
+}
+
+void access_know(struct access_facts *f, uint32_t bit, bool value)
+{
+        f->known |= bit;
+        f->facts = value ? f->facts | bit : f->facts & ~bit;
+}
+
+void access_compare(struct access_facts *f, const struct access_ids *caller, const struct access_ids *target)
+{
+        /* ptrace() asks with PTRACE_MODE_REALCREDS: the caller's real ids, its permitted capabilities. */
+        bool uid =
+                caller->ruid == target->ruid && caller->ruid == target->euid && caller->ruid == target->suid;
+        bool gid =
+                caller->rgid == target->rgid && caller->rgid == target->egid && caller->rgid == target->sgid;
+
+        access_know(f, ATT_F_UID_MATCH, uid && gid);
+        access_know(f, ATT_F_CAP_PTRACE, caller->cap_effective >> CAP_SYS_PTRACE_BIT & 1);
+        access_know(f, ATT_F_CAPS_SUBSET, !(target->cap_permitted & ~caller->cap_permitted));
+        f->caller_uid = caller->ruid;
+        f->target_uid = target->ruid;
+}
+
+void access_from_event(struct access_facts *f, const struct event *e)
+{
+        *f = (struct access_facts){
+                .caller = e->actor,
+                .target = e->target,
+                .holder = e->tracer,
+                .request = e->request,
+                .error = e->error,
+                .lsm_error = e->lsm_error,
+                .facts = e->facts,
+                .caller_uid = e->caller_uid,
+                .target_uid = e->target_uid,
+                .vpid = e->vpid,
+                .ns_level = e->ns_level,
+                .yama = e->yama,
+                /* Host root is uid 0 as the kernel counts; a container's root is some other uid there. */
+                .caller_host_root = e->caller_uid == 0 && (e->facts & ATT_F_CAP_PTRACE),
+        };
+        /* A bit that is set is true. One that is not says something only if the target was looked at. */
+        f->known = e->facts & ATT_F_TARGET_KNOWN ? ~(uint32_t)ATT_F_LSM_CALLED | e->facts : e->facts;
+}
+
+/* ---- what refuses ---------------------------------------------------------------------------------- */
+
+static bool known_true(const struct access_facts *f, uint32_t bit)
+{
+        return f->known & f->facts & bit;
+}
+
+static bool known_false(const struct access_facts *f, uint32_t bit)
+{
+        return f->known & ~f->facts & bit;
+}
+
+static bool is_traceme(const struct access_facts *f)
+{
+        return f->request == PTRACE_TRACEME;
+}
+
+/* CAP_SYS_PTRACE where it counts: in the user namespace of the target. */
+static bool may_override(const struct access_facts *f)
+{
+        if (!known_true(f, ATT_F_CAP_PTRACE))
+                return false;
+        return f->caller_host_root || !known_false(f, ATT_F_SAME_USERNS);
+}
+
+static bool passed_to_lsm(const struct access_facts *f)
+{
+        return known_true(f, ATT_F_LSM_CALLED);
+}
+
+static bool refuses_gone(const struct access_facts *f)
+{
+        return f->target_gone || (f->error == ESRCH && !(f->ns_level && f->target.pid));
+}
+
+static bool refuses_pid_namespace(const struct access_facts *f)
+{
+        return f->error == ESRCH && f->ns_level && f->target.pid;
+}
+
+static bool refuses_seccomp(const struct access_facts *f)
+{
+        return known_true(f, ATT_F_SECCOMP);
+}
+
+static bool refuses_kernel_thread(const struct access_facts *f)
+{
+        return known_true(f, ATT_F_KTHREAD);
+}
+
+static bool refuses_own_thread_group(const struct access_facts *f)
+{
+        return known_true(f, ATT_F_SAME_GROUP) && !is_traceme(f);
+}
+
+static bool refuses_zombie(const struct access_facts *f)
+{
+        return known_true(f, ATT_F_ZOMBIE);
+}
+
+static bool refuses_traced(const struct access_facts *f)
+{
+        if (f->holder.pid)
+                return true;
+        /* The security modules agreed and it was refused all the same: what is left is a tracer that was
+         * there at that moment. */
+        return f->error == EPERM && passed_to_lsm(f) && f->lsm_error == 0 && !refuses_zombie(f);
+}
+
+static bool refuses_user_namespace(const struct access_facts *f)
+{
+        if (is_traceme(f) || !known_false(f, ATT_F_SAME_USERNS) || may_override(f))
+                return false;
+        if (passed_to_lsm(f))
+                return f->lsm_error != 0 && known_false(f, ATT_F_CAPS_SUBSET);
+        /* Without a common user namespace the kernel asks for CAP_SYS_PTRACE in the target's. */
+        return true;
+}
+
+static bool refuses_uid(const struct access_facts *f)
+{
+        return !is_traceme(f) && !passed_to_lsm(f) && known_false(f, ATT_F_UID_MATCH) && !may_override(f);
+}
+
+static bool refuses_not_dumpable(const struct access_facts *f)
+{
+        /* A task without memory of its own (zombie, kernel thread) is not asked. */
+        return !is_traceme(f) && !passed_to_lsm(f) && !refuses_zombie(f) && !refuses_kernel_thread(f) &&
+               known_false(f, ATT_F_DUMPABLE) && !may_override(f);
+}
+
+static bool refuses_capability(const struct access_facts *f)
+{
+        return !is_traceme(f) && !known_false(f, ATT_F_SAME_USERNS) && known_false(f, ATT_F_CAPS_SUBSET) &&
+               !may_override(f);
+}
+
+static bool refuses_yama(const struct access_facts *f)
+{
+        if (f->error && f->error != EPERM)
+                return false;
+        if (f->yama >= 3)
+                return true;
+        if (f->yama == 2)
+                return !may_override(f);
+        return f->yama == 1 && !is_traceme(f) && !may_override(f) && f->yama_exempt != ANSWER_YES &&
+               !known_true(f, ATT_F_SAME_GROUP);
+}
+
+/* Only an answer of a security module, or the want of any other reason, points at one. */
+static bool refuses_lsm(const struct access_facts *f)
+{
+        if (f->lsm_error)
+                return true;
+        if (f->error != EPERM && f->error != EACCES)
+                return false;
+        if (passed_to_lsm(f))
+                return false;
+        return known_true(f, ATT_F_TARGET_KNOWN);
+}
+
+/* ---- how it is told --------------------------------------------------------------------------------- */
+
+struct telling {
+        const struct access_facts *f;
+        char caller[WORD_MAX], target[WORD_MAX], holder[WORD_MAX];
+};
+
+static void tell_gone(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        (void)risk;
+        say(why, ACCESS_TEXT_MAX, "there is no process or thread %" PRIu32, t->f->vpid ?: t->f->target.pid);
+        say(remedy, ACCESS_TEXT_MAX, "look the pid up again: pgrep -a NAME");
+}
+
+static void tell_pid_namespace(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        (void)risk;
+        say(why, ACCESS_TEXT_MAX,
+            "%s exists outside, but no process of the caller's pid namespace has the number %" PRIu32,
+            t->target, t->f->vpid);
+        say(remedy, ACCESS_TEXT_MAX,
+            "use the pid the process has inside (NSpid in /proc/%" PRIu32
+            "/status), or run the debugger outside the container",
+            t->f->target.pid);
+}
+
+static void tell_seccomp(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        say(why, ACCESS_TEXT_MAX,
+            "a seccomp filter on %s refuses ptrace before the kernel looks at the target", t->caller);
+        say(remedy, ACCESS_TEXT_MAX,
+            "run the debugger outside the container, or start that with --cap-add SYS_PTRACE (Kubernetes: "
+            "kubectl debug --profile=general)");
+        say(risk, ACCESS_TEXT_MAX, "whatever runs in that container may then trace its other processes");
+}
+
+static void tell_kernel_thread(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        (void)risk;
+        say(why, ACCESS_TEXT_MAX, "%s is a kernel thread: nobody can trace it with ptrace", t->target);
+        say(remedy, ACCESS_TEXT_MAX, "look at it with perf or ftrace");
+}
+
+static void tell_own_thread_group(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        (void)risk;
+        say(why, ACCESS_TEXT_MAX, "%s is the caller's own process: a thread cannot trace its siblings",
+            t->target);
+        say(remedy, ACCESS_TEXT_MAX, "attach from a child process");
+}
+
+static void tell_zombie(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        (void)risk;
+        say(why, ACCESS_TEXT_MAX, "%s has ended already and waits for its parent to reap it", t->target);
+        say(remedy, ACCESS_TEXT_MAX, "look at its parent: ps -o ppid= -p %" PRIu32, t->f->target.pid);
+}
+
+static void tell_traced(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        const struct access_facts *f = t->f;
+        struct tracer_ties ties = {
+                .tracer = f->holder,
+                .target = f->target,
+                .options = f->holder_options,
+                .n_traps = f->holder_traps,
+        };
+        char clock[WORD_MAX], lasted[64], idle[64];
+
+        if (!f->holder.pid) {
+                say(why, ACCESS_TEXT_MAX, "%s was traced at that moment by a tracer that has left since",
+                    t->target);
+                say(remedy, ACCESS_TEXT_MAX, "try again");
+                return;
+        }
+        say(why, ACCESS_TEXT_MAX, "%s is already traced by %s", t->target, t->holder);
+        if (f->holder_since_wall_ns)
+                say(why, ACCESS_TEXT_MAX, " since %s (%s)", word_clock(f->holder_since_wall_ns, clock),
+                    text_duration(f->holder_for_ns, lasted, sizeof(lasted)));
+        if (f->holder_idle_ns)
+                say(why, ACCESS_TEXT_MAX, ", idle for %s",
+                    text_duration(f->holder_idle_ns, idle, sizeof(idle)));
+        say_release(remedy, ACCESS_TEXT_MAX, &f->holder);
+        say_release_risk(risk, ACCESS_TEXT_MAX, &ties);
+        if (known_true(f, ATT_F_SAME_MM) || known_true(f, ATT_F_CHILD_OF_TARGET))
+                say(remedy, ACCESS_TEXT_MAX,
+                    "; if the refused one is LeakSanitizer, run with ASAN_OPTIONS=detect_leaks=0 under a "
+                    "tracer");
+}
+
+static void tell_user_namespace(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        (void)risk;
+        say(why, ACCESS_TEXT_MAX,
+            "%s lives in another user namespace, and the caller has no CAP_SYS_PTRACE there", t->target);
+        say(remedy, ACCESS_TEXT_MAX,
+            "as root of the host, or in the target's namespace: nsenter --user --pid --mount -t %" PRIu32,
+            t->f->target.pid);
+}
+
+static void tell_uid(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        const struct access_facts *f = t->f;
+
+        if (f->caller_uid != f->target_uid)
+                say(why, ACCESS_TEXT_MAX,
+                    "%s runs as uid %" PRIu32 ", the caller as uid %" PRIu32 " without CAP_SYS_PTRACE",
+                    t->target, f->target_uid, f->caller_uid);
+        else
+                say(why, ACCESS_TEXT_MAX,
+                    "%s has other effective, saved or group ids than the caller, who has no CAP_SYS_PTRACE",
+                    t->target);
+        if (f->target_uid && f->caller_uid != f->target_uid)
+                say(remedy, ACCESS_TEXT_MAX, "run the debugger as that user: sudo -u '#%" PRIu32 "' ...",
+                    f->target_uid);
+        else
+                say(remedy, ACCESS_TEXT_MAX, "run the debugger as root: sudo ...");
+        say(risk, ACCESS_TEXT_MAX, "the debugger, and whatever it loads, then has that user's rights");
+}
+
+static void tell_not_dumpable(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        say(why, ACCESS_TEXT_MAX,
+            "%s is not dumpable (it changed its ids, has file capabilities, or called "
+            "prctl(PR_SET_DUMPABLE, 0)), and the caller has no CAP_SYS_PTRACE",
+            t->target);
+        say(remedy, ACCESS_TEXT_MAX, "run the debugger as root: sudo ...");
+        say(risk, ACCESS_TEXT_MAX,
+            "a program that is not dumpable may hold secrets: they are visible in the debugger");
+}
+
+static void tell_capability(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        say(why, ACCESS_TEXT_MAX, "%s has capabilities that the caller lacks", t->target);
+        say(remedy, ACCESS_TEXT_MAX, "run the debugger as root: sudo ...");
+        say(risk, ACCESS_TEXT_MAX, "the debugger then has the rights of root");
+}
+
+static void tell_yama(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        int scope = t->f->yama;
+
+        if (scope >= 3) {
+                say(why, ACCESS_TEXT_MAX,
+                    "kernel.yama.ptrace_scope is 3: nobody may trace, and only a reboot changes that");
+                say(remedy, ACCESS_TEXT_MAX, "boot with another kernel.yama.ptrace_scope");
+                return;
+        }
+        say(why, ACCESS_TEXT_MAX,
+            "every other check passed, and kernel.yama.ptrace_scope is %d: only %sCAP_SYS_PTRACE may attach",
+            scope,
+            scope == 1 ? "an ancestor of the process, one it named with PR_SET_PTRACER, or a holder of "
+                       : "a holder of ");
+        if (scope == 1)
+                say(remedy, ACCESS_TEXT_MAX,
+                    "start the program from the debugger; or let it call prctl(PR_SET_PTRACER, PID); or ");
+        say(remedy, ACCESS_TEXT_MAX, "run the debugger as root: sudo ...");
+        say(risk, ACCESS_TEXT_MAX,
+            "lowering ptrace_scope instead lets every process of every user read that user's others");
+}
+
+static void tell_lsm(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        char name[32];
+
+        (void)risk;
+        say(why, ACCESS_TEXT_MAX,
+            "every check of ids and capabilities passed, and a security module (SELinux, AppArmor, Smack or "
+            "a BPF policy) said %s",
+            errno_name(t->f->lsm_error ?: t->f->error, name, sizeof(name)));
+        say(remedy, ACCESS_TEXT_MAX,
+            "read which: cat /sys/kernel/security/lsm; journalctl -k -g 'avc|apparmor|audit'");
+}
+
+/*
+ * First match is the cause; all matches are told. Yama and the other security modules come last because
+ * the kernel asks them last, and because everybody blames them first.
+ */
+static const struct check {
+        enum access_cause cause;
+        int error;        /* what an attempt would get */
+        bool last_resort; /* considered only if nothing above refuses */
+        bool (*refuses)(const struct access_facts *f);
+        void (*tell)(const struct telling *t, char *why, char *remedy, char *risk);
+} checks[] = {
+        {ACCESS_GONE, ESRCH, false, refuses_gone, tell_gone},
+        {ACCESS_PID_NAMESPACE, ESRCH, false, refuses_pid_namespace, tell_pid_namespace},
+        {ACCESS_SECCOMP, EPERM, false, refuses_seccomp, tell_seccomp},
+        {ACCESS_KERNEL_THREAD, EPERM, false, refuses_kernel_thread, tell_kernel_thread},
+        {ACCESS_OWN_THREAD_GROUP, EPERM, false, refuses_own_thread_group, tell_own_thread_group},
+        {ACCESS_ZOMBIE, EPERM, false, refuses_zombie, tell_zombie},
+        {ACCESS_TRACED, EPERM, false, refuses_traced, tell_traced},
+        {ACCESS_USER_NAMESPACE, EPERM, false, refuses_user_namespace, tell_user_namespace},
+        {ACCESS_UID, EPERM, false, refuses_uid, tell_uid},
+        {ACCESS_NOT_DUMPABLE, EPERM, false, refuses_not_dumpable, tell_not_dumpable},
+        {ACCESS_CAPABILITY, EPERM, false, refuses_capability, tell_capability},
+        {ACCESS_YAMA, EPERM, true, refuses_yama, tell_yama},
+        {ACCESS_LSM, EPERM, true, refuses_lsm, tell_lsm},
+};
+static_assert(ELEMENTSOF(checks) == _ACCESS_MAX - 1, "one check per cause");
+
+static void add_fact(struct access_verdict *v, const char *sentence)
+{
+        if (v->n_facts >= ACCESS_SENTENCES)
+                return;
+        v->facts[v->n_facts][0] = '\0';
+        say(v->facts[v->n_facts++], ACCESS_SENTENCE_MAX, "%s", sentence);
+}
+
+/* Who, what, whom and with which errno; the reason follows. */
+static void begin_summary(const struct telling *t, char *text)
+{
+        const struct access_facts *f = t->f;
+        char request[WORD_MAX], name[32];
+
+        if (f->error) {
+                say(text, ACCESS_TEXT_MAX, "%s of ", word_request(f->request, request));
+                if (!is_traceme(f) && f->target.pid)
+                        say(text, ACCESS_TEXT_MAX, "%s by ", t->target);
+                say(text, ACCESS_TEXT_MAX, "%s got %s", t->caller, errno_name(f->error, name, sizeof(name)));
+        } else
+                say(text, ACCESS_TEXT_MAX, "%s cannot attach to %s", t->caller, t->target);
+}
+
+/* "X is already traced by Y since ...: the PTRACE_ATTACH of Z got EPERM. Besides, ..." */
+static void say_traced(const struct telling *t, const char *why, const char *besides, char *text)
+{
+        const struct access_facts *f = t->f;
+        char request[WORD_MAX], name[32];
+
+        say(text, ACCESS_TEXT_MAX, "%s: ", why);
+        if (f->error)
+                say(text, ACCESS_TEXT_MAX, "the %s of %s got %s", word_request(f->request, request),
+                    t->caller, errno_name(f->error, name, sizeof(name)));
+        else
+                say(text, ACCESS_TEXT_MAX, "%s cannot attach", t->caller);
+        if (besides[0])
+                say(text, ACCESS_TEXT_MAX, ". It would be refused anyway: %s", besides);
+}
+
+static void begin_telling(struct telling *t, const struct access_facts *f)
+{
+        t->f = f;
+        word_process(&f->caller, t->caller);
+        word_process(&f->holder, t->holder);
+        word_thread(&f->target, t->target);
+}
+
+static void add_circumstances(struct access_verdict *v, const struct access_facts *f)
+{
+        if (f->caller_has_filter && v->cause != ACCESS_SECCOMP)
+                add_fact(v, "the caller runs under a seccomp filter, which may refuse ptrace before "
+                            "anything else");
+        if (f->yama == 1 && v->cause == ACCESS_NONE && f->yama_exempt == ANSWER_UNKNOWN && f->error == 0)
+                add_fact(v, "kernel.yama.ptrace_scope is 1");
+        if (f->holder.pid && (f->holder_options & PTRACE_O_EXITKILL))
+                add_fact(v, "the target dies when its tracer ends (PTRACE_O_EXITKILL)");
+        if (v->cause != ACCESS_NONE && known_true(f, ATT_F_SAME_MM))
+                add_fact(v, "the caller shares the target's memory: it is the target's own helper");
+}
+
+static void conclude(const struct telling *t, const char *why, const char *besides, struct access_verdict *v)
+{
+        if (v->cause == ACCESS_TRACED)
+                say_traced(t, why, besides, v->summary);
+        else if (!v->allowed) {
+                begin_summary(t, v->summary);
+                say(v->summary, sizeof(v->summary), ": %s",
+                    v->cause == ACCESS_NONE
+                            ? "the reason is not known, too little could be seen of the target"
+                            : why);
+        } else
+                say(v->summary, sizeof(v->summary), "nothing forbids %s to attach to %s", t->caller,
+                    t->target);
+}
+
+void access_decide(const struct access_facts *f, struct access_verdict *ret)
+{
+        char why[ACCESS_TEXT_MAX] = "", besides[ACCESS_TEXT_MAX] = "";
+        struct telling t;
+
+        memset(ret, 0, sizeof(*ret));
+        ret->allowed = f->error == 0;
+        ret->error = f->error;
+        begin_telling(&t, f);
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
+                char sentence[ACCESS_TEXT_MAX] = "", no_remedy[ACCESS_TEXT_MAX] = "",
+                     no_risk[ACCESS_TEXT_MAX] = "";
+                const struct check *c = &checks[i];
+                bool first = ret->cause == ACCESS_NONE;
+
+                /* Beside a tracer, a certain refusal by a security module is still worth telling. */
+                if (c->last_resort && !first && !(ret->cause == ACCESS_TRACED && c->cause == ACCESS_YAMA))
+                        continue;
+                if (!c->refuses(f))
+                        continue;
+                c->tell(&t, sentence, first ? ret->remedy : no_remedy, first ? ret->risk : no_risk);
+                add_fact(ret, sentence);
+                if (first) {
+                        memcpy(why, sentence, sizeof(why));
+                        ret->cause = c->cause;
+                        ret->allowed = false;
+                        ret->error = f->error ?: c->error;
+                } else if (ret->cause == ACCESS_TRACED && !besides[0])
+                        memcpy(besides, sentence, sizeof(besides));
+        }
+        add_circumstances(ret, f);
+        conclude(&t, why, besides, ret);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * May this caller attach to that target, and if not, why not. One decision for both questions: `why` asks
+ * before an attach was tried (error is 0), the rules ask after one was refused (error is its errno).
+ *
+ * The order is the kernel's (ptrace_attach() and __ptrace_may_access()), except that a target that is
+ * traced is reported as traced even where the kernel stopped earlier: both facts are then told. A security
+ * module is named only when everything before it passed. Pure.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.h"
+
+enum access_cause {
+        ACCESS_NONE, /* allowed, or refused for a reason that could not be told */
+        ACCESS_GONE,
+        ACCESS_PID_NAMESPACE,
+        ACCESS_SECCOMP,
+        ACCESS_KERNEL_THREAD,
+        ACCESS_OWN_THREAD_GROUP,
+        ACCESS_ZOMBIE,
+        ACCESS_TRACED,
+        ACCESS_USER_NAMESPACE,
+        ACCESS_UID,
+        ACCESS_NOT_DUMPABLE,
+        ACCESS_CAPABILITY,
+        ACCESS_YAMA,
+        ACCESS_LSM,
+        _ACCESS_MAX,
+};
+
+/* "traced", "uid", ...; "" for ACCESS_NONE. */
+const char *access_cause_to_string(enum access_cause c);
+
+enum access_answer {
+        ANSWER_UNKNOWN,
+        ANSWER_NO,
+        ANSWER_YES
+};
+
+struct access_facts {
+        struct task_ref caller; /* the one who attaches, or would */
+        struct task_ref target; /* pid 0: only vpid is known */
+        struct task_ref holder; /* who traces the target; pid 0: nobody */
+        int32_t request;        /* PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_TRACEME */
+        int32_t error;          /* positive errno of the attempt; 0: none was made */
+        int32_t lsm_error;      /* positive errno the security modules gave; 0: allowed, or not asked */
+        uint32_t facts, known;  /* ATT_F_* of bpf/records.h; a bit counts only if it is in known */
+        uint32_t caller_uid, target_uid;
+        uint32_t vpid, ns_level;
+        int32_t yama;                   /* kernel.yama.ptrace_scope, -1: no Yama */
+        enum access_answer yama_exempt; /* caller is an ancestor of the target, or its PR_SET_PTRACER */
+        bool caller_host_root;          /* the caller's capabilities hold in every user namespace */
+        bool caller_has_filter;         /* seccomp mode 2: may refuse, nobody can ask it */
+        bool target_gone;               /* there is no such process */
+
+        /* About the holder, as far as known. */
+        uint64_t holder_since_wall_ns; /* 0: since before recording began */
+        uint64_t holder_for_ns;
+        uint64_t holder_idle_ns; /* 0: active, or not known */
+        uint64_t holder_options; /* PTRACE_O_* */
+        uint64_t holder_traps;
+};
+
+/* Ids as /proc/PID/status tells them. */
+struct access_ids {
+        uint32_t ruid, euid, suid, rgid, egid, sgid;
+        uint64_t cap_permitted, cap_effective;
+};
+/* Fill in what a comparison of both tells: ATT_F_UID_MATCH, CAP_PTRACE, CAPS_SUBSET, and both uids. */
+void access_compare(struct access_facts *f, const struct access_ids *caller,
+                    const struct access_ids *target);
+/* State one fact. */
+void access_know(struct access_facts *f, uint32_t bit, bool value);
+/* The facts of a ptrace.refused event (not about the holder beyond who it is). */
+void access_from_event(struct access_facts *f, const struct event *e);
+
+#define ACCESS_TEXT_MAX     512
+#define ACCESS_SENTENCE_MAX 256
+#define ACCESS_SENTENCES    12
+
+struct access_verdict {
+        bool allowed;
+        int32_t error; /* positive errno it gives; 0: allowed */
+        enum access_cause cause;
+        char summary[ACCESS_TEXT_MAX];                     /* one sentence */
+        char remedy[ACCESS_TEXT_MAX];                      /* the smallest fix, "" if allowed */
+        char risk[ACCESS_TEXT_MAX];                        /* of that fix, "" for none */
+        char facts[ACCESS_SENTENCES][ACCESS_SENTENCE_MAX]; /* everything that refuses or matters */
+        size_t n_facts;
+};
+void access_decide(const struct access_facts *f, struct access_verdict *ret);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+#include "text.h"
+#include "wording.h"
+
+#define COMM_ESCAPED_MAX (sizeof(((struct task_ref *)0)->comm) * 4 + 1)
+
+/* A text that was cut inside a UTF-8 sequence loses the rest of that character, too. */
+static void trim_character(char *text, size_t len)
+{
+        size_t n = 0;
+
+        while (n < 3 && n < len && ((unsigned char)text[len - 1 - n] & 0xc0) == 0x80)
+                n++;
+        if (n < len && ((unsigned char)text[len - 1 - n] & 0xc0) == 0xc0)
+                text[len - 1 - n] = '\0';
+}
+
+void say(char *text, size_t size, const char *format, ...)
+{
+        size_t len = strnlen(text, size);
+        va_list ap;
+        int n;
+
+        if (len >= size)
+                return;
+        va_start(ap, format);
+        n = vsnprintf(text + len, size - len, format, ap);
+        va_end(ap);
+        if (n < 0)
+                text[len] = '\0';
+        else if ((size_t)n >= size - len)
+                trim_character(text, size - 1);
+}
+
+static void say_name(char *buf, size_t size, const char *open, const struct task_ref *t, const char *close)
+{
+        char comm[COMM_ESCAPED_MAX];
+
+        if (t->comm[0])
+                say(buf, size, "%s%s%s", open, text_escape(t->comm, comm, sizeof(comm)), close);
+}
+
+const char *word_process(const struct task_ref *t, char buf[WORD_MAX])
+{
+        buf[0] = '\0';
+        say(buf, WORD_MAX, "PID %" PRIu32, t->pid);
+        say_name(buf, WORD_MAX, " (", t, ")");
+        return buf;
+}
+
+const char *word_thread(const struct task_ref *t, char buf[WORD_MAX])
+{
+        char process[WORD_MAX];
+
+        word_process(t, process);
+        buf[0] = '\0';
+        if (t->tid != 0 && t->tid != t->pid)
+                say(buf, WORD_MAX, "thread %" PRIu32 " of ", t->tid);
+        say(buf, WORD_MAX, "%s", process);
+        return buf;
+}
+
+const char *word_tool(const struct task_ref *t, char buf[WORD_MAX])
+{
+        buf[0] = '\0';
+        say_name(buf, WORD_MAX, "", t, " ");
+        if (!buf[0])
+                say(buf, WORD_MAX, "PID ");
+        say(buf, WORD_MAX, "%" PRIu32, t->pid);
+        return buf;
+}
+
+const char *word_clock(uint64_t wall_ns, char buf[WORD_MAX])
+{
+        uint64_t s = wall_ns / NSEC_PER_SEC % 86400;
+
+        snprintf(buf, WORD_MAX, "%02d:%02d:%02d UTC", (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
+        return buf;
+}
+
+const char *word_exit(int32_t exit_code, char buf[WORD_MAX])
+{
+        char name[32];
+        int sig = exit_code & 0x7f;
+
+        if (sig)
+                snprintf(buf, WORD_MAX, "was killed by %s", signal_name(sig, name, sizeof(name)));
+        else
+                snprintf(buf, WORD_MAX, "exited with status %d", exit_code >> 8 & 0xff);
+        return buf;
+}
+
+const char *word_request(int32_t request, char buf[WORD_MAX])
+{
+        static const struct {
+                int32_t request;
+                const char *name;
+        } names[] = {
+                {PTRACE_TRACEME, "PTRACE_TRACEME"},
+                {PTRACE_ATTACH, "PTRACE_ATTACH"},
+                {PTRACE_SEIZE, "PTRACE_SEIZE"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (names[i].request == request) {
+                        snprintf(buf, WORD_MAX, "%s", names[i].name);
+                        return buf;
+                }
+        snprintf(buf, WORD_MAX, "ptrace request %" PRId32, request);
+        return buf;
+}
+
+/* How well-known tracers let go, and whether they take their breakpoints out when a signal ends them. */
+static const struct tool {
+        const char *comm;
+        const char *command; /* typed into it; NULL: it has no prompt */
+        const char *signal;  /* that makes it let go cleanly; NULL: none does */
+} tools[] = {
+        {"gdb", "detach", "HUP"},         {"dlv", "quit, and answer no to \"kill the process\"", NULL},
+        {"lldb", "process detach", NULL}, {"lldb-server", NULL, NULL},
+        {"strace", NULL, "INT"},          {"ltrace", NULL, "INT"},
+};
+
+static const struct tool *find_tool(const struct task_ref *tracer)
+{
+        for (size_t i = 0; i < ELEMENTSOF(tools); i++)
+                if (strcmp(tools[i].comm, tracer->comm) == 0)
+                        return &tools[i];
+        return NULL;
+}
+
+static bool plants_breakpoints(const struct task_ref *tracer)
+{
+        return strcmp(tracer->comm, "strace") != 0;
+}
+
+void say_release(char *text, size_t size, const struct task_ref *tracer)
+{
+        const struct tool *tool = find_tool(tracer);
+        char name[WORD_MAX];
+
+        word_tool(tracer, name);
+        if (tool && tool->command)
+                say(text, size, "detach in %s (\"%s\")", name, tool->command);
+        if (tool && tool->signal)
+                say(text, size, "%send %s: kill -%s %" PRIu32, tool->command ? ", or " : "", name,
+                    tool->signal, tracer->pid);
+        if (!tool || (!tool->command && !tool->signal))
+                say(text, size, "detach in %s, or end it: kill %" PRIu32, name, tracer->pid);
+}
+
+void say_release_risk(char *text, size_t size, const struct tracer_ties *ties)
+{
+        char tracer[WORD_MAX], target[WORD_MAX];
+
+        word_tool(&ties->tracer, tracer);
+        word_process(&ties->target, target);
+        if (ties->options & PTRACE_O_EXITKILL) {
+                say(text, size, "ending %s kills %s: it was attached with PTRACE_O_EXITKILL", tracer,
+                    target);
+                return;
+        }
+        if (!plants_breakpoints(&ties->tracer))
+                return;
+        if (ties->n_traps)
+                say(text, size,
+                    "%s has stopped %s at breakpoints or steps %" PRIu64
+                    " times: killed by SIGKILL it leaves its breakpoints in the program, which dies at the "
+                    "next one",
+                    tracer, target, ties->n_traps);
+        else
+                say(text, size,
+                    "a debugger that is killed by SIGKILL leaves the breakpoints it has set in %s, which "
+                    "dies at the next one",
+                    target);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Pieces of the sentences that findings and refusals are told in. Names come from tasks: every one of them
+ * is escaped here, so the texts are safe on a terminal. Pure; all return their buffer.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cleanup.h"
+#include "event.h"
+
+#define WORD_MAX 128 /* an escaped comm takes up to 60 bytes */
+
+/* printf to the end of a text of size bytes. What does not fit is cut between characters. */
+_printf_(3, 4) void say(char *text, size_t size, const char *format, ...);
+
+/* "PID 4711 (api)" */
+const char *word_process(const struct task_ref *t, char buf[WORD_MAX]);
+/* "thread 4713 of PID 4711 (api)", for the main thread or an unknown one just the process */
+const char *word_thread(const struct task_ref *t, char buf[WORD_MAX]);
+/* "dlv 4802", for commands and remedies */
+const char *word_tool(const struct task_ref *t, char buf[WORD_MAX]);
+/* "14:02:11 UTC" */
+const char *word_clock(uint64_t wall_ns, char buf[WORD_MAX]);
+/* How a task ended: "was killed by SIGKILL", "exited with status 2" */
+const char *word_exit(int32_t exit_code, char buf[WORD_MAX]);
+/* "PTRACE_ATTACH" */
+const char *word_request(int32_t request, char buf[WORD_MAX]);
+
+/* How to end what a tracer does without ending the tracee: "detach in gdb 4802 (\"detach\"), ...". */
+void say_release(char *text, size_t size, const struct task_ref *tracer);
+
+/* What happens to the target when that tracer is killed. options: PTRACE_O_* as far as known. */
+struct tracer_ties {
+        struct task_ref tracer, target;
+        uint64_t options;
+        uint64_t n_traps; /* SIGTRAPs of the target while it was traced: breakpoints are in use */
+};
+void say_release_risk(char *text, size_t size, const struct tracer_ties *ties);
