@@ -5,14 +5,13 @@
 start_daemon
 sees_signals || skip_all "tier proc does not see refused attaches"
 
-# The caller's finding, where the target has no pid of its own that can be named: same check on another pid.
+# refused NAME CAUSE ERRNO PID COMMAND...: COMMAND gets ERRNO, and the finding about PID says why
 refused() {
         local name=$1 cause=$2 errno=$3 concerns=$4
         shift 4
         spawn caller "$@"
         ended "$PID"
         is "$(value caller errno)" "$errno" "$name: refused with $errno"
-        [[ $concerns == caller ]] && concerns=$PID
         finds "$name: attach-refused-target/$cause" "attach-refused-target/$cause" "$concerns"
 }
 

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Sourced by the integration tests and the demo: a private daemon, fixtures and debuggers that are driven
+# through pipes and ended by pid, and waiting that polls with a bound. The caller defines note TEXT...
+#
+# From the environment: O (build directory, default build), TIER (tier to force), T_SCALE (how much slower
+# than a workstation this machine is: all bounds are multiplied by it), KEEP (leave the temporary directory).
+
+set -u
+set -o pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+O=${O:-build}
+[[ $O == /* ]] || O=$ROOT/$O
+T_SCALE=${T_SCALE:-1}
+PTRACED=${PTRACED:-$O/ptraced}
+PTRACECTL=${PTRACECTL:-$O/ptracectl}
+FIXTURES=${FIXTURES:-$O/tests/scenarios}
+SCRIPTS=${SCRIPTS:-$ROOT/tests/scenarios}
+export FIXTURE_SECONDS=$((90 * T_SCALE))
+export HOME=${HOME:-/root} LC_ALL=C DEBUGINFOD_URLS=
+unset PTRACED_SOCKET
+
+PIDS=()
+DAEMON=
+NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+
+T=$(mktemp -d "${TMPDIR:-/tmp}/ptraced-test.XXXXXX") || exit 1
+chmod 755 "$T"
+
+# ---- waiting ----------------------------------------------------------------------------------------
+
+# wait_for SECONDS COMMAND...: poll until COMMAND succeeds, at most SECONDS x T_SCALE.
+wait_for() {
+        local end=$((SECONDS + $1 * T_SCALE + 1))
+        shift
+        until "$@"; do
+                ((SECONDS < end)) || return 1
+                sleep 0.05
+        done
+}
+
+file_has() { [[ -f $1 ]] && grep -Eq -- "$2" "$1"; }
+gone() { [[ ! -d /proc/$1 || $(state_of "$1") == Z ]]; }
+state_of() { sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null; }
+tracer_of() { sed -n 's/^TracerPid:\t//p' "/proc/$1/status" 2>/dev/null; }
+has_state() { [[ $(state_of "$1") == "$2" ]]; }
+has_tracer() { [[ $(tracer_of "$1") == "$2" ]]; }
+
+# ---- processes --------------------------------------------------------------------------------------
+
+# spawn NAME COMMAND...: run it in the background; $PID, and output in $T/NAME.out and $T/NAME.err.
+# Its standard input is a pipe that `tell NAME TEXT` writes to.
+declare -A FEED=()
+spawn() {
+        local name=$1 fd
+        shift
+        [[ -z ${FEED[$name]-} ]] || exec {FEED[$name]}>&-
+        unset "FEED[$name]"
+        rm -f "$T/$name.in"
+        : >"$T/$name.out" >"$T/$name.err"
+        mkfifo "$T/$name.in"
+        exec {fd}<>"$T/$name.in"
+        (
+                for other in "${FEED[@]}"; do exec {other}>&-; done
+                exec "$@" <"$T/$name.in" {fd}>&-
+        ) >"$T/$name.out" 2>"$T/$name.err" &
+        PID=$!
+        FEED[$name]=$fd
+        PIDS+=("$PID")
+}
+tell() { echo "${@:2}" >&"${FEED[$1]}"; }
+out() { cat "$T/$1.out"; }
+# said NAME REGEX [SECONDS]: wait until its output has a matching line.
+said() {
+        wait_for "${3:-20}" file_has "$T/$1.out" "$2" && return
+        note "$1 did not say '$2'; it said:" "$(tail -n 20 "$T/$1.out" "$T/$1.err")"
+        return 1
+}
+# fixture NAME PROGRAM ARG...: spawn a fixture and wait until it is ready.
+fixture() {
+        local name=$1 program=$2
+        shift 2
+        spawn "$name" "$FIXTURES/$program" "$@"
+        said "$name" '^ready '
+}
+# as_nobody_fixture NAME PROGRAM ARG...
+as_nobody_fixture() {
+        local name=$1 program=$2
+        shift 2
+        spawn "$name" "${NOBODY[@]}" "$FIXTURES/$program" "$@"
+        said "$name" '^ready '
+}
+# value NAME KEY: of the first key=value in its output
+value() { grep -om1 "\b$2=[^ ]*" "$T/$1.out" | head -n 1 | cut -d= -f2; }
+go() { kill -USR1 "$1"; }
+# ended PID: wait for one of our children, bounded; its exit status in $RC
+ended() {
+        RC=999
+        wait_for "${2:-20}" gone "$1" || return 1
+        wait "$1" 2>/dev/null
+        RC=$?
+        return 0
+}
+
+# ---- debuggers --------------------------------------------------------------------------------------
+
+need() {
+        local tool
+        for tool; do
+                command -v "$tool" >/dev/null || return 1
+        done
+}
+# gdb_on NAME PID: gdb attached and at its prompt; commands go by tell
+gdb_on() {
+        spawn "$1" gdb -q -nx -iex 'set confirm off' -iex 'set debuginfod enabled off' -iex 'set pagination off' -p "$2"
+        tell "$1" 'echo at-prompt\n'
+        said "$1" at-prompt 40
+}
+# dlv_on NAME PID: the same with Delve
+dlv_on() {
+        spawn "$1" dlv attach "$2" --allow-non-terminal-interactive=true --check-go-version=false
+        tell "$1" 'print 123454321'
+        said "$1" '123454321' 40
+}
+
+# ---- the daemon -------------------------------------------------------------------------------------
+
+ctl() { timeout $((30 * T_SCALE)) "$PTRACECTL" "$@"; }
+
+# launch_daemon [OPTION...]: start it and wait until it is ready. $DAEMON, $TIER_NOW; what went wrong is in
+# $T/daemon.log and $T/wait.err. STATE overrides its state directory.
+launch_daemon() {
+        export PTRACED_SOCKET=$T/sock
+        "$PTRACED" --socket "$T/sock" --state-dir "${STATE:-$T/state}" ${TIER:+--tier "$TIER"} "$@" 2>>"$T/daemon.log" &
+        DAEMON=$!
+        ctl status --wait $((10 * T_SCALE)) >/dev/null 2>"$T/wait.err" || return 1
+        TIER_NOW=$(ctl status --json | jq -r .tier)
+}
+
+# Ends it as an administrator would; its exit status in $RC.
+stop_daemon() {
+        [[ -n $DAEMON ]] || return 0
+        kill -TERM "$DAEMON" 2>/dev/null
+        ended "$DAEMON" 10 || kill -KILL "$DAEMON"
+        DAEMON=
+}
+
+sees_signals() { [[ $TIER_NOW != proc ]]; }
+
+# findings [PID]: one line each, "code/cause pid other_pid count"
+findings() {
+        ctl diagnose "$@" --json |
+                jq -r '.findings[] | "\(.code)/\(.cause // "") \(.pid) \(.other_pid // 0) \(.count)"'
+}
+has_finding() { findings "$2" 2>/dev/null | grep -q "^$1 "; }
+
+# The text of the first finding of that code/cause: finding_text PID CODE/CAUSE
+finding_text() {
+        ctl diagnose "$1" --json |
+                jq -r --arg k "$2" '[.findings[] | select("\(.code)/\(.cause // "")" == $k)][0] | "\(.summary) \(.remedy) \(.risk)"'
+}
+
+# Everything that happened before this call has been seen: a marker of our own went all the way through.
+settle() {
+        fixture marker target raise 1 || return 1
+        local pid=$PID
+        if sees_signals; then
+                go "$pid"
+                wait_for 10 has_finding trap-without-tracer/ "$pid"
+        else
+                fixture marker-tracer tracer hold "$pid"
+                wait_for 10 traced_in_who "$pid"
+                kill "$PID" "$pid"
+        fi
+}
+traced_in_who() { [[ $(ctl who "$1" --json 2>/dev/null | jq '[.processes[].threads[]] | length') -gt 0 ]]; }
+
+# ---- the end ----------------------------------------------------------------------------------------
+
+cleanup() {
+        local pid
+        trap - EXIT INT TERM
+        stop_daemon
+        for pid in "${PIDS[@]}"; do
+                # Only what is still our child: a pid that was waited for may be somebody else's by now.
+                [[ $(ps -o ppid= -p "$pid" 2>/dev/null | tr -d ' ') == "$$" ]] && kill -KILL "$pid" 2>/dev/null
+        done
+        wait 2>/dev/null
+        [[ -n ${KEEP-} ]] || rm -rf "$T"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
