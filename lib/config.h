@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * ptraced.conf: INI sections and keys, read with inih. One table in config.c knows every setting, its unit
+ * and its limits. Nothing is logged: an error is one sentence that starts with FILE:LINE.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model.h"
+#include "store.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/ptraced/ptraced.conf"
+#define CONFIG_FILE_MAX     (64 * 1024) /* bytes; the shipped file has two thousand */
+#define CONFIG_ERROR_MAX    512
+
+struct config {
+        struct store_limits store;
+        struct model_thresholds thresholds;
+        int log_level; /* LOG_ERR to LOG_DEBUG of syslog.h */
+};
+
+void config_default(struct config *ret);
+
+/* Settings of `text` over the defaults; name stands for the file in errors. -EINVAL, and *ret untouched. */
+int config_parse(const char *name, const char *text, size_t length, struct config *ret, char *error,
+                 size_t size);
+/* The same for a file. -ENOENT if there is none (with a sentence, too), -EINVAL, or what reading it gave. */
+int config_load(const char *path, struct config *ret, char *error, size_t size);
+
+/* "error", "warning", "notice", "info", "debug" and the number of syslog.h; NULL, -EINVAL. */
+const char *log_level_to_string(int level);
+int log_level_from_string(const char *s);
