@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What a client asks for: the path of a request and its query arguments, checked. Pure: the caller gives
+ * the time, errors are sentences.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bits of request_args.given, and what an endpoint allows. */
+enum request_arg {
+        ARG_PID = 1 << 0,
+        ARG_SINCE = 1 << 1,
+        ARG_UNTIL = 1 << 2,
+        ARG_TYPE = 1 << 3,
+        ARG_AFTER = 1 << 4,
+        ARG_FOLLOW = 1 << 5,
+        ARG_ENDED = 1 << 6,
+};
+
+struct request_args {
+        uint32_t given; /* enum request_arg: which were there */
+        uint32_t pid;
+        uint64_t since_wall_ns, until_wall_ns;
+        uint32_t types; /* bits (1 << enum event_type) */
+        uint64_t after_seq;
+        bool follow, ended;
+};
+
+/*
+ * One key=value of a query string, already unescaped. value may be NULL (a key without "="). now_ns is
+ * CLOCK_REALTIME. -EINVAL with a sentence for a key that is unknown, not allowed or given twice, and for a
+ * value that is none.
+ */
+int request_arg_set(struct request_args *a, uint32_t allowed, const char *key, const char *value,
+                    uint64_t now_ns, char *error, size_t size);
+
+/*
+ * Does the path match? In the pattern "{pid}" stands for a process id, e.g. "/v1/processes/{pid}/why".
+ * 1: yes; 0: no; -EINVAL: yes, but what stands there is no process id (error says so).
+ */
+int request_path_match(const char *pattern, const char *path, uint32_t *ret_pid, char *error, size_t size);
+
+/* "ADDRESS:PORT", "[V6ADDRESS]:PORT", ":PORT" (all addresses) taken apart into the caller's buffers.
+ * -EINVAL. */
+int address_split(const char *s, char *host, size_t host_size, char *port, size_t port_size);
