@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "peer.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/procfs.h"
+
+#define GROUPS_MAX      1024 /* of one user; more are not looked at */
+#define NSS_BUFFER_SIZE 16384
+#define NSEC_PER_TICK   10000000ULL /* of a start time */
+
+/* The id of PEER_GROUP. -ENOENT where nobody has created it. */
+static int peer_group(gid_t *ret)
+{
+        char buf[NSS_BUFFER_SIZE];
+        struct group gr, *found = NULL;
+        int r = getgrnam_r(PEER_GROUP, &gr, buf, sizeof(buf), &found);
+
+        if (r != 0 || !found)
+                return r ? -r : -ENOENT;
+        *ret = gr.gr_gid;
+        return 0;
+}
+
+static bool holds(const gid_t *groups, size_t n, gid_t wanted)
+{
+        for (size_t i = 0; i < n; i++)
+                if (groups[i] == wanted)
+                        return true;
+        return false;
+}
+
+/* The groups the client's process really has (a service may have been given one its user is not in). */
+static bool process_in_group(int fd, gid_t wanted)
+{
+        gid_t groups[GROUPS_MAX];
+        socklen_t length = sizeof(groups);
+
+        return getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length) == 0 &&
+               holds(groups, length / sizeof(groups[0]), wanted);
+}
+
+/* The groups of the client's user (who may have been added to one after logging in). */
+static bool user_in_group(uid_t uid, gid_t wanted)
+{
+        char buf[NSS_BUFFER_SIZE];
+        struct passwd pw, *found = NULL;
+        gid_t groups[GROUPS_MAX];
+        int n = GROUPS_MAX;
+
+        return getpwuid_r(uid, &pw, buf, sizeof(buf), &found) == 0 && found &&
+               getgrouplist(pw.pw_name, pw.pw_gid, groups, &n) >= 0 && holds(groups, (size_t)n, wanted);
+}
+
+int peer_from_socket(int fd, struct peer *ret)
+{
+        struct ucred cred;
+        socklen_t length = sizeof(cred);
+        gid_t group;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &length) < 0)
+                return -errno;
+        *ret = (struct peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
+        ret->privileged = cred.uid == 0 ||
+                          (peer_group(&group) == 0 && (cred.gid == group || process_in_group(fd, group) ||
+                                                       user_in_group(cred.uid, group)));
+        return 0;
+}
+
+/* Who has that pid now, else who had it last. -ESRCH. */
+static int owner(const struct peer *peer, const struct model *model, uint32_t pid, bool *ret_mine,
+                 uint64_t *ret_start)
+{
+        struct proc_status st;
+        struct process_view view;
+
+        if (procfs_status(pid, 0, &st) == 0) {
+                *ret_mine = st.ruid == peer->uid && st.euid == peer->uid && st.suid == peer->uid;
+                *ret_start = st.task.start;
+                return 0;
+        }
+        if (model_process(model, pid, &view) < 0 || !view.info_known)
+                return -ESRCH;
+        *ret_mine = view.uid == peer->uid;
+        *ret_start = view.task.start;
+        return 0;
+}
+
+bool peer_owns(const struct peer *peer, const struct model *model, const struct task_ref *task)
+{
+        uint64_t start;
+        bool mine;
+
+        return task->pid != 0 && owner(peer, model, task->pid, &mine, &start) == 0 && mine &&
+               (!task->start || task->start == start);
+}
+
+static bool owns_cached(const struct peer *peer, const struct model *model, struct owner_cache *cache,
+                        const struct task_ref *task)
+{
+        size_t i = task->pid % OWNER_CACHE_SIZE;
+
+        if (task->pid == 0)
+                return false;
+        if (cache->slots[i].pid != task->pid || cache->slots[i].start != task->start) {
+                cache->slots[i].pid = task->pid;
+                cache->slots[i].start = task->start;
+                cache->slots[i].mine = peer_owns(peer, model, task);
+        }
+        return cache->slots[i].mine;
+}
+
+bool peer_sees_event(const struct peer *peer, const struct model *model, struct owner_cache *cache,
+                     const struct event *e)
+{
+        if (peer->privileged || e->type == EV_LOSS || e->type == EV_DAEMON_START)
+                return true;
+        if (e->type == EV_PTRACE_REFUSED && e->caller_uid == peer->uid)
+                return true;
+        return owns_cached(peer, model, cache, &e->target);
+}
+
+bool peer_sees_finding(const struct peer *peer, const struct model *model, const struct finding *f)
+{
+        uint64_t start;
+        bool mine;
+
+        if (peer->privileged || peer_owns(peer, model, &f->target))
+                return true;
+        if (f->code != FIND_ATTACH_REFUSED_TRACED && f->code != FIND_ATTACH_REFUSED_PERMISSION &&
+            f->code != FIND_ATTACH_REFUSED_TARGET)
+                return false;
+        /* Whoever was refused may know why. A finding keeps only the pid of the other party: the process
+         * must be old enough to have been it. */
+        return f->other_pid && owner(peer, model, f->other_pid, &mine, &start) == 0 && mine &&
+               start * NSEC_PER_TICK <= f->first_ns;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Who asks, and what they may see. The kernel vouches for the client of a Unix socket (SO_PEERCRED,
+ * unix(7)); root and members of group "ptraced" see everything, anybody else what concerns processes that
+ * run under their own uid alone.
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "../lib/event.h"
+#include "../lib/finding.h"
+#include "../lib/model.h"
+
+#define PEER_GROUP "ptraced"
+
+struct peer {
+        pid_t pid; /* 0: not known (TCP, or a pid namespace we cannot see into) */
+        uid_t uid;
+        gid_t gid;
+        bool privileged; /* root or in PEER_GROUP */
+};
+
+/* Of the other end of a connected Unix socket, as it was when it connected. -errno. */
+int peer_from_socket(int fd, struct peer *ret);
+
+/* Remembers for a moment whose a process is: a stream of events asks about the same few again and again. */
+#define OWNER_CACHE_SIZE 64
+struct owner_cache {
+        struct {
+                uint32_t pid;
+                uint64_t start;
+                bool mine;
+        } slots[OWNER_CACHE_SIZE];
+};
+
+/*
+ * Does the process run under the peer's uid alone (real, effective and saved)? Asks /proc if it lives, else
+ * the model. Somebody neither knows is not the peer's. start 0: whoever has that pid now.
+ */
+bool peer_owns(const struct peer *peer, const struct model *model, const struct task_ref *task);
+
+/* May the peer see this event: it concerns a process of theirs, or is their own refused attach. cache may
+ * be shared by calls for one peer. */
+bool peer_sees_event(const struct peer *peer, const struct model *model, struct owner_cache *cache,
+                     const struct event *e);
+bool peer_sees_finding(const struct peer *peer, const struct model *model, const struct finding *f);
