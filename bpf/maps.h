@@ -128,10 +128,14 @@ static __always_inline void read_action(struct action *ret, const struct k_sigac
                 *ret = (struct action){};
 }
 
-/* A variable index into a kernel array is not relocated: step by the kernel's own element size. */
+/*
+ * A variable index into a kernel array is not relocated: step by the kernel's own element size. The pointer is read
+ * as a number, as older verifiers allow no arithmetic on one they know the type of.
+ */
 static __always_inline void read_action_of(struct action *ret, struct task_struct *t, int sig)
 {
-        const struct k_sigaction *first = &t->sighand->action[0];
+        const struct sighand_struct *sighand = BPF_CORE_READ(t, sighand);
+        const struct k_sigaction *first = &sighand->action[0];
 
         read_action(ret, (const void *)((__u64)first + (sig - 1) * bpf_core_type_size(struct k_sigaction)));
 }

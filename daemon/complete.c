@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "complete.h"
+
+#include <errno.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/procfs.h"
+
+struct tracee_search {
+        uint32_t tracer_tid, vpid;
+        struct session found;
+};
+
+static int compare_session(void *userdata, const struct session *s)
+{
+        struct tracee_search *q = userdata;
+
+        if (s->tracer.tid != q->tracer_tid || (s->vpid ? s->vpid : s->target.tid) != q->vpid)
+                return 0;
+        q->found = *s;
+        return 1;
+}
+
+static bool find_session(const struct model *m, uint32_t tracer_pid, uint32_t tracer_tid, uint32_t vpid,
+                         struct session *ret)
+{
+        struct tracee_search q = {.tracer_tid = tracer_tid, .vpid = vpid};
+
+        if (!vpid || model_each_session(m, tracer_pid, false, compare_session, &q) != 1)
+                return false;
+        *ret = q.found;
+        return true;
+}
+
+static int resolve_by_proc(const struct event *e, struct task_ref *ret)
+{
+        uint32_t tid = e->vpid;
+        int r;
+
+        if (e->ns_level) {
+                r = procfs_resolve_vpid(e->tracer.pid, e->vpid, &tid);
+                if (r < 0)
+                        return r;
+        }
+        return procfs_task(tid, ret);
+}
+
+int complete_event(const struct model *m, struct event *e)
+{
+        struct session s;
+
+        if (e->target.pid || !e->vpid)
+                return 0;
+        switch (e->type) {
+        case EV_PTRACE_DETACH:
+                if (find_session(m, e->tracer.pid, e->tracer.tid, e->vpid, &s)) {
+                        e->target = s.target;
+                        return 0;
+                }
+                return resolve_by_proc(e, &e->target);
+        case EV_PTRACE_ATTACH:
+        case EV_PTRACE_SEIZE:
+                return resolve_by_proc(e, &e->target);
+        default:
+                return 0;
+        }
+}
+
+void complete_counter(const struct model *m, struct event *e)
+{
+        struct session s;
+
+        if (e->target.pid || !e->tracer.tid)
+                return;
+        /* The key holds the tracer's thread; its process is what a session or /proc says. */
+        if (find_session(m, 0, e->tracer.tid, e->vpid, &s)) {
+                e->target = s.target;
+                e->tracer = s.tracer;
+                return;
+        }
+        procfs_task(e->tracer.tid, &e->tracer);
+        procfs_task(e->vpid, &e->target);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "floods.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/record.h"
+
+#define BATCH       512
+#define SLOTS       (COUNT_KEYS_MAX * 2) /* open addressing, at most half full */
+#define BATCHES_MAX (COUNT_KEYS_MAX / BATCH * 4)
+
+/* What was last read of one counter. */
+struct seen {
+        struct count_key key;
+        uint64_t count, read_ns;
+        bool used;
+};
+
+struct floods {
+        int fd;
+        size_t n_seen, slots;
+        struct seen *seen; /* grows: most machines never have a hundred */
+        struct count_key keys[BATCH];
+        struct count_value values[BATCH];
+};
+
+int floods_new(struct floods **ret, int counters_fd)
+{
+        struct floods *f = calloc(1, sizeof(*f));
+
+        if (!f)
+                return -ENOMEM;
+        f->fd = counters_fd;
+        f->slots = 256;
+        f->seen = calloc(f->slots, sizeof(*f->seen));
+        if (!f->seen) {
+                free(f);
+                return -ENOMEM;
+        }
+        *ret = f;
+        return 0;
+}
+
+struct floods *floods_free(struct floods *f)
+{
+        if (f)
+                free(f->seen);
+        free(f);
+        return NULL;
+}
+
+static size_t hash_key(const struct count_key *key)
+{
+        const uint8_t *p = (const uint8_t *)key;
+        uint64_t h = 1469598103934665603ULL; /* FNV-1a */
+
+        for (size_t i = 0; i < sizeof(*key); i++)
+                h = (h ^ p[i]) * 1099511628211ULL;
+        return h;
+}
+
+static struct seen *find(struct seen *table, size_t slots, const struct count_key *key)
+{
+        for (size_t i = hash_key(key), n = 0; n < slots; i++, n++) {
+                struct seen *s = &table[i % slots];
+
+                if (!s->used || !memcmp(&s->key, key, sizeof(*key)))
+                        return s;
+        }
+        return NULL;
+}
+
+/* Rebuild with only what was read in the current round: deletions need no tombstones that way. */
+static int rebuild(struct floods *f, size_t slots, uint64_t read_since_ns)
+{
+        struct seen *table = calloc(slots, sizeof(*table));
+
+        if (!table)
+                return -ENOMEM;
+        f->n_seen = 0;
+        for (size_t i = 0; i < f->slots; i++)
+                if (f->seen[i].used && f->seen[i].read_ns >= read_since_ns) {
+                        *find(table, slots, &f->seen[i].key) = f->seen[i];
+                        f->n_seen++;
+                }
+        free(f->seen);
+        f->seen = table;
+        f->slots = slots;
+        return 0;
+}
+
+static struct seen *remember(struct floods *f, const struct count_key *key)
+{
+        struct seen *s;
+
+        if (f->n_seen * 2 >= f->slots && f->slots < SLOTS && rebuild(f, f->slots * 2, 0) < 0)
+                return NULL;
+        s = find(f->seen, f->slots, key);
+        if (s && !s->used) {
+                *s = (struct seen){.key = *key, .used = true};
+                f->n_seen++;
+        }
+        return s;
+}
+
+static void drain_one(struct floods *f, const struct count_key *key, const struct count_value *value,
+                      uint64_t now_ns, void (*emit)(void *userdata, struct event *e), void *userdata)
+{
+        struct seen *s = remember(f, key);
+        struct event e;
+
+        if (!s)
+                return;
+        if (value->count > s->count) {
+                counter_to_event(key, value, value->count - s->count, s->read_ns, &e);
+                emit(userdata, &e);
+        } else if (now_ns > value->last_ns + FLOOD_IDLE_NS) {
+                bpf_map_delete_elem(f->fd, key);
+                return; /* not read in this round: the next rebuild forgets it */
+        }
+        s->count = value->count;
+        s->read_ns = now_ns;
+}
+
+int floods_drain(struct floods *f, uint64_t now_ns, void (*emit)(void *userdata, struct event *e),
+                 void *userdata)
+{
+        LIBBPF_OPTS(bpf_map_batch_opts, opts);
+        uint32_t cursor, n;
+        bool first = true;
+        int r = 0;
+
+        for (size_t round = 0; round < BATCHES_MAX && !r; round++) {
+                n = BATCH;
+                r = bpf_map_lookup_batch(f->fd, first ? NULL : &cursor, &cursor, f->keys, f->values, &n,
+                                         &opts);
+                if (r)
+                        r = -errno;
+                if (r && r != -ENOENT) /* ENOENT: this was the last batch */
+                        return r;
+                for (uint32_t i = 0; i < n; i++)
+                        drain_one(f, &f->keys[i], &f->values[i], now_ns, emit, userdata);
+                first = false;
+        }
+        /* Forget what is gone from the kernel's hash before its place is needed, or a reused key is misread.
+         */
+        return rebuild(f, f->slots, now_ns);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Floods: the counters of the BPF programs, read once a second and turned into counter events. The programs
+ * only ever add; what was read before is remembered here, so an increment is reported once and none is
+ * missed. A counter that stood still for FLOOD_IDLE_NS is removed from the kernel's hash to make room.
+ */
+
+#include <stdint.h>
+
+#include "../lib/event.h"
+
+#define FLOOD_IDLE_NS 3000000000ULL
+
+struct floods;
+
+int floods_new(struct floods **ret, int counters_fd);
+struct floods *floods_free(struct floods *f); /* returns NULL */
+
+/* Read all counters at now_ns (CLOCK_BOOTTIME) and emit what was added since the last call. -errno of the
+ * map read. */
+int floods_drain(struct floods *f, uint64_t now_ns, void (*emit)(void *userdata, struct event *e),
+                 void *userdata);

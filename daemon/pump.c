@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "pump.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/libbpf.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/procfs.h"
+#include "../lib/record.h"
+#include "complete.h"
+#include "enrich.h"
+#include "floods.h"
+#include "log.h"
+#include "proctier.h"
+#include "sampler.h"
+#include "scan.h"
+
+#define DEFERRED_MAX    8192 /* events a scan or the sampler may make in one turn */
+#define QUESTIONS_MAX   1024
+#define RECONCILE_NS    (5 * NSEC_PER_SEC) /* at most this often after a loss */
+#define FLUSH_ROUNDS    64                 /* of the ring, when asked for everything that happened before */
+#define SECOND_ACCURACY 50000 /* us the once-a-second work may come late: lets wake-ups coincide */
+
+struct follower {
+        pump_follower fn;
+        void *userdata;
+};
+
+struct pump {
+        sd_event *event;
+        struct loader *loader;
+        struct store *store;
+        struct model *model;
+        struct sampler *sampler;
+        struct floods *floods;
+        struct proctier *proctier;
+        struct ring_buffer *ring;
+        sd_event_source *ring_io, *look_again, *every_second, *question_due;
+
+        uint64_t next_seq;
+        struct follower followers[PUMP_FOLLOWERS_MAX];
+        size_t n_followers;
+
+        /* Whoever walks the model while it makes events must not see it change: they wait here. */
+        bool deferring;
+        struct event *deferred;
+        size_t n_deferred, deferred_size;
+
+        struct model_question questions[QUESTIONS_MAX];
+        size_t n_questions;
+
+        uint64_t bad_records, follower_losses, unresolved, deferred_lost;
+        uint64_t reported[_LOST_MAX]; /* losses already told as loss events */
+        uint64_t reconciled_ns;
+        bool must_reconcile;
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+        struct timespec t;
+
+        clock_gettime(clock, &t);
+        return t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
+}
+
+/* ---- the one way in ------------------------------------------------------------------------------------
+ */
+
+static void stamp(struct pump *p, struct event *e)
+{
+        uint64_t now = clock_ns(CLOCK_BOOTTIME);
+
+        if (!e->time_ns)
+                e->time_ns = now;
+        e->wall_ns = clock_ns(CLOCK_REALTIME) - now + e->time_ns;
+        e->seq = p->next_seq++;
+}
+
+static void tell_followers(struct pump *p, const struct event *e)
+{
+        for (size_t i = 0; i < p->n_followers; i++)
+                p->followers[i].fn(p->followers[i].userdata, e);
+}
+
+static int take_in(struct pump *p, struct event *e)
+{
+        int r;
+
+        stamp(p, e);
+        r = model_apply(p->model, e);
+        store_append(p->store, e);
+        tell_followers(p, e);
+        return r;
+}
+
+static int defer(struct pump *p, const struct event *e)
+{
+        if (p->n_deferred == p->deferred_size) {
+                size_t size = p->deferred_size ? p->deferred_size * 2 : 16;
+                struct event *more =
+                        size <= DEFERRED_MAX ? reallocarray(p->deferred, size, sizeof(*more)) : NULL;
+
+                if (!more) {
+                        p->deferred_lost++;
+                        return -ENOBUFS;
+                }
+                p->deferred = more;
+                p->deferred_size = size;
+        }
+        p->deferred[p->n_deferred++] = *e;
+        return 0;
+}
+
+static void take_in_deferred(struct pump *p)
+{
+        for (size_t i = 0; i < p->n_deferred; i++)
+                take_in(p, &p->deferred[i]);
+        p->n_deferred = p->deferred_size = 0;
+        free(TAKE_PTR(p->deferred));
+}
+
+int pump_feed(struct pump *p, struct event *e)
+{
+        return p->deferring ? defer(p, e) : take_in(p, e);
+}
+
+static int emit(void *userdata, struct event *e)
+{
+        return pump_feed(userdata, e);
+}
+
+static void emit_counter(void *userdata, struct event *e)
+{
+        struct pump *p = userdata;
+
+        complete_counter(p->model, e);
+        pump_feed(p, e);
+}
+
+/* ---- from the ring -------------------------------------------------------------------------------------
+ */
+
+/* Who is traced or traces is of interest from now on; the programs cannot always mark both ends themselves.
+ */
+static void watch_parties(struct pump *p, const struct event *e)
+{
+        if (e->target.pid)
+                loader_watch(p->loader, e->target.pid, WATCH_TRACEE);
+        if (e->tracer.pid)
+                loader_watch(p->loader, e->tracer.pid, WATCH_TRACER);
+}
+
+static int take_text(struct pump *p, const struct rec_text *r, size_t size)
+{
+        struct event e = {};
+
+        if (size < sizeof(*r) || r->depth > REC_PATH_DEPTH)
+                return -EBADMSG;
+        enrich_text(r, &e);
+        e.time_ns = r->h.time_ns;
+        return pump_feed(p, &e);
+}
+
+static bool is_attach(enum event_type type)
+{
+        return type == EV_PTRACE_ATTACH || type == EV_PTRACE_SEIZE || type == EV_PTRACE_TRACEME;
+}
+
+static int take_record(struct pump *p, const void *data, size_t size)
+{
+        const struct rec_header *h = data;
+        struct event e;
+        int r;
+
+        if (size >= sizeof(*h) && h->type == REC_TEXT)
+                return take_text(p, data, size);
+        r = record_to_event(data, size, &e);
+        if (r < 0)
+                return r;
+        if (e.type == EV_PTRACE_REFUSED)
+                enrich_refused(&e);
+        else if (complete_event(p->model, &e) < 0)
+                p->unresolved++;
+        if (is_attach(e.type) && loader_tier(p->loader) != TIER_FULL)
+                watch_parties(p, &e);
+        return pump_feed(p, &e);
+}
+
+static int on_record(void *userdata, void *data, size_t size)
+{
+        struct pump *p = userdata;
+
+        if (take_record(p, data, size) == -EBADMSG)
+                p->bad_records++;
+        return 0;
+}
+
+/* ---- questions and samples -----------------------------------------------------------------------------
+ */
+
+static void schedule_questions(struct pump *p);
+
+static void answer_questions(struct pump *p)
+{
+        for (size_t i = 0; i < p->n_questions; i++)
+                sampler_ask(p->sampler, &p->questions[i]);
+        p->n_questions = 0;
+        p->deferring = true;
+        sampler_run(p->sampler, clock_ns(CLOCK_BOOTTIME), p->model, emit, p);
+        p->deferring = false;
+        take_in_deferred(p);
+        schedule_questions(p);
+}
+
+static int on_question_due(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+        answer_questions(userdata);
+        return 0;
+}
+
+static void schedule_questions(struct pump *p)
+{
+        uint64_t due = p->n_questions ? 0 : sampler_next_due(p->sampler), now = clock_ns(CLOCK_BOOTTIME);
+
+        if (due == UINT64_MAX)
+                return;
+        sd_event_source_set_time_relative(p->question_due, due > now ? (due - now) / 1000 + 1 : 0);
+        sd_event_source_set_enabled(p->question_due, SD_EVENT_ONESHOT);
+}
+
+static void on_question(void *userdata, const struct model_question *q)
+{
+        struct pump *p = userdata;
+
+        if (p->n_questions < QUESTIONS_MAX)
+                p->questions[p->n_questions++] = *q;
+}
+
+static void on_finding(void *userdata, const struct finding *f, bool is_new)
+{
+        struct pump *p = userdata;
+
+        store_put_finding(p->store, f);
+        if (is_new)
+                log_info("Found %s%s%s: %s", finding_code_to_string(f->code), f->cause[0] ? "/" : "",
+                         f->cause, f->summary);
+}
+
+/* ---- waking and sleeping -------------------------------------------------------------------------------
+ */
+
+static int consume(struct pump *p)
+{
+        int n = p->ring ? ring_buffer__consume(p->ring) : 0;
+
+        if (p->n_questions)
+                answer_questions(p);
+        return n;
+}
+
+/* Awake: look again every PUMP_COALESCE_US, so that a busy machine pays no wake-up per record. */
+static void stay_awake(struct pump *p)
+{
+        sd_event_source_set_time_relative(p->look_again, PUMP_COALESCE_US);
+        sd_event_source_set_enabled(p->look_again, SD_EVENT_ONESHOT);
+}
+
+static int on_ring(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata)
+{
+        consume(userdata);
+        stay_awake(userdata);
+        return 0;
+}
+
+/* Nothing came: arm the wake-up, then look once more, as a record may have come in between. */
+static int on_look_again(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+        struct pump *p = userdata;
+
+        if (consume(p) <= 0) {
+                loader_arm_wakeup(p->loader, true);
+                if (consume(p) <= 0)
+                        return 0;
+                loader_arm_wakeup(p->loader, false);
+        }
+        stay_awake(p);
+        return 0;
+}
+
+/* ---- once a second -------------------------------------------------------------------------------------
+ */
+
+static void report_losses(struct pump *p)
+{
+        uint64_t losses[_LOST_MAX];
+
+        pump_losses(p, losses);
+        for (int c = 0; c < _LOST_MAX; c++) {
+                struct event e = {.type = EV_LOSS, .count = losses[c] - p->reported[c]};
+
+                if (losses[c] <= p->reported[c])
+                        continue;
+                p->reported[c] = losses[c];
+                strncpy(e.note, loss_cause_to_string(c), sizeof(e.note) - 1);
+                if (c == LOST_RING_FULL || c == LOST_PROG_SKIPPED)
+                        p->must_reconcile = true;
+                pump_feed(p, &e);
+        }
+}
+
+/* A missed hook leaves a slot wrong for ever: after a loss compare with what /proc says now. */
+static void reconcile(struct pump *p, uint64_t now)
+{
+        if (!p->must_reconcile || now < p->reconciled_ns + RECONCILE_NS)
+                return;
+        p->must_reconcile = false;
+        p->reconciled_ns = now;
+        p->deferring = true;
+        scan_reconcile(p->model, emit, p);
+        p->deferring = false;
+        take_in_deferred(p);
+}
+
+static int on_second(sd_event_source *s, uint64_t usec _unused_, void *userdata)
+{
+        struct pump *p = userdata;
+        uint64_t now = clock_ns(CLOCK_BOOTTIME);
+
+        consume(p);
+        if (p->floods)
+                floods_drain(p->floods, now, emit_counter, p);
+        report_losses(p);
+        reconcile(p, now);
+        answer_questions(p);
+        sd_event_source_set_time_relative(s, PUMP_COUNTERS_US);
+        return 0;
+}
+
+/* ---- public --------------------------------------------------------------------------------------------
+ */
+
+static int add_timer(struct pump *p, sd_event_source **ret, sd_event_time_handler_t fn, uint64_t usec,
+                     int enabled)
+{
+        int r = sd_event_add_time_relative(p->event, ret, CLOCK_MONOTONIC, usec,
+                                           usec > 100000 ? SECOND_ACCURACY : 1, fn, p);
+
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, enabled);
+}
+
+static int open_ring(struct pump *p)
+{
+        int r;
+
+        if (loader_ring_fd(p->loader) < 0)
+                return 0;
+        p->ring = ring_buffer__new(loader_ring_fd(p->loader), on_record, p, NULL);
+        if (!p->ring)
+                return -errno;
+        r = floods_new(&p->floods, loader_counters_fd(p->loader));
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(p->event, &p->ring_io, ring_buffer__epoll_fd(p->ring), EPOLLIN, on_ring, p);
+        if (r < 0)
+                return r;
+        return add_timer(p, &p->look_again, on_look_again, 0, SD_EVENT_ONESHOT);
+}
+
+int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct store *store,
+             const struct model_thresholds *thresholds)
+{
+        static const struct model_sink sink = {.on_finding = on_finding, .on_question = on_question};
+        struct pump *p = calloc(1, sizeof(*p));
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        p->event = event;
+        p->loader = loader;
+        p->store = store;
+        p->next_seq = store_next_seq(store);
+        r = model_new(&p->model, thresholds, &sink, p);
+        if (r >= 0)
+                r = sampler_new(&p->sampler);
+        if (r >= 0)
+                r = add_timer(p, &p->question_due, on_question_due, 0, SD_EVENT_OFF);
+        if (r >= 0)
+                r = add_timer(p, &p->every_second, on_second, PUMP_COUNTERS_US, SD_EVENT_ON);
+        if (r >= 0)
+                r = open_ring(p);
+        if (r < 0) {
+                pump_free(p);
+                return r;
+        }
+        *ret = p;
+        return 0;
+}
+
+struct pump *pump_free(struct pump *p)
+{
+        if (!p)
+                return NULL;
+        if (p->ring)
+                pump_flush(p);
+        proctier_free(p->proctier);
+        sd_event_source_disable_unref(p->ring_io);
+        sd_event_source_disable_unref(p->look_again);
+        sd_event_source_disable_unref(p->every_second);
+        sd_event_source_disable_unref(p->question_due);
+        ring_buffer__free(p->ring);
+        floods_free(p->floods);
+        sampler_free(p->sampler);
+        model_free(p->model);
+        free(p->deferred);
+        free(p);
+        return NULL;
+}
+
+/* Tracers older than we are: known from the start, watched from now on. */
+static int emit_found(void *userdata, struct event *e)
+{
+        struct pump *p = userdata;
+
+        if (e->type == EV_PTRACE_ATTACH)
+                watch_parties(p, e);
+        return pump_feed(p, e);
+}
+
+int pump_start(struct pump *p)
+{
+        struct event e = {.type = EV_DAEMON_START};
+
+        strncpy(e.path, tier_to_string(loader_tier(p->loader)), sizeof(e.path) - 1);
+        procfs_boot_id(e.note);
+        pump_feed(p, &e);
+        scan_tracers(emit_found, p);
+        if (loader_tier(p->loader) != TIER_PROC)
+                return 0;
+        return proctier_new(&p->proctier, p->event, p->model, emit, p);
+}
+
+void pump_flush(struct pump *p)
+{
+        for (int i = 0; i < FLUSH_ROUNDS && consume(p) > 0; i++)
+                ;
+        if (p->floods)
+                floods_drain(p->floods, clock_ns(CLOCK_BOOTTIME), emit_counter, p);
+        report_losses(p);
+}
+
+const struct model *pump_model(const struct pump *p)
+{
+        return p->model;
+}
+
+const char *loss_cause_to_string(enum loss_cause c)
+{
+        static const char *const names[] = {
+                [LOST_RING_FULL] = "ring-full",
+                [LOST_COUNTER_FULL] = "counter-full",
+                [LOST_STORAGE] = "storage",
+                [LOST_PROG_SKIPPED] = "prog-skipped",
+                [LOST_TARGET_UNKNOWN] = "target-unknown",
+                [LOST_STORE] = "store",
+                [LOST_MODEL_EVICTED] = "model-evicted",
+                [LOST_BAD_RECORD] = "bad-record",
+                [LOST_FOLLOWER] = "follower",
+        };
+        static_assert(ELEMENTSOF(names) == _LOST_MAX, "a name per cause");
+
+        return c >= 0 && c < _LOST_MAX ? names[c] : NULL;
+}
+
+void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX])
+{
+        uint64_t kernel[_REC_LOSS_MAX];
+        struct store_stats stats;
+        struct model_counts counts;
+
+        loader_losses(p->loader, kernel);
+        store_get_stats(p->store, &stats);
+        model_count(p->model, &counts);
+        losses[LOST_RING_FULL] = kernel[LOSS_RING_FULL];
+        losses[LOST_COUNTER_FULL] = kernel[LOSS_COUNTER_FULL];
+        losses[LOST_STORAGE] = kernel[LOSS_STORAGE];
+        losses[LOST_PROG_SKIPPED] = kernel[LOSS_PROG_SKIPPED];
+        losses[LOST_TARGET_UNKNOWN] = kernel[LOSS_TARGET_UNKNOWN] + p->unresolved;
+        losses[LOST_STORE] = stats.lost + p->deferred_lost;
+        losses[LOST_MODEL_EVICTED] = counts.evicted;
+        losses[LOST_BAD_RECORD] = p->bad_records;
+        losses[LOST_FOLLOWER] = p->follower_losses;
+}
+
+int pump_follow(struct pump *p, pump_follower fn, void *userdata)
+{
+        if (p->n_followers == PUMP_FOLLOWERS_MAX)
+                return -EUSERS;
+        p->followers[p->n_followers++] = (struct follower){fn, userdata};
+        return 0;
+}
+
+void pump_unfollow(struct pump *p, pump_follower fn, void *userdata)
+{
+        for (size_t i = 0; i < p->n_followers; i++)
+                if (p->followers[i].fn == fn && p->followers[i].userdata == userdata) {
+                        p->followers[i] = p->followers[--p->n_followers];
+                        return;
+                }
+}
