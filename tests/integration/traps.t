@@ -50,6 +50,16 @@ is "$(value handled traps)" 1 "int3 with a handler: it ran once"
 finds "int3 with a handler: trap-to-handler" trap-to-handler/ "$handled"
 like "$(finding_text "$handled" trap-to-handler/)" "target" "int3 with a handler: the finding names the handler's module"
 
+# ---- the handler of a library that took SIGTRAP over
+spawn taken env LD_PRELOAD="$FIXTURES/preload.so" "$FIXTURES/target" int3
+taken=$PID
+said taken '^ready '
+go "$taken"
+ended "$taken"
+is "$RC" 0 "int3 with a preloaded handler: the program goes on"
+finds "int3 with a preloaded handler: trap-to-handler" trap-to-handler/ "$taken"
+like "$(finding_text "$taken" trap-to-handler/)" 'preload\.so' "int3 with a preloaded handler: the finding names the library"
+
 # ---- forced: blocked, ignored, within the handler
 for how in blocked ignored in-handler; do
         fixture forced target "int3-$how"

@@ -3,7 +3,7 @@
 # Included by the top Makefile; `make scenarios` builds them.
 
 SCENARIO_O      := $(O)/tests/scenarios
-SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,target tracer leak)
+SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,target tracer leak preload.so)
 SCENARIO_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g -fno-omit-frame-pointer
 GO              ?= $(shell command -v go 2>/dev/null)
 
@@ -16,6 +16,11 @@ $(SCENARIO_O)/%: tests/scenarios/%.c tests/scenarios/fixture.h
 	$(Q)$(CC) $(SCENARIO_CFLAGS) $(SCENARIO_EXTRA) -o $@ $< -lpthread
 
 $(SCENARIO_O)/leak: SCENARIO_EXTRA := -fsanitize=address
+
+$(SCENARIO_O)/%.so: tests/scenarios/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SCENARIO_CFLAGS) -shared -fPIC -o $@ $<
 
 $(SCENARIO_O)/worker: tests/scenarios/worker.go
 	$(call say,GO,$@)
