@@ -154,12 +154,13 @@ findings() {
         ctl diagnose "$@" --json |
                 jq -r '.findings[] | "\(.code)/\(.cause // "") \(.pid) \(.other_pid // 0) \(.count)"'
 }
-has_finding() { findings "$2" 2>/dev/null | grep -q "^$1 "; }
+# has_finding CODE/CAUSE PID; "CODE/" is any cause of it
+has_finding() { findings "$2" 2>/dev/null | grep -q "^$1[^ ]* "; }
 
 # The text of the first finding of that code/cause: finding_text PID CODE/CAUSE
 finding_text() {
         ctl diagnose "$1" --json |
-                jq -r --arg k "$2" '[.findings[] | select("\(.code)/\(.cause // "")" == $k)][0] | "\(.summary) \(.remedy) \(.risk)"'
+                jq -r --arg k "$2" '[.findings[] | select("\(.code)/\(.cause // "")" | startswith($k))][0] | "\(.summary) \(.remedy) \(.risk)"'
 }
 
 # Everything that happened before this call has been seen: a marker of our own went all the way through.
