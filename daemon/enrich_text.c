@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/elf_text.h"
+#include "../lib/procfs.h"
+#include "../lib/record.h"
+#include "enrich.h"
+
+#define TEXT_BEFORE     8 /* bytes of struct rec_text before the address */
+#define TEXT_CACHE_SIZE 64
+#define TEXT_CACHE_TTL_NS \
+        (10 * NSEC_PER_SEC) /* a rebuilt file has another inode; this is for rewritten ones */
+#define INT3    0xcc
+#define DELETED " (deleted)"
+
+/* A breakpoint in a loop asks the same thing again and again, and a symbol table can have 100,000 rows. */
+struct text_cache {
+        struct text_place {
+                uint64_t inode, offset, at_ns; /* inode 0: free */
+                uint32_t dev, what;
+                bool found_int3;
+                char symbol[EVENT_SYMBOL_MAX];
+        } places[TEXT_CACHE_SIZE];
+};
+
+struct text_cache *text_cache_new(void)
+{
+        return calloc(1, sizeof(struct text_cache));
+}
+
+struct text_cache *text_cache_free(struct text_cache *cache)
+{
+        free(cache);
+        return NULL;
+}
+
+/* Which file, and where in it. */
+struct text_file {
+        uint64_t inode, offset;
+        uint32_t dev;
+        char path[EVENT_PATH_MAX];
+};
+
+static struct text_place *cached_place(struct text_cache *cache, const struct text_file *file, uint32_t what)
+{
+        uint64_t hash = (file->inode * 31 + file->offset * 17 + file->dev + what) % TEXT_CACHE_SIZE;
+
+        return cache ? &cache->places[hash] : NULL;
+}
+
+static bool place_is(const struct text_place *place, const struct text_file *file, uint32_t what,
+                     uint64_t now)
+{
+        return place->inode == file->inode && place->offset == file->offset && place->dev == file->dev &&
+               place->what == what && now >= place->at_ns && now - place->at_ns < TEXT_CACHE_TTL_NS;
+}
+
+/* ---- which file ------------------------------------------------------------------------------------ */
+
+static void append(char *buf, size_t size, const char *s, size_t n)
+{
+        size_t have = strlen(buf);
+
+        n = MIN_OF(n, size - 1 - have);
+        memcpy(buf + have, s, n);
+        buf[have + n] = 0;
+}
+
+/* The record's names, last component first, as a path. "" if names were cut: then it would be another's. */
+static void path_from_record(const struct rec_text *r, char *buf, size_t size)
+{
+        uint32_t depth = r->depth;
+        size_t needed = 1;
+
+        buf[0] = 0;
+        if (depth == 0 || depth >= REC_PATH_DEPTH)
+                return;
+        for (uint32_t i = 0; i < depth; i++) {
+                size_t n = strnlen(r->path[i], REC_NAME_LEN);
+
+                needed += n + 1;
+                if (n == 0 || n >= REC_NAME_LEN - 1 || memchr(r->path[i], '/', n))
+                        return;
+        }
+        if (needed > size)
+                return;
+        while (depth-- > 0) {
+                append(buf, size, "/", 1);
+                append(buf, size, r->path[depth], strnlen(r->path[depth], REC_NAME_LEN));
+        }
+}
+
+struct address_search {
+        uint64_t address;
+        struct text_file *file;
+};
+
+static int match_address(void *userdata, const struct elf_mapping *m)
+{
+        struct address_search *search = userdata;
+        struct text_file *file = search->file;
+        size_t n = strlen(m->path), cut = strlen(DELETED);
+
+        if (search->address < m->start || search->address >= m->end)
+                return 0;
+        file->inode = m->inode;
+        file->dev = m->dev;
+        file->offset = m->offset + (search->address - m->start);
+        if (m->inode && n > cut && strcmp(m->path + n - cut, DELETED) == 0)
+                n -= cut;
+        file->path[0] = 0;
+        append(file->path, sizeof(file->path), m->path, n);
+        return 1;
+}
+
+/* The kernel side found no file: anonymous memory, or the map was locked. The process may still be there. */
+static void file_from_process(const struct rec_text *r, struct text_file *file)
+{
+        struct address_search search = {.address = r->address, .file = file};
+        struct task_ref recorded, now;
+
+        task_from_record(&recorded, &r->task);
+        if (procfs_task(recorded.pid, &now) < 0 || !task_same_process(&recorded, &now))
+                return;
+        (void)elf_text_each_mapping(recorded.pid, match_address, &search);
+}
+
+static void file_from_record(const struct rec_text *r, struct text_file *file)
+{
+        if (r->inode == 0) {
+                file_from_process(r, file);
+                return;
+        }
+        file->inode = r->inode;
+        file->dev = r->dev;
+        file->offset = r->file_offset;
+        path_from_record(r, file->path, sizeof(file->path));
+}
+
+/* ---- what is in it --------------------------------------------------------------------------------- */
+
+/*
+ * Whether the file has the int3 that ran. Memory tells which bytes of the instruction to compare; without it
+ * (the process removed them, or they could not be read) either form counts.
+ */
+static int file_has_int3(const struct rec_text *r, const char *link, uint64_t offset, bool *ret)
+{
+        const uint8_t *memory = r->bytes + TEXT_BEFORE;
+        uint8_t byte;
+        int n;
+
+        if (!r->bytes_valid || memory[0] != INT3)
+                return elf_text_has_int3(link, offset, ret);
+        n = elf_text_bytes(link, offset, &byte, 1);
+        if (n < 0)
+                return n;
+        *ret = n == 1 && byte == INT3;
+        return 0;
+}
+
+static bool examine(const struct rec_text *r, int fd, const struct text_file *file, struct event *e)
+{
+        char link[32];
+        uint8_t byte;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        if (elf_text_bytes(link, file->offset, &byte, 1) != 1)
+                return false;
+        if (r->what == TEXT_TRAP && file_has_int3(r, link, file->offset, &e->found_int3) < 0)
+                return false;
+        (void)elf_text_symbol(link, file->offset, e->symbol, sizeof(e->symbol));
+        return true;
+}
+
+static void examine_cached(struct text_cache *cache, const struct rec_text *r, int fd,
+                           const struct text_file *file, struct event *e)
+{
+        struct text_place *place = cached_place(cache, file, r->what);
+
+        if (place && place_is(place, file, r->what, e->time_ns)) {
+                e->file_known = true;
+                e->found_int3 = place->found_int3;
+                memcpy(e->symbol, place->symbol, sizeof(e->symbol));
+                return;
+        }
+        e->file_known = examine(r, fd, file, e);
+        if (!place || !e->file_known)
+                return;
+        *place = (struct text_place){
+                .inode = file->inode,
+                .offset = file->offset,
+                .at_ns = e->time_ns,
+                .dev = file->dev,
+                .what = r->what,
+                .found_int3 = e->found_int3,
+        };
+        memcpy(place->symbol, e->symbol, sizeof(place->symbol));
+}
+
+void enrich_text_cached(struct text_cache *cache, const struct rec_text *r, struct event *e)
+{
+        struct text_file file = {};
+        _cleanup_close_ int fd = -1;
+
+        memset(e, 0, sizeof(*e));
+        e->type = EV_TEXT_SCAN;
+        e->time_ns = r->h.time_ns;
+        task_from_record(&e->target, &r->task);
+        e->ip = r->address;
+        snprintf(e->note, sizeof(e->note), "%s", r->what == TEXT_HANDLER ? "handler" : "trap");
+
+        file_from_record(r, &file);
+        e->file_offset = file.offset;
+        memcpy(e->path, file.path, sizeof(e->path));
+        if (file.inode == 0)
+                return;
+        fd = elf_text_open_mapped(e->target.pid, file.dev, file.inode, file.path, e->path, sizeof(e->path));
+        if (fd < 0) /* the name alone still helps a person */
+                memcpy(e->path, file.path, sizeof(e->path));
+        else
+                examine_cached(cache, r, fd, &file, e);
+}
+
+void enrich_text(const struct rec_text *r, struct event *e)
+{
+        enrich_text_cached(NULL, r, e);
+}
