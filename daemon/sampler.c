@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sampler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/procfs.h"
+
+struct pair {
+        struct task_ref tracer, target;
+};
+
+/* A tracee that waits for a tracer that cannot run. */
+struct episode {
+        struct task_ref target;
+        unsigned repeats;
+};
+
+struct sampler {
+        struct model_question questions[SAMPLER_QUESTIONS_MAX];
+        size_t n_questions;
+        struct episode episodes[SAMPLER_EPISODES_MAX];
+        size_t n_episodes;
+        struct pair walk[SAMPLER_WALK_MAX];
+        size_t n_walk;
+        size_t cursor;    /* sessions that earlier walks of this round have passed */
+        size_t passed;    /* of the walk under way */
+        uint64_t walk_ns; /* when the next walk is due */
+        uint64_t dropped;
+};
+
+int sampler_new(struct sampler **ret)
+{
+        struct sampler *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return -ENOMEM;
+        *ret = s;
+        return 0;
+}
+
+struct sampler *sampler_free(struct sampler *s)
+{
+        free(s);
+        return NULL;
+}
+
+uint64_t sampler_dropped(const struct sampler *s)
+{
+        return s->dropped;
+}
+
+static bool same_thread(const struct task_ref *a, const struct task_ref *b)
+{
+        return a->tid == b->tid && task_same_process(a, b);
+}
+
+/* ---- questions ------------------------------------------------------------------------------------- */
+
+int sampler_ask(struct sampler *s, const struct model_question *q)
+{
+        for (size_t i = 0; i < s->n_questions; i++) {
+                struct model_question *queued = &s->questions[i];
+
+                if (queued->kind != q->kind || !same_thread(&queued->task, &q->task))
+                        continue;
+                /* Two states wanted at two times are two questions; a description is wanted once, soon. */
+                if (q->kind == ASK_TASK_STATE && queued->not_before_ns != q->not_before_ns)
+                        continue;
+                queued->not_before_ns = MIN_OF(queued->not_before_ns, q->not_before_ns);
+                return 0;
+        }
+        if (s->n_questions == SAMPLER_QUESTIONS_MAX) {
+                s->dropped++;
+                return -ENOBUFS;
+        }
+        s->questions[s->n_questions++] = *q;
+        return 0;
+}
+
+static int answer(const struct model_question *q, sampler_emit emit, void *userdata)
+{
+        struct event e;
+        int r;
+
+        if (q->kind == ASK_TASK_STATE)
+                r = procfs_task_state(&q->task, &e);
+        else
+                r = procfs_task_info(q->task.pid, &e);
+        /* Gone, or not to be seen: nothing is known, so nothing is said. */
+        if (r < 0 || !task_same_process(&e.target, &q->task))
+                return 0;
+        return emit(userdata, &e);
+}
+
+/* Answers may make the model ask again: those questions wait for the next run. */
+static int answer_due(struct sampler *s, uint64_t now_ns, sampler_emit emit, void *userdata)
+{
+        size_t n = s->n_questions, i = 0;
+        int r = 0;
+
+        while (n-- > 0 && r == 0) {
+                struct model_question q = s->questions[i];
+
+                if (q.not_before_ns > now_ns) {
+                        i++;
+                        continue;
+                }
+                s->n_questions--;
+                for (size_t k = i; k < s->n_questions; k++)
+                        s->questions[k] = s->questions[k + 1];
+                r = answer(&q, emit, userdata);
+        }
+        return r;
+}
+
+uint64_t sampler_next_due(const struct sampler *s)
+{
+        uint64_t due = s->walk_ns;
+
+        for (size_t i = 0; i < s->n_questions; i++)
+                due = MIN_OF(due, s->questions[i].not_before_ns);
+        return due;
+}
+
+/* ---- tracees whose tracer cannot serve them -------------------------------------------------------- */
+
+static bool cannot_serve(char tracer_state)
+{
+        return tracer_state == 'T' || tracer_state == 't' || tracer_state == 'Z';
+}
+
+static bool is_stuck(const struct event *e)
+{
+        return e->state == 't' && cannot_serve((char)e->tracer_state);
+}
+
+/* Known ones: told again while it lasts, and once more when it ends. */
+static int follow_episodes(struct sampler *s, sampler_emit emit, void *userdata)
+{
+        size_t i = 0;
+        int r = 0;
+
+        while (i < s->n_episodes && r == 0) {
+                struct episode *episode = &s->episodes[i];
+                struct event e;
+                bool known = procfs_task_state(&episode->target, &e) == 0, stuck = known && is_stuck(&e);
+                bool tell = known && (!stuck || episode->repeats < SAMPLER_REPEATS_MAX);
+
+                if (stuck) {
+                        episode->repeats++;
+                        i++;
+                } else
+                        *episode = s->episodes[--s->n_episodes];
+                if (tell)
+                        r = emit(userdata, &e);
+        }
+        return r;
+}
+
+static bool in_episode(const struct sampler *s, const struct task_ref *target)
+{
+        for (size_t i = 0; i < s->n_episodes; i++)
+                if (same_thread(&s->episodes[i].target, target))
+                        return true;
+        return false;
+}
+
+/* The sessions of this walk: SAMPLER_WALK_MAX of them, from where the last walk ended. */
+static int collect(void *userdata, const struct session *session)
+{
+        struct sampler *s = userdata;
+
+        if (s->passed++ < s->cursor)
+                return 0;
+        if (s->n_walk == SAMPLER_WALK_MAX)
+                return 1;
+        s->walk[s->n_walk++] = (struct pair){session->tracer, session->target};
+        return 0;
+}
+
+static void collect_sessions(struct sampler *s, const struct model *m)
+{
+        bool more;
+
+        s->n_walk = s->passed = 0;
+        more = model_each_session(m, 0, false, collect, s) > 0;
+        s->cursor = more ? s->cursor + s->n_walk : 0;
+}
+
+/* The state of a tracer is asked for once for all its tracees in a row. */
+struct last_tracer {
+        uint32_t tid;
+        bool cannot_serve;
+};
+
+static bool tracer_cannot_serve(struct last_tracer *last, const struct task_ref *tracer)
+{
+        struct proc_stat stat;
+        uint32_t tid = tracer->tid ?: tracer->pid;
+
+        if (last->tid != tid) {
+                last->tid = tid;
+                last->cannot_serve = procfs_stat(tracer->pid, tid, &stat) == 0 && cannot_serve(stat.state);
+        }
+        return last->cannot_serve;
+}
+
+static int find_episodes(struct sampler *s, sampler_emit emit, void *userdata)
+{
+        struct last_tracer last = {};
+        int r = 0;
+
+        for (size_t i = 0; i < s->n_walk && r == 0; i++) {
+                const struct pair *pair = &s->walk[i];
+                struct proc_stat stat;
+                struct event e;
+
+                /* One short read for nearly all of them: they are not stopped, or their tracer is fine. */
+                if (procfs_stat(pair->target.pid, pair->target.tid, &stat) < 0 || stat.state != 't' ||
+                    !tracer_cannot_serve(&last, &pair->tracer))
+                        continue;
+                if (s->n_episodes == SAMPLER_EPISODES_MAX || in_episode(s, &pair->target))
+                        continue;
+                if (procfs_task_state(&pair->target, &e) < 0 || !is_stuck(&e))
+                        continue;
+                s->episodes[s->n_episodes++] = (struct episode){.target = pair->target, .repeats = 1};
+                r = emit(userdata, &e);
+        }
+        return r;
+}
+
+int sampler_run(struct sampler *s, uint64_t now_ns, const struct model *m, sampler_emit emit, void *userdata)
+{
+        int r;
+
+        r = answer_due(s, now_ns, emit, userdata);
+        if (r || now_ns < s->walk_ns)
+                return r;
+        s->walk_ns = now_ns + SAMPLER_PERIOD_NS;
+        collect_sessions(s, m);
+        r = follow_episodes(s, emit, userdata);
+        return r ?: find_episodes(s, emit, userdata);
+}
