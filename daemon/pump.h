@@ -39,6 +39,7 @@ int pump_feed(struct pump *p, struct event *e);
 void pump_flush(struct pump *p);
 
 const struct model *pump_model(const struct pump *p);
+void pump_set_thresholds(struct pump *p, const struct model_thresholds *t);
 
 /* Losses by cause, since start. */
 enum loss_cause {

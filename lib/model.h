@@ -55,6 +55,8 @@ struct model_sink {
 int model_new(struct model **ret, const struct model_thresholds *t, const struct model_sink *sink,
               void *userdata);
 struct model *model_free(struct model *m); /* returns NULL */
+/* From the next event on. */
+void model_set_thresholds(struct model *m, const struct model_thresholds *t);
 
 /* Feed the next event, in order of seq. -ENOMEM, -EINVAL for a type that does not exist; state is unchanged
  * then. */
