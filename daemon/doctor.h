@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What this kernel and machine allow: tier, hooks, and what cannot be seen with them. */
+
+#include <json-c/json.h>
+
+#include "loader.h"
+
+/* ptraced.doctor/1. The caller puts it. */
+struct json_object *doctor_json(struct loader *loader);
