@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../lib/procfs.h"
+#include "../lib/text.h"
+
+#define SETTLE_MS     2000 /* how long an answer waits for the store to catch up */
+#define JSON_TEXT_MAX 2048 /* bytes of one string, after invalid UTF-8 was replaced */
+#define PATH_SHOWN    128  /* bytes of a wrong path that the error repeats */
+
+enum route_auth {
+        AUTH_ANYBODY, /* tells nothing of anybody's processes, or filters what it tells */
+        AUTH_OWNER,   /* the process in the path or in ?pid= must be the peer's */
+};
+
+struct route {
+        const char *method, *path;
+        enum route_auth auth;
+        uint32_t surfaces; /* enum api_surface */
+        uint32_t args;     /* enum request_arg */
+        void (*handle)(struct api_call *call);
+};
+
+static const struct route routes[] = {
+        {"GET", "/healthz", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, api_healthz},
+        {"GET", "/readyz", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_readyz},
+        {"GET", "/metrics", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, api_metrics},
+        {"GET", "/v1/status", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_status},
+        {"GET", "/v1/doctor", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_doctor},
+        {"GET", "/v1/tracers", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_ENDED, api_tracers},
+        {"GET", "/v1/processes/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, api_process},
+        {"GET", "/v1/processes/{pid}/why", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_why},
+        {"GET", "/v1/diagnosis", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_SINCE, api_diagnosis},
+        {"GET", "/v1/events", AUTH_OWNER, SURFACE_SOCKET,
+         ARG_PID | ARG_SINCE | ARG_UNTIL | ARG_TYPE | ARG_AFTER | ARG_FOLLOW, api_events},
+};
+
+/* ---- answers ------------------------------------------------------------------------------------- */
+
+static void set_response(struct api_call *call, unsigned status, struct MHD_Response *response,
+                         const char *content_type)
+{
+        if (call->response)
+                MHD_destroy_response(call->response);
+        call->response = response;
+        call->status = status;
+        if (!response)
+                return;
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+}
+
+static void answer_text(struct api_call *call, unsigned status, const char *content_type, char *text)
+{
+        struct MHD_Response *response =
+                text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
+
+        if (!response)
+                free(text);
+        set_response(call, status, response, content_type);
+}
+
+static void answer_json(struct api_call *call, unsigned status, struct json_object *o)
+{
+        const char *s =
+                json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        char *text = NULL;
+
+        if (s && asprintf(&text, "%s\n", s) < 0)
+                text = NULL;
+        json_object_put(o);
+        answer_text(call, status, "application/json", text);
+}
+
+void api_answer_text(struct api_call *call, const char *content_type, char *text)
+{
+        answer_text(call, MHD_HTTP_OK, content_type, text);
+}
+
+void api_answer(struct api_call *call, struct json_object *o)
+{
+        if (o)
+                answer_json(call, MHD_HTTP_OK, o);
+        else
+                api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "no-memory", "",
+                         "There was not enough memory for the answer.");
+}
+
+void api_fail(struct api_call *call, unsigned status, const char *code, const char *hint, const char *format,
+              ...)
+{
+        struct json_object *o = json_new("ptraced.error/1"), *error = json_object_new_object();
+        char message[API_ERROR_MAX];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(message, sizeof(message), format, ap);
+        va_end(ap);
+        json_add_text(error, "code", code);
+        json_add_text(error, "message", message);
+        json_add_text(error, "hint", hint);
+        json_object_object_add(o, "error", error);
+        answer_json(call, status, o);
+}
+
+/* ---- from request to handler --------------------------------------------------------------------- */
+
+struct reading {
+        struct request_args *args;
+        uint32_t allowed;
+        uint64_t now_ns;
+        char error[API_ERROR_MAX];
+        int r;
+};
+
+static enum MHD_Result read_arg(void *userdata, enum MHD_ValueKind kind _unused_, const char *key,
+                                const char *value)
+{
+        struct reading *rd = userdata;
+
+        rd->r = request_arg_set(rd->args, rd->allowed, key, value, rd->now_ns, rd->error, sizeof(rd->error));
+        return rd->r < 0 ? MHD_NO : MHD_YES;
+}
+
+static bool read_args(struct api_call *call)
+{
+        struct timespec ts;
+        struct reading rd = {.args = &call->args, .allowed = call->route->args};
+
+        clock_gettime(CLOCK_REALTIME, &ts);
+        rd.now_ns = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+        MHD_get_connection_values(call->connection, MHD_GET_ARGUMENT_KIND, read_arg, &rd);
+        if (rd.r < 0)
+                api_fail(call, MHD_HTTP_BAD_REQUEST, "bad-argument", "", "%s", rd.error);
+        return rd.r == 0;
+}
+
+/* The process that is asked about must be the peer's own. One that nobody knows is left to the handler. */
+static bool permitted(struct api_call *call)
+{
+        const struct model *model = pump_model(call->api->pump);
+        struct task_ref task = {.pid = call->pid ? call->pid : call->args.pid};
+        struct task_ref found;
+        struct process_view v;
+        bool known;
+
+        if (call->route->auth == AUTH_ANYBODY || call->peer.privileged || !task.pid ||
+            peer_owns(&call->peer, model, &task))
+                return true;
+        known = model_process(model, task.pid, &v) == 0 || procfs_task(task.pid, &found) == 0;
+        if (!known)
+                return true;
+        api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted",
+                 "Ask as root, or as a member of group " PEER_GROUP ".",
+                 "Process %u does not run as user %u, who asks: it may be shown to its own user, root and "
+                 "group " PEER_GROUP " only.",
+                 task.pid, (unsigned)call->peer.uid);
+        return false;
+}
+
+/* Several rows may have the path, for different methods. Answers itself if none is right. */
+static bool find_route(struct api_call *call, const char *method, const char *path, enum api_surface surface)
+{
+        char error[API_ERROR_MAX], shown[PATH_SHOWN];
+        const struct route *other = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(routes); i++) {
+                const struct route *rt = &routes[i];
+                int r = rt->surfaces & surface
+                                ? request_path_match(rt->path, path, &call->pid, error, sizeof(error))
+                                : 0;
+
+                if (r == 0)
+                        continue;
+                if (r < 0) {
+                        api_fail(call, MHD_HTTP_BAD_REQUEST, "bad-pid", "", "%s", error);
+                        return false;
+                }
+                other = rt;
+                if (strcmp(rt->method, method) && !(!strcmp(method, "HEAD") && !strcmp(rt->method, "GET")))
+                        continue;
+                call->route = rt;
+                return true;
+        }
+        if (other) {
+                api_fail(call, MHD_HTTP_METHOD_NOT_ALLOWED, "method-not-allowed", "",
+                         "%s takes only GET requests.", other->path);
+                if (call->response)
+                        MHD_add_response_header(call->response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+        } else
+                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-address",
+                         "The addresses are listed in ptraced(8).", "There is nothing at %s.",
+                         text_escape(path, shown, sizeof(shown)));
+        return false;
+}
+
+void api_dispatch(struct api_call *call, const char *method, const char *path, enum api_surface surface)
+{
+        if (find_route(call, method, path, surface) && read_args(call) && permitted(call))
+                call->route->handle(call);
+}
+
+/* ---- shared by handlers -------------------------------------------------------------------------- */
+
+struct json_object *json_new(const char *schema)
+{
+        struct json_object *o = json_object_new_object();
+
+        json_object_object_add(o, "schema", json_object_new_string(schema));
+        return o;
+}
+
+void json_add_text(struct json_object *o, const char *key, const char *s)
+{
+        char buf[JSON_TEXT_MAX];
+
+        json_object_object_add(o, key, json_object_new_string(text_utf8(s, buf, sizeof(buf))));
+}
+
+void json_add_time(struct json_object *o, const char *key, uint64_t wall_ns)
+{
+        char buf[TIME_STRING_MAX];
+
+        json_object_object_add(o, key,
+                               wall_ns ? json_object_new_string(time_to_string(wall_ns, buf)) : NULL);
+}
+
+void json_add_int(struct json_object *o, const char *key, int64_t n)
+{
+        json_object_object_add(o, key, json_object_new_int64(n));
+}
+
+void api_losses(const struct api *api, uint64_t losses[_LOST_MAX])
+{
+        pump_losses(api->pump, losses);
+        losses[LOST_FOLLOWER] += api->follower_lost;
+}
+
+struct json_object *api_losses_json(const struct api *api)
+{
+        struct json_object *o = json_object_new_object();
+        uint64_t losses[_LOST_MAX], total = 0;
+
+        api_losses(api, losses);
+        for (int i = 0; i < _LOST_MAX; i++) {
+                json_add_int(o, loss_cause_to_string(i), (int64_t)losses[i]);
+                total += losses[i];
+        }
+        json_add_int(o, "total", (int64_t)total);
+        return o;
+}
+
+void api_settle(const struct api *api)
+{
+        pump_flush(api->pump);
+        /* Late is better than never: an answer without the last rows still tells the losses. */
+        store_sync(api->store, SETTLE_MS);
+}
+
+/* ---- the two small ones -------------------------------------------------------------------------- */
+
+void api_healthz(struct api_call *call)
+{
+        api_answer_text(call, "text/plain", strdup("ok\n"));
+}
+
+void api_readyz(struct api_call *call)
+{
+        if (call->api->ready)
+                api_answer_text(call, "text/plain", strdup("ready\n"));
+        else
+                api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "not-ready", "Try again in a moment.",
+                         "The daemon is starting or stopping.");
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "stream.h"
+
+#define SLOTS_MAX          (SERVER_CONNECTIONS_MAX + SERVER_REFUSALS_MAX)
+#define ACCEPT_BATCH       16          /* connections accepted per wake-up */
+#define ACCEPT_BURST       64          /* wake-ups of the accept source per ... */
+#define ACCEPT_INTERVAL_US 100000      /* ... this: out of descriptors it would spin */
+#define CONNECTION_MEMORY  (16 * 1024) /* for headers; longer ones get 431 */
+#define UPLOAD_GIVE_UP     (1 << 20)   /* bytes of a body after which we hang up instead of answering */
+#define GOODBYE_ROUNDS     8           /* turns given to streams to send their end */
+#define TIMER_ACCURACY_US  50000       /* idle timeouts are not exact */
+
+struct client {
+        struct server *server;
+        struct peer peer;
+        bool used;
+        bool refused; /* above the limits: gets 503, whatever it asks */
+};
+
+struct server {
+        struct api *api;
+        enum api_surface surface;
+        int listen_fd;
+        struct MHD_Daemon *http;
+        sd_event_source *accept_source, *http_source, *timer;
+        struct client clients[SLOTS_MAX];
+};
+
+/* ---- one request --------------------------------------------------------------------------------- */
+
+static enum MHD_Result queue_answer(struct api_call *call)
+{
+        enum MHD_Result r;
+
+        if (!call->response)
+                return MHD_NO; /* no memory even for an error: hang up */
+        call->api->requests++;
+        r = MHD_queue_response(call->connection, call->status, call->response);
+        MHD_destroy_response(TAKE_PTR(call->response));
+        return r;
+}
+
+static enum MHD_Result too_large(struct api_call *call)
+{
+        api_fail(call, MHD_HTTP_CONTENT_TOO_LARGE, "body-too-large", "",
+                 "The request has a body of more than %d KiB.", SERVER_BODY_MAX / 1024);
+        return queue_answer(call);
+}
+
+/* The header is complete. What can be refused without its body is refused now, whatever its size. */
+static enum MHD_Result begin_call(struct client *client, struct MHD_Connection *connection, const char *path,
+                                  const char *method, void **slot)
+{
+        const char *length =
+                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+        struct api_call *call = calloc(1, sizeof(*call));
+
+        if (!call)
+                return MHD_NO;
+        *call = (struct api_call){
+                .api = client->server->api, .peer = client->peer, .connection = connection};
+        *slot = call;
+        if (client->refused) {
+                api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "too-many-connections",
+                         "Close other connections first.",
+                         "There are too many connections: %d in all and %d of one user are possible.",
+                         SERVER_CONNECTIONS_MAX, SERVER_PER_UID_MAX);
+                if (call->response)
+                        MHD_add_response_header(call->response, MHD_HTTP_HEADER_CONNECTION, "close");
+                return queue_answer(call);
+        }
+        if (length && strtoumax(length, NULL, 10) > SERVER_BODY_MAX)
+                return too_large(call);
+        if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD)) {
+                api_dispatch(call, method, path, client->server->surface);
+                return queue_answer(call);
+        }
+        return MHD_YES;
+}
+
+/* libmicrohttpd calls this for the header, for each piece of a body, and once more at its end. */
+static enum MHD_Result on_request(void *userdata _unused_, struct MHD_Connection *connection,
+                                  const char *path, const char *method, const char *version _unused_,
+                                  const char *body _unused_, size_t *body_size, void **slot)
+{
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        struct client *client = info ? info->socket_context : NULL;
+        struct api_call *call = *slot;
+
+        if (!client)
+                return MHD_NO;
+        if (!call)
+                return begin_call(client, connection, path, method, slot);
+        if (*body_size) {
+                call->uploaded += *body_size;
+                *body_size = 0;
+                return call->uploaded > UPLOAD_GIVE_UP ? MHD_NO : MHD_YES;
+        }
+        if (call->uploaded > SERVER_BODY_MAX)
+                return too_large(call);
+        api_dispatch(call, method, path, client->server->surface);
+        return queue_answer(call);
+}
+
+static void on_completed(void *userdata _unused_, struct MHD_Connection *connection _unused_, void **slot,
+                         enum MHD_RequestTerminationCode why _unused_)
+{
+        struct api_call *call = *slot;
+
+        if (call && call->response)
+                MHD_destroy_response(call->response);
+        free(call);
+        *slot = NULL;
+}
+
+/* ---- connections --------------------------------------------------------------------------------- */
+
+static bool over_limit(const struct server *s, uid_t uid)
+{
+        size_t all = 0, of_uid = 0;
+
+        for (size_t i = 0; i < SLOTS_MAX; i++) {
+                if (!s->clients[i].used || s->clients[i].refused)
+                        continue;
+                all++;
+                of_uid += s->clients[i].peer.uid == uid;
+        }
+        /* Over TCP nobody is known, so there is no user to count for. */
+        return all >= SERVER_CONNECTIONS_MAX ||
+               (s->surface == SURFACE_SOCKET && of_uid >= SERVER_PER_UID_MAX);
+}
+
+static struct client *client_new(struct server *s, struct MHD_Connection *connection)
+{
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct peer peer = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+        struct client *c = NULL;
+
+        if (!info || (s->surface == SURFACE_SOCKET && peer_from_socket(info->connect_fd, &peer) < 0))
+                return NULL;
+        for (size_t i = 0; i < SLOTS_MAX && !c; i++)
+                if (!s->clients[i].used)
+                        c = &s->clients[i];
+        if (!c)
+                return NULL;
+        *c = (struct client){.server = s, .peer = peer, .refused = over_limit(s, peer.uid)};
+        c->used = true;
+        s->api->connections++;
+        if (c->refused)
+                MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                          (unsigned)SERVER_REFUSAL_S);
+        return c;
+}
+
+/* A connection without a client is hung up on at its first request. */
+static void on_connection(void *userdata, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode what)
+{
+        struct server *s = userdata;
+        struct client *c = *slot;
+
+        if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+                *slot = client_new(s, connection);
+                return;
+        }
+        if (c) {
+                c->used = false;
+                s->api->connections--;
+        }
+        *slot = NULL;
+}
+
+/* ---- event sources ------------------------------------------------------------------------------- */
+
+/* libmicrohttpd says when it wants to run again without any input: idle timeouts, and work it put off. */
+static int set_timer(struct server *s)
+{
+        MHD_UNSIGNED_LONG_LONG ms;
+        int r;
+
+        if (MHD_get_timeout(s->http, &ms) != MHD_YES)
+                return sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        r = sd_event_source_set_time_relative(s->timer, ms * 1000);
+        return r < 0 ? r : sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+}
+
+static int run(struct server *s)
+{
+        MHD_run(s->http);
+        return set_timer(s);
+}
+
+static int on_http(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
+                   void *userdata)
+{
+        return run(userdata);
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+        return run(userdata);
+}
+
+static int on_accept(sd_event_source *source _unused_, int listen_fd, uint32_t events _unused_,
+                     void *userdata)
+{
+        struct server *s = userdata;
+
+        for (int i = 0; i < ACCEPT_BATCH; i++) {
+                struct sockaddr_storage address = {};
+                socklen_t length = sizeof(address);
+                int fd = accept4(listen_fd, (struct sockaddr *)&address, &length,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+                if (fd < 0) {
+                        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+                                log_warning("A client cannot be accepted: %s.", strerror(errno));
+                        break;
+                }
+                /* Takes the descriptor, and closes it where it has no room. */
+                MHD_add_connection(s->http, fd, (struct sockaddr *)&address, length);
+        }
+        return run(s);
+}
+
+static void on_message(void *userdata _unused_, const char *format, va_list ap)
+{
+        char line[LOG_LINE_MAX];
+
+        vsnprintf(line, sizeof(line), format, ap);
+        log_debug("HTTP: %s", line);
+}
+
+static int start_http(struct server *s)
+{
+        s->http = MHD_start_daemon(
+                MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+                NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
+                MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLOTS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S,
+                MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+                MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        return s->http ? 0 : -ENOMEM;
+}
+
+static int add_sources(struct server *s, sd_event *event)
+{
+        const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->http, MHD_DAEMON_INFO_EPOLL_FD);
+        int r;
+
+        if (!info || info->epoll_fd < 0)
+                return -ENOTSUP;
+        r = sd_event_add_io(event, &s->http_source, info->epoll_fd, EPOLLIN, on_http, s);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_US, on_timer, s);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(event, &s->accept_source, s->listen_fd, EPOLLIN, on_accept, s);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_ratelimit(s->accept_source, ACCEPT_INTERVAL_US, ACCEPT_BURST);
+}
+
+int server_new(struct server **ret, sd_event *event, int listen_fd, enum api_surface surface,
+               struct api *api)
+{
+        struct server *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s) {
+                close(listen_fd);
+                return -ENOMEM;
+        }
+        s->api = api;
+        s->surface = surface;
+        s->listen_fd = listen_fd;
+        /* One from systemd may block, and accept() is called until there is nobody left. */
+        fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
+        r = start_http(s);
+        if (r == 0)
+                r = add_sources(s, event);
+        if (r < 0) {
+                server_free(s);
+                return r;
+        }
+        *ret = s;
+        return 0;
+}
+
+struct server *server_free(struct server *s)
+{
+        if (!s)
+                return NULL;
+        sd_event_source_disable_unref(s->accept_source);
+        sd_event_source_disable_unref(s->timer);
+        sd_event_source_disable_unref(s->http_source);
+        if (s->http) {
+                if (s->surface == SURFACE_SOCKET)
+                        streams_end(s->api);
+                for (int i = 0; i < GOODBYE_ROUNDS; i++)
+                        MHD_run(s->http);
+                MHD_stop_daemon(s->http);
+        }
+        close(s->listen_fd);
+        free(s);
+        return NULL;
+}

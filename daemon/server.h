@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * HTTP on a listening socket, inside the event loop: no threads, no blocking. libmicrohttpd does the
+ * protocol; its epoll instance is one event source of ours (microhttpd.h, "external" mode). We accept
+ * ourselves, so who connects and how often is decided here.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "api.h"
+
+#define SERVER_CONNECTIONS_MAX 128         /* served at once, all clients together */
+#define SERVER_PER_UID_MAX     32          /* ... and of one user */
+#define SERVER_REFUSALS_MAX    16          /* above those: only to be told so */
+#define SERVER_IDLE_S          30          /* a silent connection is closed; not one that follows events */
+#define SERVER_REFUSAL_S       2           /* the same for one that is above the limits */
+#define SERVER_BODY_MAX        (64 * 1024) /* bytes of a request body */
+
+struct server;
+
+/* Takes listen_fd over, also on failure. api is borrowed. */
+int server_new(struct server **ret, sd_event *event, int listen_fd, enum api_surface surface,
+               struct api *api);
+/* Ends the event streams, then closes every connection. Returns NULL. */
+struct server *server_free(struct server *s);
