@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <time.h>
+
+#include "../lib/procfs.h"
+
+#define PROCESSES_MAX       4096 /* in one answer */
+#define THREADS_MAX         4096 /* of one process, in one answer */
+#define ENDED_MAX           1024 /* ended sessions in one answer */
+#define STATE_READS_MAX     2048 /* threads whose state is read from /proc for one answer */
+#define NSS_BUFFER_SIZE     4096
+#define PTRACE_OPTION_SHIFT 3 /* where task_struct.ptrace keeps the options */
+
+static const struct {
+        uint64_t bit;
+        const char *name;
+} ptrace_options[] = {
+        {PTRACE_O_TRACESYSGOOD, "TRACESYSGOOD"}, {PTRACE_O_TRACEFORK, "TRACEFORK"},
+        {PTRACE_O_TRACEVFORK, "TRACEVFORK"},     {PTRACE_O_TRACECLONE, "TRACECLONE"},
+        {PTRACE_O_TRACEEXEC, "TRACEEXEC"},       {PTRACE_O_TRACEVFORKDONE, "TRACEVFORKDONE"},
+        {PTRACE_O_TRACEEXIT, "TRACEEXIT"},       {PTRACE_O_TRACESECCOMP, "TRACESECCOMP"},
+        {PTRACE_O_EXITKILL, "EXITKILL"},         {PTRACE_O_SUSPEND_SECCOMP, "SUSPEND_SECCOMP"},
+};
+
+static const char *const how_names[_EV_MAX] = {
+        [EV_PTRACE_ATTACH] = "attach",
+        [EV_PTRACE_SEIZE] = "seize",
+        [EV_PTRACE_TRACEME] = "traceme",
+        [EV_PTRACE_AUTOATTACH] = "autoattach",
+};
+
+static const char *const ended_names[_DETACHED_MAX] = {
+        [DETACHED_BY_CALL] = "detach",
+        [DETACHED_TRACER_EXIT] = "tracer-exit",
+        [DETACHED_TRACEE_EXIT] = "tracee-exit",
+        [DETACHED_UNSEEN] = "unseen",
+};
+
+static uint64_t boottime_ns(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_BOOTTIME, &ts);
+        return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- P ------------------------------------------------------------------------------------------- */
+
+static void add_user(struct json_object *o, uint32_t uid)
+{
+        char buf[NSS_BUFFER_SIZE];
+        struct passwd pw, *found = NULL;
+
+        json_add_int(o, "uid", uid);
+        if (getpwuid_r(uid, &pw, buf, sizeof(buf), &found) == 0 && found)
+                json_add_text(o, "user", pw.pw_name);
+        else
+                json_object_object_add(o, "user", NULL);
+}
+
+static struct json_object *parent_json(const struct api *api, const struct task_ref *parent)
+{
+        struct process_view v;
+        struct json_object *o;
+
+        if (!parent->pid)
+                return NULL;
+        o = json_object_new_object();
+        json_add_int(o, "pid", parent->pid);
+        if (!parent->comm[0] && model_process(pump_model(api->pump), parent->pid, &v) == 0)
+                json_add_text(o, "comm", v.task.comm);
+        else
+                json_add_text(o, "comm", parent->comm);
+        return o;
+}
+
+struct json_object *api_process_json(const struct api *api, const struct process_view *v)
+{
+        struct json_object *o = json_object_new_object();
+        struct proc_status st;
+        char state[2] = {v->state, '\0'};
+
+        /* The model learns states only where a rule asked; for a person the present one is read. */
+        if (v->alive && procfs_status(v->task.pid, 0, &st) == 0 && st.task.start == v->task.start)
+                state[0] = st.state;
+        json_add_int(o, "pid", v->task.pid);
+        json_add_int(o, "start", (int64_t)v->task.start);
+        json_add_text(o, "comm", v->task.comm);
+        json_add_text(o, "args", v->args);
+        json_add_text(o, "exe", v->path);
+        if (v->info_known)
+                add_user(o, v->uid);
+        json_add_text(o, "tty", v->tty);
+        json_object_object_add(o, "parent", parent_json(api, &v->parent));
+        json_add_text(o, "unit", v->unit);
+        json_add_int(o, "inner_pid", v->inner_pid ? v->inner_pid : v->task.pid);
+        json_add_text(o, "state", state);
+        json_object_object_add(o, "alive", json_object_new_boolean(v->alive));
+        return o;
+}
+
+/* ---- T and S ------------------------------------------------------------------------------------- */
+
+/*
+ * Options are an argument of SEIZE only; elsewhere they are set later, by a call that may not have been
+ * seen. So none known means none only there.
+ */
+static struct json_object *options_json(const struct session *s)
+{
+        uint64_t bits = s->options | s->ptrace >> PTRACE_OPTION_SHIFT;
+        struct json_object *list = json_object_new_array();
+
+        for (size_t i = 0; i < ELEMENTSOF(ptrace_options); i++)
+                if (bits & ptrace_options[i].bit)
+                        json_object_array_add(list, json_object_new_string(ptrace_options[i].name));
+        if (json_object_array_length(list) == 0 && s->how != EV_PTRACE_SEIZE) {
+                json_object_put(list);
+                return NULL;
+        }
+        return list;
+}
+
+struct json_object *api_tracer_json(const struct api *api, const struct task_ref *t)
+{
+        struct json_object *o = json_object_new_object();
+        struct process_view v;
+        bool known = model_process(pump_model(api->pump), t->pid, &v) == 0 && task_same_process(&v.task, t);
+
+        json_add_int(o, "pid", t->pid);
+        json_add_int(o, "tid", t->tid);
+        json_add_text(o, "comm", t->comm);
+        json_add_int(o, "start", (int64_t)t->start);
+        json_add_text(o, "args", known ? v.args : "");
+        return o;
+}
+
+static const char *how(const struct session *s)
+{
+        const char *name = (unsigned)s->how < _EV_MAX ? how_names[s->how] : NULL;
+
+        return s->origin == ORIGIN_SCAN || !name ? "scan" : name;
+}
+
+struct json_object *api_session_json(const struct api *api, const struct session *s)
+{
+        struct json_object *o = json_object_new_object();
+        uint64_t until = s->until_ns ? s->until_ns : boottime_ns();
+
+        json_add_int(o, "tid", s->target.tid);
+        json_add_text(o, "comm", s->target.comm);
+        json_object_object_add(o, "tracer", api_tracer_json(api, &s->tracer));
+        json_add_text(o, "how", how(s));
+        json_add_time(o, "since", s->since_wall_ns);
+        if (!s->until_ns)
+                json_object_object_add(o, "for_s",
+                                       json_object_new_double(until > s->since_ns
+                                                                      ? (double)(until - s->since_ns) / 1e9
+                                                                      : 0));
+        json_object_object_add(o, "options", options_json(s));
+        json_add_text(o, "state", "");
+        json_add_time(o, "last_active",
+                      s->last_active_ns ? s->since_wall_ns + (s->last_active_ns - s->since_ns) : 0);
+        json_add_int(o, "requests", (int64_t)s->n_requests);
+        json_add_int(o, "traps", (int64_t)s->n_traps);
+        json_add_int(o, "stops", (int64_t)s->n_stops);
+        json_object_object_add(o, "claim", NULL);
+        return o;
+}
+
+static struct json_object *ended_json(const struct api *api, const struct session *s)
+{
+        struct json_object *o = api_session_json(api, s);
+        const char *name = (unsigned)s->end_cause < _DETACHED_MAX ? ended_names[s->end_cause] : NULL;
+
+        json_add_int(o, "pid", s->target.pid);
+        json_add_time(o, "until", s->until_wall_ns);
+        json_object_object_add(o, "lasted_s",
+                               json_object_new_double((double)(s->until_ns - s->since_ns) / 1e9));
+        json_add_text(o, "ended_by", name ? name : "unseen");
+        return o;
+}
+
+/* ---- lists of pids ------------------------------------------------------------------------------- */
+
+struct pids {
+        uint32_t *pids;
+        size_t n, size;
+};
+
+/* Without memory a pid is left out: the answer is short, not wrong about what it has. */
+static void pids_add(struct pids *p, uint32_t pid)
+{
+        if (p->n == p->size) {
+                size_t size = p->size ? 2 * p->size : 64;
+                uint32_t *more = reallocarray(p->pids, size, sizeof(*more));
+
+                if (!more)
+                        return;
+                p->pids = more;
+                p->size = size;
+        }
+        p->pids[p->n++] = pid;
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+        uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+static void pids_sort(struct pids *p)
+{
+        size_t n = 0;
+
+        if (p->n)
+                qsort(p->pids, p->n, sizeof(p->pids[0]), compare_pids);
+        for (size_t i = 0; i < p->n; i++)
+                if (!i || p->pids[i] != p->pids[i - 1])
+                        p->pids[n++] = p->pids[i];
+        p->n = n;
+}
+
+/* ---- what belongs to one process ----------------------------------------------------------------- */
+
+struct gathering {
+        struct api_call *call;
+        uint32_t pid; /* of the process that is gathered for, 0: all */
+        struct json_object *threads, *tracees, *ended;
+        struct pids parties;     /* everybody who traces or is traced */
+        struct pids tracee_pids; /* of this process */
+        unsigned state_reads;    /* done so far, for the whole answer */
+};
+
+static struct json_object *live_json(struct gathering *g, const struct session *s)
+{
+        struct json_object *o = api_session_json(g->call->api, s);
+        struct proc_status st;
+
+        if (g->state_reads++ < STATE_READS_MAX && procfs_status(s->target.pid, s->target.tid, &st) == 0)
+                json_add_text(o, "state", st.state == 't' ? "t" : "");
+        return o;
+}
+
+static struct json_object *tracee_json(const struct session *s)
+{
+        struct json_object *o = json_object_new_object();
+
+        json_add_int(o, "pid", s->target.pid);
+        json_add_int(o, "tid", s->target.tid);
+        json_add_text(o, "comm", s->target.comm);
+        return o;
+}
+
+/* A session of g->pid, as tracee, tracer or both. */
+static int gather_session(void *userdata, const struct session *s)
+{
+        struct gathering *g = userdata;
+
+        if (s->until_ns) {
+                if (g->ended && s->target.pid == g->pid && json_object_array_length(g->ended) < ENDED_MAX)
+                        json_object_array_add(g->ended, ended_json(g->call->api, s));
+                return 0;
+        }
+        if (s->target.pid == g->pid && json_object_array_length(g->threads) < THREADS_MAX)
+                json_object_array_add(g->threads, live_json(g, s));
+        if (s->tracer.pid == g->pid && json_object_array_length(g->tracees) < THREADS_MAX) {
+                json_object_array_add(g->tracees, tracee_json(s));
+                pids_add(&g->tracee_pids, s->target.pid);
+        }
+        return 0;
+}
+
+/*
+ * A process as the model knows it, or as /proc does where the model has no reason to know it. info is room
+ * for the strings. -ESRCH; -EINVAL if pid is a thread of another process, which is then in *ret.
+ */
+static int find_process(const struct api *api, uint32_t pid, struct process_view *ret, struct event *info)
+{
+        struct task_ref now = {};
+        bool lives = procfs_task(pid, &now) == 0;
+        int r = model_process(pump_model(api->pump), pid, ret);
+
+        if (lives && now.pid != pid) {
+                ret->task = now;
+                return -EINVAL;
+        }
+        if (r == 0 && ret->info_known && (!lives || ret->task.start == now.start))
+                return 0;
+        if (!lives)
+                return r;
+        *info = (struct event){};
+        r = procfs_task_info(pid, info);
+        if (r < 0)
+                return r;
+        *ret = (struct process_view){
+                .task = now,
+                .parent = info->parent,
+                .uid = info->uid,
+                .inner_pid = info->inner_pid,
+                .alive = true,
+                .info_known = true,
+                .args = info->args,
+                .path = info->path,
+                .unit = info->unit,
+                .tty = info->symbol,
+        };
+        return 0;
+}
+
+/* Answers with an error and returns false if there is no such process. */
+static bool get_process(struct api_call *call, uint32_t pid, struct process_view *ret, struct event *info)
+{
+        int r = find_process(call->api, pid, ret, info);
+
+        if (r == -EINVAL)
+                api_fail(call, MHD_HTTP_NOT_FOUND, "is-a-thread", "Ask about the process.",
+                         "%u is a thread of process %u (%s).", pid, ret->task.pid, ret->task.comm);
+        else if (r < 0)
+                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process",
+                         "Inside a container pids differ: use the pid that ps shows on the host.",
+                         "There is no process %u, and none with that pid was seen.", pid);
+        return r == 0;
+}
+
+static void gather_begin(struct gathering *g, uint32_t pid)
+{
+        g->pid = pid;
+        g->threads = json_object_new_array();
+        g->tracees = json_object_new_array();
+        g->tracee_pids.n = 0;
+}
+
+/* ---- endpoints ----------------------------------------------------------------------------------- */
+
+void api_process(struct api_call *call)
+{
+        struct gathering g = {.call = call};
+        struct process_view v;
+        struct json_object *o;
+        struct event info;
+
+        pump_flush(call->api->pump);
+        if (!get_process(call, call->pid, &v, &info))
+                return;
+        gather_begin(&g, call->pid);
+        g.ended = json_object_new_array();
+        model_each_session(pump_model(call->api->pump), call->pid, true, gather_session, &g);
+        o = json_new("ptraced.process/1");
+        json_object_object_add(o, "process", api_process_json(call->api, &v));
+        json_object_object_add(o, "threads", g.threads);
+        json_object_object_add(o, "tracees", g.tracees);
+        json_object_object_add(o, "ended", g.ended);
+        free(g.tracee_pids.pids);
+        api_answer(call, o);
+}
+
+static int gather_parties(void *userdata, const struct session *s)
+{
+        struct gathering *g = userdata;
+
+        pids_add(&g->parties, s->target.pid);
+        pids_add(&g->parties, s->tracer.pid);
+        return 0;
+}
+
+static int gather_ended(void *userdata, const struct session *s)
+{
+        struct gathering *g = userdata;
+
+        if (s->until_ns && json_object_array_length(g->ended) < ENDED_MAX &&
+            (g->call->peer.privileged ||
+             peer_owns(&g->call->peer, pump_model(g->call->api->pump), &s->target)))
+                json_object_array_add(g->ended, ended_json(g->call->api, s));
+        return 0;
+}
+
+/* One entry of "processes"; NULL if the peer may not see it, or it is gone. */
+static struct json_object *party_json(struct gathering *g, uint32_t pid)
+{
+        const struct api *api = g->call->api;
+        const struct task_ref task = {.pid = pid};
+        struct json_object *o, *list;
+        struct process_view v;
+        struct event info;
+
+        if (!g->call->peer.privileged && !peer_owns(&g->call->peer, pump_model(api->pump), &task))
+                return NULL;
+        if (find_process(api, pid, &v, &info) < 0)
+                return NULL;
+        o = json_object_new_object();
+        list = json_object_new_array();
+        gather_begin(g, pid);
+        json_object_object_add(o, "process", api_process_json(api, &v));
+        model_each_session(pump_model(api->pump), pid, false, gather_session, g);
+        pids_sort(&g->tracee_pids);
+        for (size_t i = 0; i < g->tracee_pids.n; i++)
+                json_object_array_add(list, json_object_new_int64(g->tracee_pids.pids[i]));
+        json_object_put(g->tracees);
+        json_object_object_add(o, "threads", g->threads);
+        json_object_object_add(o, "tracees", list);
+        return o;
+}
+
+void api_tracers(struct api_call *call)
+{
+        const struct model *model = pump_model(call->api->pump);
+        struct json_object *o, *list;
+        struct gathering g = {.call = call};
+        struct process_view v;
+        struct event info;
+
+        pump_flush(call->api->pump);
+        if (call->args.pid && !get_process(call, call->args.pid, &v, &info))
+                return;
+        o = json_new("ptraced.tracers/1");
+        list = json_object_new_array();
+        model_each_session(model, call->args.pid, false, gather_parties, &g);
+        pids_sort(&g.parties);
+        for (size_t i = 0; i < g.parties.n && json_object_array_length(list) < PROCESSES_MAX; i++) {
+                struct json_object *party = party_json(&g, g.parties.pids[i]);
+
+                if (party)
+                        json_object_array_add(list, party);
+        }
+        g.ended = json_object_new_array();
+        if (call->args.ended)
+                model_each_session(model, call->args.pid, true, gather_ended, &g);
+        json_object_object_add(o, "losses", api_losses_json(call->api));
+        json_object_object_add(o, "processes", list);
+        json_object_object_add(o, "ended", g.ended);
+        free(g.parties.pids);
+        free(g.tracee_pids.pids);
+        api_answer(call, o);
+}

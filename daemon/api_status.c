@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "doctor.h"
+#include "metrics.h"
+
+#define TRACERS_MAX MODEL_PROCESSES_MAX /* more cannot be in the model */
+
+struct counting {
+        uint32_t *seen; /* hash of pids, open addressing; 0: free */
+        size_t size;
+        uint64_t n;
+};
+
+/* A tracer may hold thousands of threads, so each pid is looked up in a hash. */
+static int count_tracer(void *userdata, const struct session *s)
+{
+        struct counting *c = userdata;
+
+        for (size_t i = s->tracer.pid % c->size, tries = 0; tries < c->size;
+             i = (i + 1) % c->size, tries++) {
+                if (c->seen[i] == s->tracer.pid)
+                        return 0;
+                if (c->seen[i])
+                        continue;
+                c->seen[i] = s->tracer.pid;
+                c->n++;
+                return 0;
+        }
+        return 1;
+}
+
+void api_totals(const struct api *api, struct api_totals *ret)
+{
+        const struct model *model = pump_model(api->pump);
+        struct counting c = {};
+
+        model_count(model, &ret->model);
+        c.size = MIN_OF(2 * ret->model.sessions_live + 1, (uint64_t)2 * TRACERS_MAX);
+        c.seen = calloc(c.size, sizeof(c.seen[0]));
+        if (c.seen)
+                model_each_session(model, 0, false, count_tracer, &c);
+        free(c.seen);
+        ret->tracers = c.n;
+}
+
+static struct json_object *counts_json(const struct api *api, const struct store_stats *stats)
+{
+        struct json_object *o = json_object_new_object();
+        struct api_totals t;
+
+        api_totals(api, &t);
+        json_add_int(o, "events", (int64_t)t.model.events);
+        json_add_int(o, "stored", (int64_t)stats->events);
+        json_add_int(o, "findings", (int64_t)t.model.findings);
+        json_add_int(o, "processes", (int64_t)t.model.processes);
+        json_add_int(o, "traced_threads", (int64_t)t.model.sessions_live);
+        json_add_int(o, "tracers", (int64_t)t.tracers);
+        json_add_int(o, "sessions_ended", (int64_t)t.model.sessions_ended);
+        json_add_int(o, "followers", (int64_t)api->followers);
+        return o;
+}
+
+static struct json_object *store_json(const struct api *api, const struct store_stats *stats)
+{
+        struct json_object *o = json_object_new_object();
+        char path[API_ERROR_MAX];
+
+        snprintf(path, sizeof(path), "%s/trace.sqlite", api->state_dir);
+        json_add_text(o, "path", path);
+        json_add_int(o, "bytes", (int64_t)stats->bytes);
+        json_add_int(o, "max_bytes", (int64_t)api->max_store_bytes);
+        json_add_time(o, "oldest", stats->oldest_wall_ns);
+        json_add_int(o, "expired", (int64_t)stats->expired);
+        if (stats->last_error)
+                json_add_text(o, "last_error", strerror(stats->last_error));
+        else
+                json_object_object_add(o, "last_error", NULL);
+        return o;
+}
+
+void api_status(struct api_call *call)
+{
+        const struct api *api = call->api;
+        struct json_object *o = json_new("ptraced.status/1");
+        struct store_stats stats = {};
+        struct timespec ts;
+
+        clock_gettime(CLOCK_BOOTTIME, &ts);
+        api_settle(api);
+        store_get_stats(api->store, &stats);
+        json_add_text(o, "version", PTRACED_VERSION);
+        json_add_int(o, "pid", getpid());
+        json_add_text(o, "tier", tier_to_string(loader_tier(api->loader)));
+        json_add_text(o, "tier_reason", loader_reason(api->loader));
+        json_object_object_add(o, "ready", json_object_new_boolean(api->ready));
+        json_add_time(o, "started", api->started_wall_ns);
+        json_add_int(o, "uptime_s", ts.tv_sec - (int64_t)(api->started_ns / NSEC_PER_SEC));
+        json_add_text(o, "socket", api->socket_path);
+        json_add_text(o, "state_dir", api->state_dir);
+        json_object_object_add(o, "losses", api_losses_json(api));
+        json_object_object_add(o, "counts", counts_json(api, &stats));
+        json_object_object_add(o, "store", store_json(api, &stats));
+        api_answer(call, o);
+}
+
+void api_doctor(struct api_call *call)
+{
+        api_answer(call, doctor_json(call->api->loader));
+}
+
+void api_metrics(struct api_call *call)
+{
+        api_answer_text(call, "text/plain; version=0.0.4; charset=utf-8", metrics_text(call->api));
+}

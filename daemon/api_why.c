@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <time.h>
+
+#include "../bpf/records.h"
+#include "../lib/access.h"
+#include "../lib/procfs.h"
+#include "../lib/text.h"
+
+#define REFUSALS_MAX     10
+#define REFUSALS_READ    20000 /* rows of one window that are looked at, at most */
+#define ANCESTORS_MAX    64    /* of the target, when looking for the caller among them */
+#define NAMESPACE_OWNER  1     /* pid of a process in the initial user namespace */
+#define SECCOMP_FILTERED 2     /* Seccomp: in /proc/PID/status */
+
+static uint64_t realtime_ns(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- facts --------------------------------------------------------------------------------------- */
+
+static struct access_ids ids_of(const struct proc_status *st)
+{
+        return (struct access_ids){
+                .ruid = st->ruid,
+                .euid = st->euid,
+                .suid = st->suid,
+                .rgid = st->rgid,
+                .egid = st->egid,
+                .sgid = st->sgid,
+                .cap_permitted = st->cap_permitted,
+                .cap_effective = st->cap_effective,
+        };
+}
+
+static bool is_ancestor(uint32_t pid, uint32_t of)
+{
+        struct proc_status st;
+
+        for (int i = 0; i < ANCESTORS_MAX && of > 1; i++) {
+                if (procfs_status(of, 0, &st) < 0)
+                        return false;
+                if (st.ppid == pid)
+                        return true;
+                of = st.ppid;
+        }
+        return false;
+}
+
+static int note_holder(void *userdata, const struct session *s)
+{
+        struct access_facts *f = userdata;
+
+        if (s->until_ns || s->target.tid != f->target.tid || s->tracer.pid != f->holder.pid)
+                return 0;
+        f->holder = s->tracer;
+        f->holder_options = s->options;
+        f->holder_traps = s->n_traps;
+        if (s->origin == ORIGIN_SCAN)
+                return 1;
+        f->holder_since_wall_ns = s->since_wall_ns;
+        f->holder_for_ns = realtime_ns() - s->since_wall_ns;
+        if (s->last_active_ns > s->since_ns)
+                f->holder_idle_ns = f->holder_for_ns - (s->last_active_ns - s->since_ns);
+        return 1;
+}
+
+static void add_target_facts(struct access_facts *f, const struct proc_status *caller,
+                             const struct proc_status *target)
+{
+        const struct access_ids a = ids_of(caller), b = ids_of(target);
+        bool yes;
+
+        f->target = target->task;
+        access_know(f, ATT_F_TARGET_KNOWN, true);
+        access_know(f, ATT_F_KTHREAD, target->kthread);
+        access_know(f, ATT_F_ZOMBIE, target->state == 'Z' || target->state == 'X');
+        access_know(f, ATT_F_SAME_GROUP, caller->task.pid == target->task.pid);
+        access_know(f, ATT_F_CHILD_OF_TARGET, caller->ppid == target->task.pid);
+        access_compare(f, &a, &b);
+        if (procfs_dumpable(target->task.pid, &yes) == 0)
+                access_know(f, ATT_F_DUMPABLE, yes);
+        if (procfs_same_ns(caller->task.pid, target->task.pid, "user", &yes) == 0)
+                access_know(f, ATT_F_SAME_USERNS, yes);
+        if (is_ancestor(caller->task.pid, target->task.pid))
+                f->yama_exempt = ANSWER_YES;
+}
+
+static void gather_facts(const struct api_call *call, const struct proc_status *caller,
+                         struct access_facts *ret)
+{
+        struct proc_status target;
+        bool initial = false;
+
+        *ret = (struct access_facts){
+                .caller = caller->task,
+                .request = PTRACE_ATTACH,
+                .caller_uid = caller->ruid,
+                .vpid = call->pid,
+                .yama = procfs_yama_scope(),
+                .caller_has_filter = caller->seccomp == SECCOMP_FILTERED,
+        };
+        if (procfs_status(call->pid, call->pid, &target) < 0 && procfs_status(call->pid, 0, &target) < 0) {
+                ret->target.pid = call->pid;
+                ret->target_gone = true;
+                return;
+        }
+        add_target_facts(ret, caller, &target);
+        ret->caller_host_root = ret->facts & ATT_F_CAP_PTRACE &&
+                                procfs_same_ns(caller->task.pid, NAMESPACE_OWNER, "user", &initial) == 0 &&
+                                initial;
+        if (target.tracer_tid && procfs_task(target.tracer_tid, &ret->holder) == 0)
+                model_each_session(pump_model(call->api->pump), target.task.pid, false, note_holder, ret);
+}
+
+/* ---- former refusals ----------------------------------------------------------------------------- */
+
+/* The last REFUSALS_MAX that the peer may see, as a ring; returns how many there were. */
+static size_t read_refusals(const struct api_call *call, uint64_t since_wall_ns, struct event *ring)
+{
+        const struct event_filter filter = {
+                .pid = call->pid,
+                .since_wall_ns = since_wall_ns,
+                .types = 1U << EV_PTRACE_REFUSED,
+        };
+        struct store_cursor *cursor = NULL;
+        struct owner_cache owners = {};
+        struct event e;
+        size_t n = 0;
+
+        if (store_query(call->api->store, &filter, &cursor) < 0)
+                return 0;
+        for (int i = 0; i < REFUSALS_READ && store_cursor_next(cursor, &e) == 1; i++)
+                if (e.target.pid == call->pid &&
+                    peer_sees_event(&call->peer, pump_model(call->api->pump), &owners, &e))
+                        ring[n++ % REFUSALS_MAX] = e;
+        store_cursor_free(cursor);
+        return n;
+}
+
+/* Recent ones first: rows come oldest first, and a debugger may have been refused a million times. */
+static struct json_object *refusals_json(const struct api_call *call)
+{
+        static const uint64_t windows_s[] = {60, 3600, 0};
+        struct json_object *list = json_object_new_array();
+        struct event *ring = calloc(REFUSALS_MAX, sizeof(*ring));
+        uint64_t now = realtime_ns();
+        size_t n = 0;
+
+        for (size_t i = 0; ring && i < ELEMENTSOF(windows_s) && n < REFUSALS_MAX; i++)
+                n = read_refusals(call, windows_s[i] ? now - windows_s[i] * NSEC_PER_SEC : 0, ring);
+        for (size_t i = n > REFUSALS_MAX ? n - REFUSALS_MAX : 0; i < n; i++) {
+                struct json_object *o = NULL;
+
+                if (event_to_json(&ring[i % REFUSALS_MAX], &o) == 0)
+                        json_object_array_add(list, o);
+        }
+        free(ring);
+        return list;
+}
+
+/* ---- the answer ---------------------------------------------------------------------------------- */
+
+struct others {
+        const struct access_facts *facts;
+        struct json_object *list;
+};
+
+/* The verdict is about one thread, as the kernel's is. Debuggers want all of them. */
+static int tell_other_thread(void *userdata, const struct session *s)
+{
+        struct others *o = userdata;
+        char sentence[ACCESS_SENTENCE_MAX];
+
+        if (s->until_ns || s->target.pid != o->facts->target.pid || s->target.tid == o->facts->target.tid)
+                return 0;
+        snprintf(sentence, sizeof(sentence),
+                 "Its thread %u is traced by pid %u (%s): an attach to all threads is refused there.",
+                 s->target.tid, s->tracer.pid, s->tracer.comm);
+        json_object_array_add(o->list, json_object_new_string(sentence));
+        return 1;
+}
+
+static struct json_object *facts_json(const struct api_call *call, const struct access_facts *f,
+                                      const struct access_verdict *v)
+{
+        struct json_object *list = json_object_new_array();
+        char buf[ACCESS_SENTENCE_MAX];
+
+        for (size_t i = 0; i < v->n_facts; i++)
+                json_object_array_add(list,
+                                      json_object_new_string(text_utf8(v->facts[i], buf, sizeof(buf))));
+        if (!f->holder.pid && f->target.pid)
+                model_each_session(pump_model(call->api->pump), f->target.pid, false, tell_other_thread,
+                                   &(struct others){.facts = f, .list = list});
+        return list;
+}
+
+static struct json_object *why_json(const struct api_call *call, const struct access_facts *f,
+                                    const struct access_verdict *v)
+{
+        struct json_object *o = json_new("ptraced.why/1"), *asked_by = json_object_new_object();
+        char name[32];
+
+        json_add_int(o, "pid", call->pid);
+        json_add_int(asked_by, "pid", call->peer.pid);
+        json_add_int(asked_by, "uid", call->peer.uid);
+        json_object_object_add(o, "asked_by", asked_by);
+        json_object_object_add(o, "allowed", json_object_new_boolean(v->allowed));
+        json_object_object_add(o, "errno",
+                               v->error ? json_object_new_string(errno_name(v->error, name, sizeof(name)))
+                                        : NULL);
+        json_object_object_add(o, "cause",
+                               v->cause ? json_object_new_string(access_cause_to_string(v->cause)) : NULL);
+        json_add_text(o, "summary", v->summary);
+        json_object_object_add(o, "holder", f->holder.pid ? api_tracer_json(call->api, &f->holder) : NULL);
+        json_add_text(o, "remedy", v->remedy);
+        json_add_text(o, "risk", v->risk);
+        json_object_object_add(o, "facts", facts_json(call, f, v));
+        json_object_object_add(o, "refusals", refusals_json(call));
+        return o;
+}
+
+/*
+ * Anybody may ask about anybody's process: what is compared is in /proc for all to read, and whoever is
+ * refused should be told why. Former refusals are shown only to those they concern.
+ */
+void api_why(struct api_call *call)
+{
+        struct access_verdict verdict;
+        struct proc_status caller;
+        struct access_facts facts;
+
+        /* The kernel told us the pid when the client connected: it must still be the same user's. */
+        if (!call->peer.pid || procfs_status((uint32_t)call->peer.pid, 0, &caller) < 0 ||
+            (caller.euid != call->peer.uid && caller.ruid != call->peer.uid)) {
+                api_fail(call, MHD_HTTP_BAD_REQUEST, "no-caller",
+                         "Ask from a process that lives until the answer.",
+                         "The process that asks cannot be seen from here, so nothing can be said about its "
+                         "rights.");
+                return;
+        }
+        api_settle(call->api);
+        gather_facts(call, &caller, &facts);
+        access_decide(&facts, &verdict);
+        api_answer(call, why_json(call, &facts, &verdict));
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "metrics.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Everything that is asked for once per scrape. */
+struct figures {
+        const struct api *api;
+        struct api_totals totals;
+        struct store_stats store;
+        uint64_t findings[_FIND_MAX];
+};
+
+static uint64_t started_s(const struct figures *f)
+{
+        return f->api->started_wall_ns / NSEC_PER_SEC;
+}
+static uint64_t events(const struct figures *f)
+{
+        return f->totals.model.events;
+}
+static uint64_t processes(const struct figures *f)
+{
+        return f->totals.model.processes;
+}
+static uint64_t traced_threads(const struct figures *f)
+{
+        return f->totals.model.sessions_live;
+}
+static uint64_t tracers(const struct figures *f)
+{
+        return f->totals.tracers;
+}
+static uint64_t followers(const struct figures *f)
+{
+        return f->api->followers;
+}
+static uint64_t requests(const struct figures *f)
+{
+        return f->api->requests;
+}
+static uint64_t connections(const struct figures *f)
+{
+        return f->api->connections;
+}
+static uint64_t stored(const struct figures *f)
+{
+        return f->store.events;
+}
+static uint64_t store_bytes(const struct figures *f)
+{
+        return f->store.bytes;
+}
+static uint64_t store_max_bytes(const struct figures *f)
+{
+        return f->api->max_store_bytes;
+}
+static uint64_t written(const struct figures *f)
+{
+        return f->store.written;
+}
+static uint64_t expired(const struct figures *f)
+{
+        return f->store.expired;
+}
+static uint64_t store_failing(const struct figures *f)
+{
+        return f->store.last_error != 0;
+}
+
+static const struct {
+        const char *name, *type, *help;
+        uint64_t (*get)(const struct figures *f);
+} rows[] = {
+        {"ptraced_start_time_seconds", "gauge", "When the daemon started, in seconds since 1970.",
+         started_s},
+        {"ptraced_events_total", "counter", "Events seen since the start.", events},
+        {"ptraced_processes", "gauge", "Processes the model knows.", processes},
+        {"ptraced_traced_threads", "gauge", "Threads that have a tracer now.", traced_threads},
+        {"ptraced_tracers", "gauge", "Processes that trace a thread now.", tracers},
+        {"ptraced_followers", "gauge", "Clients that follow events now.", followers},
+        {"ptraced_http_requests_total", "counter", "Requests answered since the start.", requests},
+        {"ptraced_http_connections", "gauge", "Connections that are open now.", connections},
+        {"ptraced_store_events", "gauge", "Events in the store.", stored},
+        {"ptraced_store_bytes", "gauge", "Size of the store's file.", store_bytes},
+        {"ptraced_store_max_bytes", "gauge", "Size at which the oldest events are removed.",
+         store_max_bytes},
+        {"ptraced_store_written_total", "counter", "Events written since the start.", written},
+        {"ptraced_store_expired_total", "counter", "Events removed by age or size since the start.",
+         expired},
+        {"ptraced_store_failing", "gauge", "1 while the last write to the store failed.", store_failing},
+};
+
+static int count_finding(void *userdata, const struct finding *f)
+{
+        struct figures *fig = userdata;
+
+        fig->findings[f->code]++;
+        return 0;
+}
+
+static void print_head(FILE *f, const char *name, const char *type, const char *help)
+{
+        fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void print_families(FILE *f, const struct figures *fig)
+{
+        uint64_t losses[_LOST_MAX];
+
+        print_head(f, "ptraced_build_info", "gauge", "Always 1; the labels tell version and tier.");
+        fprintf(f, "ptraced_build_info{version=\"%s\",tier=\"%s\"} 1\n", PTRACED_VERSION,
+                tier_to_string(loader_tier(fig->api->loader)));
+        print_head(f, "ptraced_lost_events_total", "counter", "Events lost since the start, by cause.");
+        api_losses(fig->api, losses);
+        for (int i = 0; i < _LOST_MAX; i++)
+                fprintf(f, "ptraced_lost_events_total{cause=\"%s\"} %" PRIu64 "\n", loss_cause_to_string(i),
+                        losses[i]);
+        print_head(f, "ptraced_findings", "gauge", "Findings since the start, by code.");
+        for (int i = FIND_NONE + 1; i < _FIND_MAX; i++)
+                fprintf(f, "ptraced_findings{code=\"%s\"} %" PRIu64 "\n", finding_code_to_string(i),
+                        fig->findings[i]);
+}
+
+char *metrics_text(const struct api *api)
+{
+        struct figures fig = {.api = api};
+        char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return NULL;
+        api_totals(api, &fig.totals);
+        store_get_stats(api->store, &fig.store);
+        model_each_finding(pump_model(api->pump), 0, count_finding, &fig);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                print_head(f, rows[i].name, rows[i].type, rows[i].help);
+                fprintf(f, "%s %" PRIu64 "\n", rows[i].name, rows[i].get(&fig));
+        }
+        print_families(f, &fig);
+        if (fclose(f) != 0) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}
