@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* ptraced: wires the parts together, loops, and takes them apart again. What they do is theirs. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "../lib/config.h"
+#include "api.h"
+#include "doctor.h"
+#include "log.h"
+#include "options.h"
+#include "server.h"
+#include "socket.h"
+
+#define ERROR_MAX      1024
+#define STATE_DIR_MODE 0700
+#define SOCKET_MAX     128 /* bytes of a socket's path; the kernel takes 108 */
+
+enum exit_status {
+        STATUS_DONE,
+        STATUS_FAILED,
+        STATUS_USAGE,
+};
+
+struct daemon {
+        struct options options;
+        struct config config;
+        sd_event *event;
+        struct store *store;
+        struct loader *loader;
+        struct pump *pump;
+        struct server *socket_server, *metrics_server;
+        struct api api;
+        char socket_path[SOCKET_MAX];
+        struct stat socket_identity; /* of the socket we made; st_ino 0: none */
+};
+
+/* ---- configuration ------------------------------------------------------------------------------- */
+
+/* Without --config a missing file means the defaults; with it, a mistake. */
+static int read_config(const struct options *o, struct config *ret, char *error, size_t size)
+{
+        int r = config_load(o->config ? o->config : CONFIG_DEFAULT_PATH, ret, error, size);
+
+        if (r == -ENOENT && !o->config) {
+                config_default(ret);
+                return 0;
+        }
+        return r;
+}
+
+static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_,
+                     void *userdata)
+{
+        struct daemon *d = userdata;
+        char error[ERROR_MAX];
+        struct timespec ts;
+        struct config c;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                   (unsigned long long)ts.tv_sec * 1000000 + (unsigned long long)ts.tv_nsec / 1000);
+        if (read_config(&d->options, &c, error, sizeof(error)) < 0) {
+                log_error("%s The former settings stay.", error);
+        } else {
+                d->config = c;
+                log_init(d->options.log_level >= 0 ? d->options.log_level : c.log_level);
+                pump_set_thresholds(d->pump, &c.thresholds);
+                log_notice("Thresholds and log level were read again; the limits of the store hold from the "
+                           "next start.");
+        }
+        sd_notify(0, "READY=1");
+        return 0;
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata _unused_)
+{
+        log_info("Stopping: %s was received.", strsignal((int)si->ssi_signo));
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+/* ---- from nothing to ready ----------------------------------------------------------------------- */
+
+/* Each step is told the daemon and leaves a sentence if it fails. */
+
+static int set_up_signals(struct daemon *d, char *error, size_t size)
+{
+        sigset_t mask;
+        int r;
+
+        /* Blocked before any thread is made, so that they reach the event loop only. */
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGTERM);
+        sigaddset(&mask, SIGINT);
+        sigaddset(&mask, SIGHUP);
+        sigprocmask(SIG_BLOCK, &mask, NULL);
+        signal(SIGPIPE, SIG_IGN);
+        r = sd_event_default(&d->event);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGTERM, on_stop, d);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGINT, on_stop, d);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGHUP, on_reload, d);
+        if (r >= 0)
+                r = sd_event_set_watchdog(d->event, true);
+        if (r < 0)
+                snprintf(error, size, "The event loop cannot be set up: %s.", strerror(-r));
+        return r < 0 ? r : 0;
+}
+
+/* The lock on the state directory comes first: a second daemon goes away before it has touched anything. */
+static int set_up_store(struct daemon *d, char *error, size_t size)
+{
+        /* If that fails the store finds the words for it. */
+        mkdir(d->options.state_dir, STATE_DIR_MODE);
+        return store_open(&d->store, d->options.state_dir, &d->config.store, error, size);
+}
+
+static int set_up_loader(struct daemon *d, char *error, size_t size)
+{
+        return loader_new(&d->loader, d->options.tier, error, size);
+}
+
+static int follow(struct daemon *d, char *error, size_t size)
+{
+        int r;
+
+        if (!d->options.follow)
+                return 0;
+        if (loader_tier(d->loader) == TIER_PROC) {
+                log_notice("Tier proc does not see what process %u starts: only its tracers are recorded.",
+                           d->options.follow);
+                return 0;
+        }
+        r = loader_watch(d->loader, d->options.follow, WATCH_FOLLOW);
+        if (r < 0)
+                snprintf(error, size, "Process %u cannot be followed: %s.", d->options.follow, strerror(-r));
+        return r;
+}
+
+static int set_up_pump(struct daemon *d, char *error, size_t size)
+{
+        int r = pump_new(&d->pump, d->event, d->loader, d->store, &d->config.thresholds);
+
+        if (r >= 0)
+                r = pump_start(d->pump);
+        if (r < 0) {
+                snprintf(error, size, "Recording cannot be started: %s.", strerror(-r));
+                return r;
+        }
+        return follow(d, error, size);
+}
+
+static int open_socket(struct daemon *d, int *ret_fd, char *error, size_t size)
+{
+        const char *path = d->options.socket ? d->options.socket : SOCKET_DEFAULT_PATH;
+        int r = socket_from_systemd(ret_fd, d->socket_path, sizeof(d->socket_path), error, size);
+
+        if (r < 0 || *ret_fd >= 0)
+                return r;
+        r = socket_listen_unix(path, ret_fd, error, size);
+        if (r < 0)
+                return r;
+        snprintf(d->socket_path, sizeof(d->socket_path), "%s", path);
+        if (lstat(path, &d->socket_identity) < 0)
+                d->socket_identity.st_ino = 0;
+        return 0;
+}
+
+static int set_up_server(struct daemon *d, char *error, size_t size)
+{
+        struct timespec boot, wall;
+        int fd, r = open_socket(d, &fd, error, size);
+
+        if (r < 0)
+                return r;
+        clock_gettime(CLOCK_BOOTTIME, &boot);
+        clock_gettime(CLOCK_REALTIME, &wall);
+        d->api = (struct api){
+                .event = d->event,
+                .loader = d->loader,
+                .pump = d->pump,
+                .store = d->store,
+                .socket_path = d->socket_path,
+                .state_dir = d->options.state_dir,
+                .max_store_bytes = d->config.store.max_bytes,
+                .started_ns = (uint64_t)boot.tv_sec * NSEC_PER_SEC + (uint64_t)boot.tv_nsec,
+                .started_wall_ns = (uint64_t)wall.tv_sec * NSEC_PER_SEC + (uint64_t)wall.tv_nsec,
+        };
+        r = server_new(&d->socket_server, d->event, fd, SURFACE_SOCKET, &d->api);
+        if (r < 0)
+                snprintf(error, size, "The HTTP server cannot be started: %s.", strerror(-r));
+        return r;
+}
+
+static int set_up_metrics(struct daemon *d, char *error, size_t size)
+{
+        int fd, r;
+
+        if (!d->options.metrics_listen)
+                return 0;
+        r = socket_listen_tcp(d->options.metrics_listen, &fd, error, size);
+        if (r < 0)
+                return r;
+        r = server_new(&d->metrics_server, d->event, fd, SURFACE_METRICS, &d->api);
+        if (r < 0)
+                snprintf(error, size, "The metrics server cannot be started: %s.", strerror(-r));
+        return r;
+}
+
+static int set_up(struct daemon *d, char *error, size_t size)
+{
+        static int (*const steps[])(struct daemon * d, char *error, size_t size) = {
+                set_up_signals, set_up_store, set_up_loader, set_up_pump, set_up_server, set_up_metrics,
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                int r = steps[i](d, error, size);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* ---- ready, and back ----------------------------------------------------------------------------- */
+
+static void announce(struct daemon *d)
+{
+        const char *tier = tier_to_string(loader_tier(d->loader)), *reason = loader_reason(d->loader);
+
+        d->api.ready = true;
+        log_info("Watching in tier %s%s%s; answering on %s, recording in %s.", tier, *reason ? ": " : "",
+                 reason, d->socket_path, d->options.state_dir);
+        sd_notifyf(0, "READY=1\nSTATUS=Watching in tier %s.", tier);
+}
+
+/* Only the socket we made is removed: somebody may have put another one in its place. */
+static void remove_socket(struct daemon *d)
+{
+        struct stat st;
+
+        if (d->socket_identity.st_ino && lstat(d->socket_path, &st) == 0 &&
+            st.st_ino == d->socket_identity.st_ino && st.st_dev == d->socket_identity.st_dev)
+                unlink(d->socket_path);
+}
+
+static void tear_down(struct daemon *d)
+{
+        d->api.ready = false;
+        remove_socket(d);
+        d->metrics_server = server_free(d->metrics_server);
+        d->socket_server = server_free(d->socket_server);
+        d->pump = pump_free(d->pump);
+        d->loader = loader_free(d->loader);
+        if (d->store)
+                d->store = store_close(d->store);
+        d->event = sd_event_unref(d->event);
+}
+
+static int run(struct daemon *d)
+{
+        char error[ERROR_MAX] = "";
+        int r = set_up(d, error, sizeof(error));
+
+        if (r < 0)
+                log_error("%s", *error ? error : strerror(-r));
+        else {
+                announce(d);
+                r = sd_event_loop(d->event);
+                sd_notify(0, "STOPPING=1\nSTATUS=Stopping.");
+                if (r < 0)
+                        log_error("The event loop failed: %s.", strerror(-r));
+        }
+        tear_down(d);
+        return r < 0 ? STATUS_FAILED : STATUS_DONE;
+}
+
+/* What `ptracectl doctor` runs when no daemon answers: load, look, report, unload. */
+static int probe(const struct options *o)
+{
+        struct loader *loader = NULL;
+        struct json_object *report;
+        char error[ERROR_MAX];
+
+        if (loader_new(&loader, o->tier, error, sizeof(error)) < 0) {
+                log_error("%s", error);
+                return STATUS_FAILED;
+        }
+        report = doctor_json(loader);
+        puts(json_object_to_json_string_ext(report,
+                                            JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_object_put(report);
+        loader_free(loader);
+        return fflush(stdout) == 0 ? STATUS_DONE : STATUS_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+        struct daemon d = {};
+        char error[ERROR_MAX];
+
+        log_init(LOG_INFO);
+        if (options_parse(argc, argv, &d.options, error, sizeof(error)) < 0) {
+                fprintf(stderr, "ptraced: %s Try 'ptraced --help'.\n", error);
+                return STATUS_USAGE;
+        }
+        if (d.options.help) {
+                options_help(stdout);
+                return STATUS_DONE;
+        }
+        if (d.options.version) {
+                puts("ptraced " PTRACED_VERSION);
+                return STATUS_DONE;
+        }
+        if (read_config(&d.options, &d.config, error, sizeof(error)) < 0) {
+                log_error("%s", error);
+                return STATUS_FAILED;
+        }
+        log_init(d.options.log_level >= 0 ? d.options.log_level : d.config.log_level);
+        return d.options.probe ? probe(&d.options) : run(&d);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "options.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "../lib/arguments.h"
+#include "../lib/cleanup.h"
+#include "../lib/config.h"
+#include "../lib/request.h"
+#include "../lib/text.h"
+#include "socket.h"
+#include "tier.h"
+
+#define SHOWN_MAX   64 /* bytes of a wrong value that are repeated in the error */
+#define HELP_COLUMN 28 /* where the explanations start */
+
+enum option {
+        OPTION_SOCKET,
+        OPTION_STATE_DIR,
+        OPTION_CONFIG,
+        OPTION_TIER,
+        OPTION_METRICS_LISTEN,
+        OPTION_LOG_LEVEL,
+        OPTION_FOLLOW,
+        OPTION_PROBE,
+        OPTION_VERSION,
+        OPTION_HELP,
+        _OPTION_MAX,
+};
+
+static const struct option_spec specs[] = {
+        [OPTION_SOCKET] = {"socket", 0, "PATH", "answer on this socket (" SOCKET_DEFAULT_PATH ")"},
+        [OPTION_STATE_DIR] = {"state-dir", 0, "DIR",
+                              "keep the recorded events here (" STATE_DEFAULT_DIR ")"},
+        [OPTION_CONFIG] = {"config", 0, "FILE", "read settings from here (" CONFIG_DEFAULT_PATH ")"},
+        [OPTION_TIER] = {"tier", 0, "TIER", "use full, tracepoint or proc (the most this kernel allows)"},
+        [OPTION_METRICS_LISTEN] = {"metrics-listen", 0, "ADDR:PORT",
+                                   "serve /metrics and /healthz over TCP, too"},
+        [OPTION_LOG_LEVEL] = {"log-level", 0, "LEVEL", "error, warning, notice, info or debug (info)"},
+        [OPTION_FOLLOW] = {"follow", 0, "PID", "watch this process and all it starts"},
+        [OPTION_PROBE] = {"probe", 0, NULL, "print as JSON what this kernel allows, and exit"},
+        [OPTION_VERSION] = {"version", 'V', NULL, "print the version, and exit"},
+        [OPTION_HELP] = {"help", 'h', NULL, "print this, and exit"},
+};
+static_assert(ELEMENTSOF(specs) == _OPTION_MAX, "each option is in the table");
+
+void options_help(FILE *f)
+{
+        fputs("Usage: ptraced [OPTION]...\n"
+              "Watch who debugs what on this machine, and why breakpoints are lost.\n\n",
+              f);
+        for (size_t i = 0; i < ELEMENTSOF(specs); i++) {
+                const struct option_spec *s = &specs[i];
+                int n = s->letter ? fprintf(f, "  -%c, --%s", s->letter, s->name)
+                                  : fprintf(f, "      --%s", s->name);
+
+                if (s->value)
+                        n += fprintf(f, " %s", s->value);
+                fprintf(f, "%*s%s\n", n < HELP_COLUMN ? HELP_COLUMN - n : 2, "", s->help);
+        }
+        fputs("\nIt stays in the foreground and logs to stderr. Ask it with ptracectl(1).\n", f);
+}
+
+static int check_tier(const char *value, struct options *o, char *error, size_t size)
+{
+        char buf[SHOWN_MAX];
+
+        o->tier = tier_from_string(value);
+        if (o->tier >= 0)
+                return 0;
+        snprintf(error, size, "There is no tier '%s': give full, tracepoint or proc.",
+                 text_escape(value, buf, sizeof(buf)));
+        return -EINVAL;
+}
+
+static int check_log_level(const char *value, struct options *o, char *error, size_t size)
+{
+        char buf[SHOWN_MAX];
+
+        o->log_level = log_level_from_string(value);
+        if (o->log_level >= 0)
+                return 0;
+        snprintf(error, size, "There is no log level '%s': give error, warning, notice, info or debug.",
+                 text_escape(value, buf, sizeof(buf)));
+        return -EINVAL;
+}
+
+static int check_address(const char *value, struct options *o, char *error, size_t size)
+{
+        char buf[SHOWN_MAX], host[SHOWN_MAX], port[8];
+
+        o->metrics_listen = value;
+        if (address_split(value, host, sizeof(host), port, sizeof(port)) == 0)
+                return 0;
+        snprintf(error, size, "'%s' is no address to listen on: give ADDR:PORT, such as 127.0.0.1:9732.",
+                 text_escape(value, buf, sizeof(buf)));
+        return -EINVAL;
+}
+
+static int check_follow(const char *value, struct options *o, char *error, size_t size)
+{
+        return pid_from_string(value, &o->follow, error, size);
+}
+
+static const struct {
+        enum option option;
+        int (*check)(const char *value, struct options *o, char *error, size_t size);
+} checks[] = {
+        {OPTION_TIER, check_tier},
+        {OPTION_LOG_LEVEL, check_log_level},
+        {OPTION_METRICS_LISTEN, check_address},
+        {OPTION_FOLLOW, check_follow},
+};
+
+int options_parse(int argc, char **argv, struct options *ret, char *error, size_t size)
+{
+        struct options o = {.state_dir = STATE_DEFAULT_DIR, .tier = TIER_BEST, .log_level = -1};
+        char buf[SHOWN_MAX];
+        struct arguments a;
+        int r = arguments_parse(specs, ELEMENTSOF(specs), (1U << _OPTION_MAX) - 1, false,
+                                argc > 0 ? argc - 1 : 0, argv + (argc > 0), &a, error, size);
+
+        if (r < 0)
+                return r;
+        if (a.n_args) {
+                snprintf(error, size, "The daemon takes options only, not '%s'.",
+                         text_escape(a.args[0], buf, sizeof(buf)));
+                return -EINVAL;
+        }
+        o.socket = a.value[OPTION_SOCKET];
+        o.config = a.value[OPTION_CONFIG];
+        if (a.value[OPTION_STATE_DIR])
+                o.state_dir = a.value[OPTION_STATE_DIR];
+        o.probe = a.given & (1U << OPTION_PROBE);
+        o.help = a.given & (1U << OPTION_HELP);
+        o.version = a.given & (1U << OPTION_VERSION);
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
+                const char *value = a.value[checks[i].option];
+
+                r = value ? checks[i].check(value, &o, error, size) : 0;
+                if (r < 0)
+                        return r;
+        }
+        *ret = o;
+        return 0;
+}

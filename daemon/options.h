@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* The daemon's command line. One table says what there is; --help is printed from it. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define STATE_DEFAULT_DIR "/var/lib/ptraced"
+
+/* Strings are argv's, or constants. */
+struct options {
+        const char *socket;         /* NULL: the default path */
+        const char *state_dir;      /* never NULL */
+        const char *config;         /* NULL: the default file, if there is one */
+        const char *metrics_listen; /* NULL: not served over TCP */
+        int tier;                   /* enum tier or TIER_BEST */
+        int log_level;              /* -1: what the configuration says */
+        uint32_t follow;            /* pid, 0: nobody */
+        bool probe, help, version;
+};
+
+/* argv[0] is the program. -EINVAL with a sentence. */
+int options_parse(int argc, char **argv, struct options *ret, char *error, size_t size);
+void options_help(FILE *f);
