@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <check.h>
+
+#include "cleanup.h"
+#include "event.h"
+#include "request.h"
+
+#define NOW     (1700000000ULL * NSEC_PER_SEC)
+#define ALL     0xffU
+#define ERROR_N 256
+
+static const struct {
+        const char *pattern, *path;
+        int result;
+        uint32_t pid;
+} paths[] = {
+        {"/v1/status", "/v1/status", 1, 0},
+        {"/v1/status", "/v1/status/", 0, 0},
+        {"/v1/status", "/v1/statu", 0, 0},
+        {"/v1/status", "", 0, 0},
+        {"/v1/processes/{pid}", "/v1/processes/17", 1, 17},
+        {"/v1/processes/{pid}", "/v1/processes/17/why", 0, 0},
+        {"/v1/processes/{pid}", "/v1/processes/", -EINVAL, 0},
+        {"/v1/processes/{pid}", "/v1/processes", 0, 0},
+        {"/v1/processes/{pid}", "/v1/processes/0", -EINVAL, 0},
+        {"/v1/processes/{pid}", "/v1/processes/-3", -EINVAL, 0},
+        {"/v1/processes/{pid}", "/v1/processes/1x", -EINVAL, 0},
+        {"/v1/processes/{pid}", "/v1/processes/4294967297", -EINVAL, 0},
+        {"/v1/processes/{pid}/why", "/v1/processes/4194304/why", 1, 4194304},
+        {"/v1/processes/{pid}/why", "/v1/processes/17", 0, 0},
+        {"/v1/processes/{pid}/why", "/v1/processes/../why", -EINVAL, 0},
+};
+
+START_TEST(test_paths)
+{
+        char error[ERROR_N] = "";
+        uint32_t pid = 0;
+
+        ck_assert_int_eq(request_path_match(paths[_i].pattern, paths[_i].path, &pid, error, sizeof(error)),
+                         paths[_i].result);
+        ck_assert_uint_eq(pid, paths[_i].pid);
+        if (paths[_i].result < 0)
+                ck_assert_str_ne(error, "");
+}
+END_TEST
+
+START_TEST(test_args)
+{
+        struct request_args a = {};
+        char error[ERROR_N];
+
+        ck_assert_int_eq(request_arg_set(&a, ALL, "pid", "12", NOW, error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, ALL, "since", "-5m", NOW, error, sizeof(error)), 0);
+        ck_assert_int_eq(
+                request_arg_set(&a, ALL, "until", "2023-11-14T22:13:20Z", NOW, error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, ALL, "type", "signal.generate,loss", NOW, error, sizeof(error)),
+                         0);
+        ck_assert_int_eq(
+                request_arg_set(&a, ALL, "after", "18446744073709551615", NOW, error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, ALL, "follow", "1", NOW, error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, ALL, "ended", "0", NOW, error, sizeof(error)), 0);
+        ck_assert_uint_eq(a.given,
+                          ARG_PID | ARG_SINCE | ARG_UNTIL | ARG_TYPE | ARG_AFTER | ARG_FOLLOW | ARG_ENDED);
+        ck_assert_uint_eq(a.pid, 12);
+        ck_assert_uint_eq(a.since_wall_ns, NOW - 300 * NSEC_PER_SEC);
+        ck_assert_uint_eq(a.until_wall_ns, NOW);
+        ck_assert_uint_eq(a.types, 1U << EV_SIGNAL_GENERATE | 1U << EV_LOSS);
+        ck_assert_uint_eq(a.after_seq, UINT64_MAX);
+        ck_assert(a.follow && !a.ended);
+}
+END_TEST
+
+static const struct {
+        uint32_t allowed;
+        const char *key, *value, *word;
+} wrong[] = {
+        {ALL, "pid", "zero", "'zero'"},
+        {ALL, "pid", "", "needs a value"},
+        {ALL, "pid", NULL, "needs a value"},
+        {ALL, "colour", "red", "'colour'"},
+        {ARG_PID, "since", "-5m", "'since'"},
+        {ALL, "since", "yesterday", "'yesterday'"},
+        {ALL, "until", "-5q", "'-5q'"},
+        {ALL, "type", "signal.generate,", "''"},
+        {ALL, "type", "signal", "'signal'"},
+        {ALL, "type", "a-very-long-name-of-a-type-that-does-not-exist-anywhere", "type"},
+        {ALL, "after", "-1", "'-1'"},
+        {ALL, "after", "18446744073709551616", "after"},
+        {ALL, "follow", "yes", "'yes'"},
+        {ALL, "\x1b[2J", "x", "\\x1b"},
+};
+
+START_TEST(test_wrong_args)
+{
+        struct request_args a = {};
+        char error[ERROR_N] = "";
+
+        ck_assert_int_eq(request_arg_set(&a, wrong[_i].allowed, wrong[_i].key, wrong[_i].value, NOW, error,
+                                         sizeof(error)),
+                         -EINVAL);
+        ck_assert_msg(strstr(error, wrong[_i].word) != NULL, "%s", error);
+        ck_assert_uint_eq(a.given, 0);
+}
+END_TEST
+
+START_TEST(test_twice)
+{
+        struct request_args a = {};
+        char error[ERROR_N];
+
+        ck_assert_int_eq(request_arg_set(&a, ALL, "pid", "12", NOW, error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, ALL, "pid", "13", NOW, error, sizeof(error)), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(error, "twice"));
+        ck_assert_uint_eq(a.pid, 12);
+}
+END_TEST
+
+static const struct {
+        const char *address, *host, *port;
+} addresses[] = {
+        {"127.0.0.1:9732", "127.0.0.1", "9732"},
+        {"[::1]:80", "::1", "80"},
+        {":65535", "", "65535"},
+        {"[]:1", "", "1"},
+        {"127.0.0.1", NULL, NULL},
+        {"127.0.0.1:", NULL, NULL},
+        {"127.0.0.1:0", NULL, NULL},
+        {"127.0.0.1:65536", NULL, NULL},
+        {"127.0.0.1:http", NULL, NULL},
+        {"::1:80", NULL, NULL},
+        {"a-name-that-is-longer-than-the-room-for-it:80", NULL, NULL},
+        {"", NULL, NULL},
+};
+
+START_TEST(test_addresses)
+{
+        char host[32], port[8];
+        int r = address_split(addresses[_i].address, host, sizeof(host), port, sizeof(port));
+
+        ck_assert_int_eq(r, addresses[_i].host ? 0 : -EINVAL);
+        if (r == 0) {
+                ck_assert_str_eq(host, addresses[_i].host);
+                ck_assert_str_eq(port, addresses[_i].port);
+        }
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("request");
+        TCase *t = tcase_create("request");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_loop_test(t, test_paths, 0, ELEMENTSOF(paths));
+        tcase_add_test(t, test_args);
+        tcase_add_loop_test(t, test_wrong_args, 0, ELEMENTSOF(wrong));
+        tcase_add_test(t, test_twice);
+        tcase_add_loop_test(t, test_addresses, 0, ELEMENTSOF(addresses));
+        suite_add_tcase(suite, t);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? 1 : 0;
+}
