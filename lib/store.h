@@ -45,9 +45,11 @@ struct store *store_close(struct store *s);
 /* The seq the next event will get: one more than the largest stored. */
 uint64_t store_next_seq(const struct store *s);
 
-/* Queue an event (its seq must be set, ascending). Never blocks. -ENOBUFS: queue full, counted. */
+/* Queue an event (its seq must be set, ascending). Never blocks. -ENOBUFS: queue full; -EINVAL: no event, or
+ * its seq was used: both are counted as lost. One thread appends; the rest may be called by any. */
 int store_append(struct store *s, const struct event *e);
-/* Queue a finding: inserted, or replaces the one finding_same() as it. Never blocks. */
+/* Queue a finding: inserted, or replaces the one finding_same() as it. Never blocks. However often it grows
+ * before it is written, it takes one place; it waits while the disk is full. */
 int store_put_finding(struct store *s, const struct finding *f);
 /* Wait until everything queued so far is readable, at most timeout_ms. -ETIMEDOUT. */
 int store_sync(struct store *s, int timeout_ms);
@@ -69,9 +71,11 @@ struct event_filter {
 };
 
 struct store_cursor;
-/* Events in order of seq. The cursor is independent of later appends. */
+/* Events in order of seq. The cursor is independent of later appends, and holds no transaction between two
+ * calls: it may be kept for as long as its reader needs. */
 int store_query(struct store *s, const struct event_filter *f, struct store_cursor **ret);
-/* 1 with the next event, 0 at the end, -errno. */
+/* 1 with the next event, 0 at the end, -errno. A row that is damaged comes as a loss event, "damaged-row".
+ */
 int store_cursor_next(struct store_cursor *c, struct event *ret);
 struct store_cursor *store_cursor_free(struct store_cursor *c); /* returns NULL */
 

@@ -3,6 +3,7 @@
 
 /* Random events for property tests: each field of a type is absent, small, or anything its kind can hold. */
 
+#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,4 +160,12 @@ static inline const char *event_difference(const struct event *a, const struct e
                     !same_field(&f[i], (const char *)a + f[i].offset, (const char *)b + f[i].offset))
                         return f[i].json;
         return NULL;
+}
+
+static inline void assert_same_event(const struct event *expected, const struct event *e)
+{
+        const char *difference = event_difference(expected, e);
+
+        ck_assert_msg(!difference, "%s %llu: %s differs", event_type_to_string(expected->type),
+                      (unsigned long long)expected->seq, difference);
 }

@@ -153,7 +153,7 @@ START_TEST(json_round_trip_loses_nothing)
                 char error[256] = "";
 
                 ck_assert_msg(event_from_json(parsed, &back, error, sizeof(error)) == 0, "%s", error);
-                ck_assert_ptr_eq(event_difference(&e, &back), NULL);
+                assert_same_event(&e, &back);
                 json_object_put(parsed);
                 json_object_put(o);
         }
@@ -174,7 +174,7 @@ START_TEST(packed_round_trip_loses_nothing)
                 back.seq = e.seq;
                 back.time_ns = e.time_ns;
                 back.wall_ns = e.wall_ns;
-                ck_assert_ptr_eq(event_difference(&e, &back), NULL);
+                assert_same_event(&e, &back);
         }
 }
 END_TEST

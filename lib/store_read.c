@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Reading. A cursor copies a page of rows at a time and holds no transaction in between: a reader that
+ * stalls for an hour keeps the WAL from nothing, and what is appended or removed meanwhile disturbs nobody.
+ */
+
+#include "store_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+#define CURSOR_ROWS 256 /* of a page; at most 256 * EVENT_PACKED_MAX bytes */
+
+/* A row as it is stored; its body lies at `offset` of the page's bytes. */
+struct cursor_row {
+        uint64_t seq, wall_ns, boot_ns;
+        int64_t type;
+        size_t offset, size;
+};
+
+struct store_cursor {
+        struct store *store;
+        sqlite3_stmt *statement;
+        uint64_t after, last; /* seqs: read up to here; ends here */
+        uint64_t since_wall_ns, until_wall_ns;
+        uint32_t types;
+        struct cursor_row rows[CURSOR_ROWS];
+        size_t n_rows, next_row;
+        bool at_end;
+        uint8_t *bytes;
+        size_t n_bytes, room;
+};
+
+/* Columns and conditions that do not narrow the search; the order of parameters is that of bind_page(). */
+#define ROWS_WANTED                                                             \
+        " AND e.wall >= ?3 AND e.wall <= ?4 AND (?5 = 0 OR (?5 >> e.type) & 1)" \
+        " ORDER BY 1 LIMIT ?6"
+static const char all_sql[] = "SELECT e.seq, e.wall, e.boot, e.type, e.body FROM events e"
+                              " WHERE e.seq > ?1 AND e.seq <= ?2" ROWS_WANTED;
+static const char pid_sql[] = "SELECT p.seq, e.wall, e.boot, e.type, e.body FROM event_pid p"
+                              " CROSS JOIN events e ON e.seq = p.seq"
+                              " WHERE p.pid = ?7 AND p.seq > ?1 AND p.seq <= ?2" ROWS_WANTED;
+
+/* SQLite's integers are signed; times past the year 2262 are not to wrap. */
+static int64_t as_signed(uint64_t n)
+{
+        return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
+/* One number that `sql` gives for the parameter n. */
+static int64_t span_number(sqlite3 *db, const char *sql, uint64_t n, int64_t absent)
+{
+        sqlite3_stmt *statement = NULL;
+        int64_t result = absent;
+
+        if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK) {
+                sqlite3_bind_int64(statement, 1, as_signed(n));
+                if (sqlite3_step(statement) == SQLITE_ROW &&
+                    sqlite3_column_type(statement, 0) != SQLITE_NULL)
+                        result = sqlite3_column_int64(statement, 0);
+        }
+        sqlite3_finalize(statement);
+        return result;
+}
+
+/* Which seqs can lie in the time asked for: the spans know, even where the clock was set back. */
+static void narrow_by_time(struct store_cursor *c, sqlite3 *db)
+{
+        int64_t id;
+
+        if (c->since_wall_ns > 0) {
+                id = span_number(db, "SELECT min(id) FROM span WHERE max_wall >= ?1", c->since_wall_ns, -1);
+                uint64_t first = id < 0 ? UINT64_MAX : (uint64_t)id << STORE_SPAN_SHIFT;
+                c->after = MAX_OF(c->after, first - (first > 0));
+        }
+        if (c->until_wall_ns < UINT64_MAX) {
+                id = span_number(db, "SELECT max(id) FROM span WHERE min_wall <= ?1", c->until_wall_ns, -1);
+                uint64_t end = id < 0 ? 0 : ((uint64_t)id + 1) << STORE_SPAN_SHIFT;
+                c->last = MIN_OF(c->last, end);
+        }
+}
+
+int store_query(struct store *s, const struct event_filter *f, struct store_cursor **ret)
+{
+        struct store_cursor *c = calloc(1, sizeof(*c));
+        int r = 0;
+
+        if (!c)
+                return -ENOMEM;
+        c->store = s;
+        c->after = f->after_seq;
+        c->since_wall_ns = f->since_wall_ns;
+        c->until_wall_ns = f->until_wall_ns ?: UINT64_MAX;
+        c->types = f->types;
+        c->last = (uint64_t)store_query_number(s->read_db, "SELECT max(seq) FROM events", 0);
+        narrow_by_time(c, s->read_db);
+        if (sqlite3_prepare_v2(s->read_db, f->pid ? pid_sql : all_sql, -1, &c->statement, NULL) != SQLITE_OK)
+                r = -store_sqlite_errno(s->read_db);
+        else if (f->pid)
+                sqlite3_bind_int64(c->statement, 7, f->pid);
+        if (r < 0) {
+                store_cursor_free(c);
+                return r;
+        }
+        *ret = c;
+        return 0;
+}
+
+static int keep_row(struct store_cursor *c)
+{
+        const void *body = sqlite3_column_blob(c->statement, 4);
+        size_t size = (size_t)sqlite3_column_bytes(c->statement, 4);
+
+        /* A larger body is no event of ours; it becomes a loss when it is unpacked. */
+        size = MIN_OF(size, (size_t)EVENT_PACKED_MAX);
+        if (c->n_bytes + size > c->room) {
+                size_t room = MAX_OF(2 * c->room, (size_t)16 * EVENT_PACKED_MAX);
+                uint8_t *bytes = realloc(c->bytes, room);
+                if (!bytes)
+                        return -ENOMEM;
+                c->bytes = bytes;
+                c->room = room;
+        }
+        if (size > 0)
+                memcpy(c->bytes + c->n_bytes, body, size);
+        c->rows[c->n_rows++] = (struct cursor_row){
+                .seq = (uint64_t)sqlite3_column_int64(c->statement, 0),
+                .wall_ns = (uint64_t)sqlite3_column_int64(c->statement, 1),
+                .boot_ns = (uint64_t)sqlite3_column_int64(c->statement, 2),
+                .type = sqlite3_column_int64(c->statement, 3),
+                .offset = c->n_bytes,
+                .size = size,
+        };
+        c->n_bytes += size;
+        return 0;
+}
+
+/* Copies the next page of rows and ends the transaction that reading it began. */
+static int read_page(struct store_cursor *c)
+{
+        int step = SQLITE_DONE, r = 0;
+
+        c->n_rows = c->next_row = c->n_bytes = 0;
+        if (c->after >= c->last)
+                return 0;
+        sqlite3_bind_int64(c->statement, 1, as_signed(c->after));
+        sqlite3_bind_int64(c->statement, 2, as_signed(c->last));
+        sqlite3_bind_int64(c->statement, 3, c->since_wall_ns ? as_signed(c->since_wall_ns) : INT64_MIN);
+        sqlite3_bind_int64(c->statement, 4, as_signed(c->until_wall_ns));
+        sqlite3_bind_int64(c->statement, 5, c->types);
+        sqlite3_bind_int64(c->statement, 6, CURSOR_ROWS);
+        while (r == 0 && c->n_rows < CURSOR_ROWS && (step = sqlite3_step(c->statement)) == SQLITE_ROW)
+                r = keep_row(c);
+        if (r == 0 && step != SQLITE_ROW && step != SQLITE_DONE)
+                r = -store_sqlite_errno(c->store->read_db);
+        sqlite3_reset(c->statement);
+        if (r == 0 && c->n_rows < CURSOR_ROWS)
+                c->at_end = true;
+        if (c->n_rows > 0)
+                c->after = c->rows[c->n_rows - 1].seq;
+        return r;
+}
+
+/* A row that is no event any more is a loss, and is shown as one. */
+static void damaged_row(struct event *ret)
+{
+        *ret = (struct event){.type = EV_LOSS, .count = 1, .note = "damaged-row"};
+}
+
+int store_cursor_next(struct store_cursor *c, struct event *ret)
+{
+        const struct cursor_row *row;
+        int r;
+
+        if (c->next_row == c->n_rows) {
+                if (c->at_end)
+                        return 0;
+                r = read_page(c);
+                if (r < 0)
+                        return r;
+                if (c->n_rows == 0)
+                        return 0;
+        }
+        row = &c->rows[c->next_row++];
+        if (row->type <= EV_NONE || row->type >= _EV_MAX ||
+            event_unpack((enum event_type)row->type, c->bytes + row->offset, row->size, ret) < 0)
+                damaged_row(ret);
+        ret->seq = row->seq;
+        ret->wall_ns = row->wall_ns;
+        ret->time_ns = row->boot_ns;
+        return 1;
+}
+
+struct store_cursor *store_cursor_free(struct store_cursor *c)
+{
+        if (!c)
+                return NULL;
+        sqlite3_finalize(c->statement);
+        free(c->bytes);
+        free(c);
+        return NULL;
+}
+
+/* A finding from its row; 0 if it cannot be read any more. */
+static bool finding_from_row(sqlite3_stmt *row, struct finding *ret)
+{
+        const char *body = (const char *)sqlite3_column_text(row, 0);
+        struct json_object *o = body ? json_tokener_parse(body) : NULL;
+        bool good = o && finding_from_json(o, ret) == 0;
+
+        json_object_put(o);
+        return good;
+}
+
+static const char all_findings_sql[] =
+        "SELECT body FROM findings WHERE last_wall >= ?2 ORDER BY last_wall, id";
+static const char pid_findings_sql[] =
+        "SELECT body FROM findings WHERE id IN (SELECT id FROM findings WHERE pid = ?1 UNION"
+        " SELECT id FROM findings WHERE other_pid = ?1) AND last_wall >= ?2 ORDER BY last_wall, id";
+
+int store_each_finding(struct store *s, uint32_t pid, uint64_t since_wall_ns,
+                       int (*fn)(void *userdata, const struct finding *f), void *userdata)
+{
+        sqlite3_stmt *statement = NULL;
+        struct finding f;
+        int step = SQLITE_DONE, r = 0;
+
+        if (sqlite3_prepare_v2(s->read_db, pid ? pid_findings_sql : all_findings_sql, -1, &statement,
+                               NULL) != SQLITE_OK)
+                return -store_sqlite_errno(s->read_db);
+        if (pid)
+                sqlite3_bind_int64(statement, 1, pid);
+        sqlite3_bind_int64(statement, 2, as_signed(since_wall_ns));
+        while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW)
+                if (finding_from_row(statement, &f))
+                        r = fn(userdata, &f);
+        if (r == 0 && step != SQLITE_DONE && step != SQLITE_ROW)
+                r = -store_sqlite_errno(s->read_db);
+        sqlite3_finalize(statement);
+        return r;
+}
