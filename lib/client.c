@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -166,10 +167,11 @@ static size_t on_data(char *data, size_t size, size_t n, void *userdata)
         return t->stopped ? 0 : n; /* 0 makes libcurl end the transfer */
 }
 
-/* The unit's own words for an unreachable socket; os_error is what connect(2) said. */
+/* An unreachable socket in words; os_error is what connect(2) said. */
 static int not_connected(struct client *c, int os_error, struct client_error *e)
 {
         static const char start[] = "Start it: systemctl start ptraced, or: ptraced --state-dir DIR";
+        struct stat st;
 
         switch (os_error) {
         case EACCES:
@@ -187,6 +189,8 @@ static int not_connected(struct client *c, int os_error, struct client_error *e)
                                  c->socket),
                             "%s", start);
         case ECONNREFUSED:
+                if (stat(c->socket, &st) == 0 && !S_ISSOCK(st.st_mode))
+                        return fail(e, -ENOTCONN, "not-a-socket", "%s is not a socket.", c->socket);
                 return hint(e,
                             fail(e, -ENOTCONN, "not-running",
                                  "ptraced is not running (nobody listens on the socket %s).", c->socket),
