@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * ptracectl: what the verbs share. A verb is one row of the table in main.c and one function, which gets
+ * the parsed command line and returns the exit status. Results go to stdout, everything said about them
+ * (notes, warnings, errors) to stderr; with --json stdout holds JSON only, errors included.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../lib/arguments.h"
+#include "../lib/cleanup.h"
+#include "../lib/client.h"
+#include "../lib/event.h"
+
+enum exit_code {
+        EXIT_DONE = 0,
+        EXIT_FAILED = 1,
+        EXIT_USAGE = 2,
+        EXIT_UNREACHABLE = 3, /* no daemon answers */
+        EXIT_REFUSED = 4,     /* by permission */
+        EXIT_FINDINGS = 10,   /* diagnose --exit-code: there are some */
+};
+
+enum option {
+        OPT_HELP,
+        OPT_VERSION,
+        OPT_JSON,
+        OPT_SOCKET,
+        OPT_WAIT,
+        OPT_SINCE,
+        OPT_UNTIL,
+        OPT_PID,
+        OPT_TYPE,
+        OPT_FOLLOW,
+        OPT_FILE,
+        OPT_EXIT_CODE,
+        OPT_FORMAT,
+        OPT_OUTPUT,
+        OPT_GZIP,
+        _OPT_MAX,
+};
+#define OPTION(o) (1U << (o))
+
+extern const struct option_spec option_specs[_OPT_MAX];
+
+struct cli;
+
+struct verb {
+        const char *name;
+        const char *args; /* as shown in usage: "[PID]" */
+        size_t min_args, max_args;
+        bool command;     /* takes a command line after its options */
+        uint32_t options; /* beside those that every verb has */
+        int (*run)(struct cli *c);
+        const char *summary; /* one line */
+        const char *help;    /* paragraphs, one per line */
+};
+
+struct cli {
+        const struct verb *verbs, *verb; /* all of them, up to one without a name; the chosen one */
+        struct arguments args;
+        const char *socket;
+        bool json;
+        bool colour;    /* stdout is a terminal that shows colours */
+        bool terminal;  /* stdout is a terminal */
+        unsigned width; /* of the terminal; 0: not one, print lines whole */
+};
+
+int cli_main(const struct verb *verbs, int argc, char **argv);
+
+/* help.c */
+int help_all(const struct cli *c);
+int help_verb(const struct cli *c);
+void help_list_verbs(const struct verb *verbs, char *buf, size_t size); /* "status, doctor, ..." */
+
+/* The verbs, one file per family. */
+int verb_status(struct cli *c);
+int verb_doctor(struct cli *c);
+int verb_who(struct cli *c);
+int verb_why(struct cli *c);
+int verb_diagnose(struct cli *c);
+int verb_events(struct cli *c);
+int verb_watch(struct cli *c);
+int verb_export(struct cli *c);
+int verb_record(struct cli *c);

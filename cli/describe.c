@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "describe.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "../lib/text.h"
+#include "output.h"
+
+#define SI_CODE_KERNEL 0x80
+
+/* A line under construction; what does not fit is cut. */
+struct line {
+        char *buf;
+        size_t size, length;
+};
+
+static _printf_(2, 3) void say(struct line *l, const char *format, ...)
+{
+        va_list ap;
+        int n;
+
+        if (l->length >= l->size)
+                return;
+        va_start(ap, format);
+        n = vsnprintf(l->buf + l->length, l->size - l->length, format, ap);
+        va_end(ap);
+        l->length += n > 0 ? (size_t)n : 0;
+}
+
+static void say_task(struct line *l, const char *before, const struct task_ref *t)
+{
+        char text[TASK_TEXT_MAX];
+
+        say(l, "%s%s", before, t->pid ? task_text(t, text, sizeof(text)) : "nobody");
+}
+
+static void say_text(struct line *l, const char *before, const char *s)
+{
+        char safe[DESCRIBE_MAX];
+
+        say(l, "%s%s", before, text_escape(s, safe, sizeof(safe)));
+}
+
+/* The name of an enum member, from the table that JSON uses. */
+static const char *enum_name(const char *field, int value)
+{
+        size_t n;
+        const struct event_field *fields = event_fields(&n);
+
+        for (size_t i = 0; i < n; i++) {
+                const struct event_field *f = &fields[i];
+
+                if (f->kind == FIELD_ENUM && !strcmp(f->json, field) && value >= 0 &&
+                    (size_t)value < f->n_names)
+                        return f->names[value] ?: "?";
+        }
+        return "?";
+}
+
+static const char *code_meaning(int sig, int code)
+{
+        static const struct {
+                int sig, code; /* sig 0: any */
+                const char *meaning;
+        } table[] = {
+                {SIGTRAP, SI_CODE_KERNEL, "breakpoint instruction"},
+                {SIGTRAP, 1, "breakpoint"},
+                {SIGTRAP, 2, "single step"},
+                {SIGTRAP, 3, "branch step"},
+                {SIGTRAP, 4, "hardware breakpoint"},
+                {SIGTRAP, 6, "perf event"},
+                {SIGCHLD, 1, "child exited"},
+                {SIGCHLD, 2, "child killed"},
+                {SIGCHLD, 3, "child dumped core"},
+                {SIGCHLD, 4, "tracee trapped"},
+                {SIGCHLD, 5, "child stopped"},
+                {SIGCHLD, 6, "child continued"},
+                {0, 0, "kill"},
+                {0, -1, "sigqueue"},
+                {0, -6, "tgkill"},
+                {0, SI_CODE_KERNEL, "by the kernel"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                if ((table[i].sig == sig || table[i].sig == 0) && table[i].code == code)
+                        return table[i].meaning;
+        return NULL;
+}
+
+static void say_signal(struct line *l, const struct event *e)
+{
+        const char *meaning = code_meaning(e->sig, e->code);
+        char name[16];
+
+        say(l, "%s", signal_name(e->sig, name, sizeof(name)));
+        if (meaning)
+                say(l, " (%s)", meaning);
+        else
+                say(l, " (code %d)", e->code);
+}
+
+static void say_tracer(struct line *l, const struct event *e)
+{
+        if (e->tracer.pid)
+                say_task(l, ", traced by ", &e->tracer);
+        else
+                say(l, ", not traced");
+}
+
+static void describe_generate(struct line *l, const struct event *e)
+{
+        say_signal(l, e);
+        if (e->actor.pid && !(e->actor.pid == e->target.pid && e->actor.tid == e->target.tid))
+                say_task(l, " from ", &e->actor);
+        say_task(l, " to ", &e->target);
+        say(l, ": %s", enum_name("result", e->result));
+        say_tracer(l, e);
+        if (e->blocked)
+                say(l, ", blocked");
+        if (e->forced_blocked || e->forced_ignored)
+                say(l, ", forced through by the kernel");
+}
+
+static void describe_deliver(struct line *l, const struct event *e)
+{
+        say_signal(l, e);
+        say_task(l, " delivered to ", &e->target);
+        if (e->disposition == DISP_HANDLER)
+                say(l, ", handler 0x%lx", e->handler);
+        else
+                say(l, ", disposition %s", enum_name("disposition", e->disposition));
+        say_tracer(l, e);
+}
+
+static void describe_attach(struct line *l, const struct event *e)
+{
+        bool found = e->origin == ORIGIN_SCAN;
+
+        say_task(l, "", &e->tracer);
+        if (e->type == EV_PTRACE_TRACEME)
+                say_task(l, found ? " traces " : " traces by request of ", &e->target);
+        else if (e->type == EV_PTRACE_AUTOATTACH)
+                say_task(l, found ? " traces " : " follows new task ", &e->target);
+        else
+                say_task(l,
+                         found                        ? " traces "
+                         : e->type == EV_PTRACE_SEIZE ? " seized "
+                                                      : " attached to ",
+                         &e->target);
+        if (found)
+                say(l, " (found in /proc)");
+        if (e->options & PTRACE_O_EXITKILL)
+                say(l, " (EXITKILL: it dies with its tracer)");
+}
+
+static void describe_detach(struct line *l, const struct event *e)
+{
+        static const char *const how[] = {
+                [0] = " let go of ",
+                [DETACHED_BY_CALL] = " detached from ",
+                [DETACHED_TRACER_EXIT] = " ended, which released ",
+                [DETACHED_TRACEE_EXIT] = " traced to its end ",
+                [DETACHED_UNSEEN] = " no longer traces ",
+        };
+        static_assert(ELEMENTSOF(how) == _DETACHED_MAX, "words for each cause");
+
+        say_task(l, "", &e->tracer);
+        say_task(l, how[e->cause > 0 && e->cause < _DETACHED_MAX ? e->cause : 0], &e->target);
+}
+
+static void describe_refused(struct line *l, const struct event *e)
+{
+        char name[24];
+
+        say_task(l, "", &e->actor);
+        if (e->request == PTRACE_TRACEME)
+                say(l, " may not be traced by its parent");
+        else if (e->target.pid)
+                say_task(l, " may not attach to ", &e->target);
+        else
+                say(l, " may not attach to pid %u", e->vpid);
+        say(l, ": %s", errno_name(e->error, name, sizeof(name)));
+        if (e->tracer.pid)
+                say_task(l, ", already traced by ", &e->tracer);
+}
+
+static void describe_tracer_exit(struct line *l, const struct event *e)
+{
+        say_task(l, "tracer ", &e->target);
+        say(l, " ended with %lu tracees", e->count);
+}
+
+/* An exit code or wait status in words. */
+static void say_status(struct line *l, int status)
+{
+        char name[16];
+
+        if (WIFEXITED(status))
+                say(l, "exit status %d", WEXITSTATUS(status));
+        else if (WIFSIGNALED(status))
+                say(l, "killed by %s", signal_name(WTERMSIG(status), name, sizeof(name)));
+        else if (WIFSTOPPED(status))
+                say(l, "stopped by %s", signal_name(WSTOPSIG(status) & 0x7f, name, sizeof(name)));
+        else
+                say(l, "status 0x%x", (unsigned)status);
+}
+
+static void describe_reap(struct line *l, const struct event *e)
+{
+        say_task(l, "", &e->target);
+        if (e->actor.pid)
+                say_task(l, " got the state of ", &e->actor);
+        say(l, ": ");
+        say_status(l, e->status);
+}
+
+static void describe_wait_error(struct line *l, const struct event *e)
+{
+        char name[24];
+
+        say_task(l, "", &e->target);
+        say(l, " waited for %d: %s%s", e->upid, errno_name(e->error, name, sizeof(name)),
+            e->sigchld_ignored ? ", SIGCHLD is ignored" : "");
+}
+
+static void say_handler(struct line *l, uint64_t handler)
+{
+        if (handler <= 1)
+                say(l, "%s", handler ? "ignore" : "default");
+        else
+                say(l, "handler 0x%lx", handler);
+}
+
+static void describe_sigaction(struct line *l, const struct event *e)
+{
+        char name[16];
+
+        say_task(l, "", &e->target);
+        say(l, " set %s to ", signal_name(e->sig, name, sizeof(name)));
+        say_handler(l, e->handler);
+        say(l, " (was ");
+        say_handler(l, e->old_handler);
+        say(l, ")");
+}
+
+static void describe_fork(struct line *l, const struct event *e)
+{
+        say_task(l, "", &e->actor);
+        say_task(l, e->thread ? " started thread " : " forked ", &e->target);
+        if (e->tracer.pid)
+                say_task(l, ", traced by ", &e->tracer);
+        else if (e->parent_tracer)
+                say(l, ", not followed by the tracer of its parent (%u)", e->parent_tracer);
+}
+
+static void describe_exec(struct line *l, const struct event *e)
+{
+        say_task(l, "", &e->target);
+        say_text(l, " executed ", e->path);
+        if (e->tracer.pid)
+                say_task(l, ", traced by ", &e->tracer);
+}
+
+static void describe_exit(struct line *l, const struct event *e)
+{
+        say_task(l, "", &e->target);
+        say(l, e->group_dead ? " ended: " : " ended (one thread): ");
+        say_status(l, e->status);
+}
+
+static void describe_memory(struct line *l, const struct event *e)
+{
+        say_task(l, "", &e->actor);
+        say_task(l, " accessed the memory of ", &e->target);
+}
+
+static void describe_counter(struct line *l, const struct event *e)
+{
+        char name[16];
+
+        say(l, "%lu times %s", e->count,
+            e->of_type == EV_NONE ? "ptrace request" : enum_name("of_type", e->of_type));
+        if (e->sig)
+                say(l, " %s", signal_name(e->sig, name, sizeof(name)));
+        if (e->target.pid)
+                say_task(l, " at ", &e->target);
+        if (e->tracer.pid)
+                say_task(l, ", traced by ", &e->tracer);
+}
+
+static void describe_loss(struct line *l, const struct event *e)
+{
+        say(l, "%lu events were lost", e->count);
+        say_text(l, ": ", e->note);
+}
+
+static void describe_info(struct line *l, const struct event *e)
+{
+        say_task(l, "", &e->target);
+        if (e->parent.pid)
+                say_task(l, ", child of ", &e->parent);
+        say(l, ", uid %u", e->uid);
+        say_text(l, ": ", e->args[0] ? e->args : e->path);
+}
+
+static void describe_state(struct line *l, const struct event *e)
+{
+        say_task(l, "", &e->target);
+        say(l, " is in state %c", e->state > 32 && e->state < 127 ? e->state : '?');
+        if (e->tracer.pid) {
+                say_task(l, ", its tracer ", &e->tracer);
+                say(l, " in %c", e->tracer_state > 32 && e->tracer_state < 127 ? e->tracer_state : '?');
+        }
+}
+
+static void describe_scan(struct line *l, const struct event *e)
+{
+        say_task(l, "", &e->target);
+        say(l, " address 0x%lx", e->ip);
+        if (e->symbol[0])
+                say_text(l, " is ", e->symbol);
+        if (e->path[0])
+                say_text(l, " in ", e->path);
+        if (!strcmp(e->note, "trap"))
+                say(l, !e->file_known  ? "; the file could not be read"
+                       : e->found_int3 ? "; the file has a breakpoint instruction there"
+                                       : "; the file has no breakpoint instruction there");
+}
+
+static void describe_start(struct line *l, const struct event *e)
+{
+        say_text(l, "recording began in tier ", e->path);
+        say_text(l, ", boot ", e->note);
+}
+
+static const struct {
+        void (*describe)(struct line *l, const struct event *e);
+        bool interesting; /* always; signals and states decide by more than their type */
+} types[] = {
+        [EV_NONE] = {NULL, false},
+        [EV_SIGNAL_GENERATE] = {describe_generate, false},
+        [EV_SIGNAL_DELIVER] = {describe_deliver, false},
+        [EV_PTRACE_ATTACH] = {describe_attach, true},
+        [EV_PTRACE_SEIZE] = {describe_attach, true},
+        [EV_PTRACE_TRACEME] = {describe_attach, true},
+        [EV_PTRACE_AUTOATTACH] = {describe_attach, true},
+        [EV_PTRACE_DETACH] = {describe_detach, true},
+        [EV_PTRACE_REFUSED] = {describe_refused, true},
+        [EV_TRACER_EXIT] = {describe_tracer_exit, true},
+        [EV_WAIT_REAP] = {describe_reap, false},
+        [EV_WAIT_ERROR] = {describe_wait_error, false},
+        [EV_SIGACTION] = {describe_sigaction, false},
+        [EV_TASK_FORK] = {describe_fork, false},
+        [EV_TASK_EXEC] = {describe_exec, false},
+        [EV_TASK_EXIT] = {describe_exit, false},
+        [EV_MEMORY_ACCESS] = {describe_memory, true},
+        [EV_COUNTER] = {describe_counter, false},
+        [EV_LOSS] = {describe_loss, true},
+        [EV_TASK_INFO] = {describe_info, false},
+        [EV_TASK_STATE] = {describe_state, false},
+        [EV_TEXT_SCAN] = {describe_scan, false},
+        [EV_DAEMON_START] = {describe_start, true},
+};
+static_assert(ELEMENTSOF(types) == _EV_MAX, "a row for each type of event");
+
+const char *describe_event(const struct event *e, char *buf, size_t size)
+{
+        struct line l = {.buf = buf, .size = size};
+
+        buf[0] = 0;
+        if (e->type > EV_NONE && e->type < _EV_MAX)
+                types[e->type].describe(&l, e);
+        return buf;
+}
+
+bool event_interesting(const struct event *e)
+{
+        bool generate = e->type == EV_SIGNAL_GENERATE, deliver = e->type == EV_SIGNAL_DELIVER;
+
+        if (e->type <= EV_NONE || e->type >= _EV_MAX)
+                return false;
+        /* A trap of a traced task is daily work; one that nobody waits for is not. */
+        if ((generate || deliver) && (e->sig == SIGTRAP || e->sig == SIGSTOP))
+                return e->tracer.pid == 0 || e->forced_blocked || e->forced_ignored;
+        return types[e->type].interesting;
+}

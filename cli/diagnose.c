@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ptracectl diagnose */
+#include "findings.h"
+#include "json.h"
+#include "session.h"
+
+/* Since when the daemon has records. Only for a sentence: not knowing it is no error. */
+static uint64_t recorded_since(const struct cli *c)
+{
+        _cleanup_client_ struct client *client = NULL;
+        _cleanup_json_ struct json_object *o = NULL;
+        struct client_error e;
+        uint64_t oldest;
+
+        if (client_new(&client, c->socket, &e) < 0 || client_get(client, "/v1/status", &o, &e) < 0)
+                return 0;
+        oldest = member_time(member_object(o, "store"), "oldest");
+        return oldest ?: member_time(o, "started");
+}
+
+static int online_diagnosis(const struct cli *c, uint32_t pid, uint64_t since_wall_ns,
+                            struct json_object **ret)
+{
+        char path[CLIENT_URL_MAX] = "/v1/diagnosis", number[16], time[TIME_STRING_MAX];
+        int r;
+
+        snprintf(number, sizeof(number), "%u", pid);
+        if (pid)
+                client_query(path, sizeof(path), "pid", number);
+        if (since_wall_ns)
+                client_query(path, sizeof(path), "since", time_to_string(since_wall_ns, time));
+        r = pid ? ask_about_pid(c, pid, path, ret) : ask_object(c, path, ret);
+        if (r == EXIT_DONE && array_length(member_array(*ret, "findings")) == 0)
+                return ask_pid_known(c, pid);
+        return r;
+}
+
+int verb_diagnose(struct cli *c)
+{
+        _cleanup_json_ struct json_object *o = NULL;
+        uint64_t since;
+        uint32_t pid;
+        int r;
+
+        r = ask_optional_pid(c, &pid);
+        if (r == EXIT_DONE)
+                r = ask_time(c, OPT_SINCE, &since);
+        if (r == EXIT_DONE)
+                r = online_diagnosis(c, pid, since, &o);
+        if (r != EXIT_DONE)
+                return r;
+        if (c->json)
+                json_print(c, o);
+        else
+                diagnosis_print(c, o, pid, since ?: recorded_since(c));
+        if ((c->args.given & OPTION(OPT_EXIT_CODE)) && array_length(member_array(o, "findings")) > 0)
+                return EXIT_FINDINGS;
+        return EXIT_DONE;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "findings.h"
+
+#include <string.h>
+
+#include "../lib/finding.h"
+#include "../lib/text.h"
+#include "json.h"
+
+#define LABEL_FORMAT "  %-10s"
+
+static enum paint severity_paint(const char *severity)
+{
+        if (!strcmp(severity, severity_to_string(SEVERITY_ERROR)))
+                return PAINT_RED;
+        return strcmp(severity, severity_to_string(SEVERITY_WARNING)) ? PAINT_NONE : PAINT_YELLOW;
+}
+
+static void print_part(const struct cli *c, const char *label, const char *text)
+{
+        char prefix[32];
+
+        if (!*text)
+                return;
+        snprintf(prefix, sizeof(prefix), LABEL_FORMAT, label);
+        print_wrapped(c, prefix, text);
+}
+
+static void print_when(const struct cli *c, struct json_object *f)
+{
+        char first[TIME_STRING_MAX], last[TIME_STRING_MAX], text[256];
+        uint64_t count = member_u64(f, "count");
+
+        local_time(member_time(f, "first"), true, first);
+        local_time(member_time(f, "last"), true, last);
+        if (count <= 1)
+                snprintf(text, sizeof(text), "%s", first);
+        else
+                snprintf(text, sizeof(text), "%s to %s, %lu times", first, last, count);
+        print_part(c, "When:", text);
+}
+
+static void print_evidence(const struct cli *c, struct json_object *f)
+{
+        struct json_object *ids = member_array(f, "evidence");
+        char text[512] = "";
+        size_t n = 0;
+
+        for (size_t i = 0; i < array_length(ids) && n < sizeof(text); i++)
+                n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%lu", i ? ", " : "event ",
+                                      json_object_get_uint64(json_object_array_get_idx(ids, i)));
+        print_part(c, "Evidence:", text);
+}
+
+void finding_print(const struct cli *c, struct json_object *f)
+{
+        const char *severity = member_string(f, "severity"), *cause = member_string(f, "cause");
+        uint64_t pid = member_u64(f, "pid"), tid = member_u64(f, "tid");
+        char raw[256], safe[256], thread[32] = "";
+
+        if (tid && tid != pid)
+                snprintf(thread, sizeof(thread), "/%lu", tid);
+        snprintf(raw, sizeof(raw), "%s: %s%s%s%s", severity, member_string(f, "code"), *cause ? " (" : "",
+                 cause, *cause ? ")" : "");
+        paint(c, severity_paint(severity), text_escape(raw, safe, sizeof(safe)));
+        if (pid) {
+                snprintf(raw, sizeof(raw), "  %s(%lu%s)", member_string(f, "comm"), pid, thread);
+                paint(c, PAINT_BOLD, text_escape(raw, safe, sizeof(safe)));
+        }
+        putchar('\n');
+        print_wrapped(c, "  ", member_string(f, "summary"));
+        print_when(c, f);
+        print_evidence(c, f);
+        print_part(c, "Fix:", member_string(f, "remedy"));
+        print_part(c, "Risk:", member_string(f, "risk"));
+}
+
+/* Worst first, then oldest first. */
+static int by_severity(const void *a, const void *b)
+{
+        struct json_object *x = *(struct json_object *const *)a, *y = *(struct json_object *const *)b;
+        int sx = (int)severity_from_string(member_string(x, "severity"));
+        int sy = (int)severity_from_string(member_string(y, "severity"));
+
+        return sx != sy ? sy - sx : strcmp(member_string(x, "first"), member_string(y, "first"));
+}
+
+static void print_none(const struct cli *c, uint32_t pid, uint64_t since_wall_ns)
+{
+        char whom[64] = "any process", since[TIME_STRING_MAX + 16] = "", time[TIME_STRING_MAX], text[256];
+
+        if (pid)
+                snprintf(whom, sizeof(whom), "process %u", pid);
+        if (since_wall_ns)
+                snprintf(since, sizeof(since), " since %s", local_time(since_wall_ns, false, time));
+        snprintf(text, sizeof(text), "No findings: nothing that was recorded%s shows a problem with %s.",
+                 since, whom);
+        print_wrapped(c, "", text);
+}
+
+static void print_loss(const struct cli *c, struct json_object *losses, bool any)
+{
+        char causes[256], text[512];
+        uint64_t total = losses_text(losses, causes, sizeof(causes));
+
+        if (total == 0) {
+                if (!any)
+                        puts("No events were lost.");
+                return;
+        }
+        if (any)
+                putchar('\n');
+        snprintf(text, sizeof(text),
+                 "%lu events were lost (%s): findings may be missing, and counts too small.", total, causes);
+        print_wrapped(c, "", text);
+}
+
+void diagnosis_print(const struct cli *c, struct json_object *diagnosis, uint32_t pid,
+                     uint64_t since_wall_ns)
+{
+        struct json_object *findings = member_array(diagnosis, "findings");
+        size_t n = array_length(findings);
+
+        if (n == 0)
+                print_none(c, pid, since_wall_ns);
+        else
+                json_object_array_sort(findings, by_severity);
+        for (size_t i = 0; i < n; i++) {
+                if (i)
+                        putchar('\n');
+                finding_print(c, json_object_array_get_idx(findings, i));
+        }
+        print_loss(c, member_object(diagnosis, "losses"), n > 0);
+}

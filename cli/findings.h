@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * A diagnosis for people. It is printed from its JSON form, so that a live one, one of a saved trace, and
+ * one of a newer daemon with findings this program does not know all look alike.
+ */
+
+#include "output.h"
+
+/* One finding: headline, summary, when, evidence, fix and risk. */
+void finding_print(const struct cli *c, struct json_object *finding);
+
+/*
+ * All findings of a "ptraced.diagnosis/1" object, worst first, with what was lost. With none: a sentence
+ * saying about what (pid 0: all processes) and since when. since_wall_ns 0: not known.
+ */
+void diagnosis_print(const struct cli *c, struct json_object *diagnosis, uint32_t pid,
+                     uint64_t since_wall_ns);

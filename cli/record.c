@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ptracectl record: one command under a ptraced of its own, then the trace and the diagnosis. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../lib/family.h"
+#include "../lib/procfs.h"
+#include "findings.h"
+#include "json.h"
+#include "outfile.h"
+#include "private_daemon.h"
+#include "session.h"
+
+#define SETTLE_MS      500 /* after the command's end: late answers (left-over stops, text scans) arrive */
+#define NAME_SHOWN_MAX 32
+#define STATUS_NOT_RUN 127
+#define STATUS_SIGNAL  128
+
+/* The command, waiting before its exec until it is told to go. */
+struct command {
+        struct task_ref task;
+        char **argv;
+        int go;     /* write end: a byte lets it run; closing it without one ends it */
+        int failed; /* read end: the errno of an exec that failed, else end of file */
+        bool running;
+};
+
+static void command_abandon(struct command *cmd)
+{
+        if (cmd->go >= 0)
+                close(TAKE_FD(cmd->go));
+        if (cmd->failed >= 0)
+                close(TAKE_FD(cmd->failed));
+        if (cmd->task.pid && !cmd->running)
+                waitpid((pid_t)cmd->task.pid, NULL, 0);
+}
+#define _cleanup_command_ _cleanup_(command_abandon)
+
+static _Noreturn void become_command(char **argv, int go, int failed, const sigset_t *mask)
+{
+        char byte;
+        int error;
+
+        if (read(go, &byte, 1) != 1)
+                _exit(STATUS_NOT_RUN);
+        signal(SIGPIPE, SIG_DFL);
+        sigprocmask(SIG_SETMASK, mask, NULL);
+        execvp(argv[0], argv);
+        error = errno;
+        if (write(failed, &error, sizeof(error)) < 0)
+                _exit(STATUS_NOT_RUN);
+        _exit(STATUS_NOT_RUN);
+}
+
+/* mask: the signals blocked in the command. */
+static int command_fork(const struct cli *c, const sigset_t *mask, struct command *ret)
+{
+        int go[2] = {-1, -1}, failed[2] = {-1, -1};
+        struct command cmd = {.argv = c->args.command, .go = -1, .failed = -1};
+        pid_t pid = -1;
+
+        if (pipe2(go, O_CLOEXEC) == 0 && pipe2(failed, O_CLOEXEC) == 0)
+                pid = fork();
+        if (pid == 0) {
+                close(go[1]); /* else it would never see that we are gone */
+                become_command(cmd.argv, go[0], failed[1], mask);
+        }
+        if (pid < 0)
+                cli_fail(c, EXIT_FAILED, "fork", "", "No process can be started: %s.",
+                         strerrordesc_np(errno));
+        cmd.go = go[1];
+        cmd.failed = failed[0];
+        if (go[0] >= 0)
+                close(go[0]);
+        if (failed[1] >= 0)
+                close(failed[1]);
+        if (pid < 0) {
+                command_abandon(&cmd);
+                return EXIT_FAILED;
+        }
+        cmd.task.pid = (uint32_t)pid;
+        procfs_task(cmd.task.pid, &cmd.task);
+        *ret = cmd;
+        return EXIT_DONE;
+}
+
+/* Lets it go. The errno of its exec, 0 when it runs. */
+static int command_go(struct command *cmd)
+{
+        int error = 0;
+        ssize_t n;
+
+        if (write(cmd->go, "", 1) != 1) /* ended by a key of the terminal while it waited */
+                return ECANCELED;
+        cmd->running = true;
+        do
+                n = read(cmd->failed, &error, sizeof(error));
+        while (n < 0 && errno == EINTR);
+        if (n != sizeof(error))
+                return 0;
+        waitpid((pid_t)cmd->task.pid, NULL, 0);
+        return error;
+}
+
+/*
+ * Waits for its end. Keys of the terminal reach it directly; what is sent to us to end us is passed on to
+ * it, and the recording is brought to its end all the same. set: SIGCHLD and those signals, blocked.
+ */
+static int command_wait(const struct command *cmd, const sigset_t *set)
+{
+        pid_t pid = (pid_t)cmd->task.pid;
+        int status = 0, sig;
+
+        while (waitpid(pid, &status, WNOHANG) != pid) {
+                sig = sigwaitinfo(set, NULL);
+                if (sig == SIGTERM || sig == SIGHUP)
+                        kill(pid, sig);
+        }
+        return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* ---- the trace -------------------------------------------------------------------------------------- */
+
+struct keeping {
+        struct family *family;
+        struct outfile out;
+        uint64_t n_kept, n_bad;
+};
+
+static int keep_line(void *userdata, const char *line, size_t length)
+{
+        struct keeping *k = userdata;
+        struct json_object *o = NULL;
+        struct event e;
+        char error[128];
+
+        if (client_parse(line, length, &o) < 0 || event_from_json(o, &e, error, sizeof(error)) < 0)
+                k->n_bad++;
+        else if (family_takes(k->family, &e)) {
+                fwrite(line, 1, length, k->out.f);
+                fputc('\n', k->out.f);
+                k->n_kept++;
+        }
+        json_object_put(o);
+        return ferror(k->out.f) ? -EIO : 0;
+}
+
+static int save_events(const struct cli *c, struct client *client, struct keeping *k, const char *path)
+{
+        const struct client_stream s = {.on_line = keep_line, .userdata = k, .stop_fd = -1};
+        struct client_error e = {};
+        int r;
+
+        r = outfile_open(&k->out, path);
+        if (r == 0)
+                r = client_stream(client, "/v1/events", &s, &e);
+        if (r < 0 && e.code[0])
+                return cli_fail_client(c, r, &e);
+        if (r == 0)
+                r = outfile_commit(&k->out);
+        if (r < 0)
+                return cli_fail(c, EXIT_FAILED, "cannot-write", "", "%s cannot be written: %s.", path,
+                                strerrordesc_np(-r));
+        if (k->n_bad)
+                cli_note("%lu events could not be read and are left out.", k->n_bad);
+        if (family_overflow(k->family))
+                cli_note("Only the first %d processes are in the trace.", FAMILY_MAX);
+        return EXIT_DONE;
+}
+
+/* ./ptraced-CMD-PID.jsonl, with whatever is odd in the command's name left out. */
+static void default_path(const struct command *cmd, char *buf, size_t size)
+{
+        const char *slash = strrchr(cmd->argv[0], '/'), *name = slash ? slash + 1 : cmd->argv[0];
+        char plain[NAME_SHOWN_MAX + 1] = "";
+        size_t n = 0;
+
+        for (; *name && n < NAME_SHOWN_MAX; name++)
+                if (isalnum((unsigned char)*name) || strchr("._+-", *name))
+                        plain[n++] = *name;
+        snprintf(buf, size, "ptraced-%s-%u.jsonl", plain, cmd->task.pid);
+}
+
+/* ---- the verdict ------------------------------------------------------------------------------------ */
+
+/* Only findings about the command and its children stay. */
+static void keep_own_findings(struct json_object *diagnosis, const struct family *family)
+{
+        struct json_object *all = member_array(diagnosis, "findings"), *own = json_object_new_array();
+
+        for (size_t i = 0; i < array_length(all); i++) {
+                struct json_object *f = json_object_array_get_idx(all, i);
+
+                if (family_has(family, (uint32_t)member_u64(f, "pid"), member_u64(f, "start")) ||
+                    family_has(family, (uint32_t)member_u64(f, "other_pid"), 0))
+                        json_object_array_add(own, json_object_get(f));
+        }
+        json_object_object_add(diagnosis, "findings", own);
+}
+
+static void print_result(const struct cli *c, const struct command *cmd, const struct keeping *k,
+                         const char *path, struct json_object *diagnosis, int status)
+{
+        char line[SHOWN_TEXT_MAX];
+
+        if (c->json) {
+                json_object_object_add(diagnosis, "schema", json_object_new_string("ptraced.record/1"));
+                json_object_object_add(diagnosis, "file", json_object_new_string(path));
+                json_object_object_add(diagnosis, "pid", json_object_new_int64(cmd->task.pid));
+                json_object_object_add(diagnosis, "status", json_object_new_int(status));
+                json_object_object_add(diagnosis, "events", json_object_new_uint64(k->n_kept));
+                json_print(c, diagnosis);
+                return;
+        }
+        if (status > STATUS_SIGNAL)
+                snprintf(line, sizeof(line), "%s was killed by signal %d. ", cmd->argv[0],
+                         status - STATUS_SIGNAL);
+        else
+                snprintf(line, sizeof(line), "%s ended with status %d. ", cmd->argv[0], status);
+        snprintf(line + strlen(line), sizeof(line) - strlen(line), "%lu events are in %s.", k->n_kept, path);
+        print_wrapped(c, "", line);
+        putchar('\n');
+        diagnosis_print(c, diagnosis, 0, 0);
+}
+
+static int conclude(const struct cli *c, const struct command *cmd, const struct private_daemon *d,
+                    int status)
+{
+        const struct timespec settle = {.tv_nsec = SETTLE_MS * (long)NSEC_PER_MSEC};
+        _cleanup_client_ struct client *client = NULL;
+        _cleanup_json_ struct json_object *o = NULL;
+        char path[NAME_SHOWN_MAX + 64];
+        const char *file = c->args.value[OPT_OUTPUT] ?: path;
+        struct keeping k = {};
+        struct client_error e;
+        int r;
+
+        nanosleep(&settle, NULL);
+        default_path(cmd, path, sizeof(path));
+        if (family_new(&k.family, &cmd->task) < 0)
+                return cli_no_memory(c);
+        r = client_new(&client, d->socket, &e);
+        if (r == 0)
+                r = client_get(client, "/v1/diagnosis", &o, &e);
+        r = r < 0 ? cli_fail_client(c, r, &e) : save_events(c, client, &k, file);
+        if (r == EXIT_DONE) {
+                keep_own_findings(o, k.family);
+                print_result(c, cmd, &k, file, o, status);
+        }
+        outfile_abandon(&k.out);
+        family_free(k.family);
+        return r;
+}
+
+/* SIGCHLD to be woken, SIGTERM and SIGHUP to be passed on: blocked here, not in the command. */
+static void block_signals(sigset_t *set, sigset_t *before)
+{
+        sigemptyset(set);
+        sigaddset(set, SIGCHLD);
+        sigaddset(set, SIGTERM);
+        sigaddset(set, SIGHUP);
+        sigprocmask(SIG_BLOCK, set, before);
+}
+
+int verb_record(struct cli *c)
+{
+        _cleanup_command_ struct command cmd = {.go = -1, .failed = -1};
+        _cleanup_private_daemon_ struct private_daemon d = {};
+        sigset_t set, before;
+        int r, error, status;
+
+        block_signals(&set, &before);
+        r = command_fork(c, &before, &cmd);
+        if (r != EXIT_DONE)
+                return r;
+        signal(SIGINT, SIG_IGN); /* after the fork: for the command they end things */
+        signal(SIGQUIT, SIG_IGN);
+        r = private_daemon_start(c, (pid_t)cmd.task.pid, &d);
+        if (r != EXIT_DONE)
+                return r;
+        error = command_go(&cmd);
+        if (error)
+                return cli_fail(c, STATUS_NOT_RUN, "cannot-run", "Is the name right, and is it executable?",
+                                "%s cannot be run: %s.", cmd.argv[0], strerrordesc_np(error));
+        status = command_wait(&cmd, &set);
+        r = conclude(c, &cmd, &d, status);
+        return r == EXIT_DONE || status != 0 ? status : r;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ptracectl who: the tracer graph thread by thread, or the card of one process. */
+#include <errno.h>
+#include <string.h>
+
+#include "../lib/procfs.h"
+#include "../lib/text.h"
+#include "json.h"
+#include "session.h"
+#include "table.h"
+
+#define ANCESTORS_MAX    16 /* generations shown of the parent chain */
+#define ENDED_SHOWN_LIST 10
+#define ENDED_SHOWN_CARD 30
+#define OPTIONS_TEXT_MAX 160
+#define EXITKILL         "EXITKILL"
+
+/* "comm(pid)", or "comm(pid/tid)" for a thread that is not the first. Not escaped: what prints it does that.
+ */
+static const char *party(struct json_object *o, char *buf, size_t size)
+{
+        uint64_t pid = member_u64(o, "pid"), tid = member_u64(o, "tid");
+
+        if (tid && tid != pid)
+                snprintf(buf, size, "%s(%lu/%lu)", member_string(o, "comm"), pid, tid);
+        else
+                snprintf(buf, size, "%s(%lu)", member_string(o, "comm"), pid);
+        return buf;
+}
+
+static const char *seconds_text(double seconds, char *buf, size_t size)
+{
+        return text_duration(seconds > 0 ? (uint64_t)(seconds * NSEC_PER_SEC) : 0, buf, size);
+}
+
+/* ---- threads ---------------------------------------------------------------------------------------- */
+
+enum thread_column {
+        COL_PID,
+        COL_TID,
+        COL_COMMAND,
+        COL_USER,
+        COL_TRACER,
+        COL_HOW,
+        COL_SINCE,
+        COL_STATE,
+        COL_ACTIVITY,
+        COL_OPTIONS,
+        _COL_MAX
+};
+static const struct column thread_columns[_COL_MAX] = {
+        [COL_PID] = {.name = "PID", .right = true},
+        [COL_TID] = {.name = "TID", .right = true},
+        [COL_COMMAND] = {.name = "COMMAND", .fit = FIT_NARROW},
+        [COL_USER] = {.name = "USER"},
+        [COL_TRACER] = {.name = "TRACER", .fit = FIT_NARROW},
+        [COL_HOW] = {.name = "HOW"},
+        [COL_SINCE] = {.name = "SINCE"},
+        [COL_STATE] = {.name = "STATE"},
+        [COL_ACTIVITY] = {.name = "ACTIVITY", .fit = FIT_NARROW},
+        [COL_OPTIONS] = {.name = "OPTIONS", .fit = FIT_CUT},
+};
+
+/* "EXITKILL,TRACECLONE": what kills the tracee comes first, where nothing is cut. Whether it is there. */
+static bool options_text(struct json_object *thread, char *buf, size_t size)
+{
+        struct json_object *options = member_array(thread, "options");
+        bool exitkill = false;
+
+        for (size_t i = 0; i < array_length(options); i++)
+                exitkill |= !strcmp(array_string(options, i), EXITKILL);
+        snprintf(buf, size, "%s", exitkill ? EXITKILL : "");
+        for (size_t i = 0; i < array_length(options); i++) {
+                const char *name = array_string(options, i);
+                size_t n = strlen(buf);
+
+                if (strcmp(name, EXITKILL))
+                        snprintf(buf + n, size - n, "%s%s", n ? "," : "", name);
+        }
+        if (!buf[0])
+                snprintf(buf, size, options ? "-" : "not known");
+        return exitkill;
+}
+
+/* "root", "1234" for a user without a name, "" when nobody knows. */
+static const char *user_text(struct json_object *process, char *buf, size_t size)
+{
+        const char *name = member_string(process, "user");
+
+        snprintf(buf, size, "%s", name);
+        if (!*name && json_object_object_get_ex(process, "uid", NULL))
+                snprintf(buf, size, "%lu", member_u64(process, "uid"));
+        return buf;
+}
+
+static void thread_row(struct table *t, struct json_object *process, struct json_object *thread, bool split)
+{
+        struct json_object *tracer = member_object(thread, "tracer");
+        uint64_t active = member_time(thread, "last_active"), now = wall_now();
+        bool found = !strcmp(member_string(thread, "how"), "scan");
+        char text[TASK_TEXT_MAX], options[OPTIONS_TEXT_MAX];
+        bool exitkill, stopped = !strcmp(member_string(thread, "state"), "t");
+
+        table_row(t);
+        table_cell(t, COL_PID, PAINT_NONE, "%lu", member_u64(process, "pid"));
+        table_cell(t, COL_TID, PAINT_NONE, "%lu", member_u64(thread, "tid"));
+        table_cell(t, COL_COMMAND, PAINT_NONE, "%s", member_string(thread, "comm"));
+        table_cell(t, COL_USER, PAINT_NONE, "%s", user_text(process, text, sizeof(text)));
+        table_cell(t, COL_TRACER, split ? PAINT_RED : PAINT_NONE, "%s", party(tracer, text, sizeof(text)));
+        table_cell(t, COL_HOW, PAINT_NONE, "%s", found ? "found" : member_string(thread, "how"));
+        seconds_text(member_double(thread, "for_s"), text, sizeof(text));
+        table_cell(t, COL_SINCE, PAINT_NONE, "%s%s", found ? "> " : "", text);
+        table_cell(t, COL_STATE, stopped ? PAINT_YELLOW : PAINT_NONE, "%s", stopped ? "stopped" : "running");
+        if (active)
+                table_cell(t, COL_ACTIVITY, PAINT_NONE, "%s ago",
+                           text_duration(now > active ? now - active : 0, text, sizeof(text)));
+        else
+                table_cell(t, COL_ACTIVITY, PAINT_DIM, "none seen");
+        exitkill = options_text(thread, options, sizeof(options));
+        table_cell(t, COL_OPTIONS, exitkill ? PAINT_RED : PAINT_NONE, "%s", options);
+}
+
+static struct json_object *tracer_of(struct json_object *threads, size_t i)
+{
+        return member_object(json_object_array_get_idx(threads, i), "tracer");
+}
+
+/* Threads of one process held by different tracer processes. */
+static bool is_split(struct json_object *threads)
+{
+        for (size_t i = 1; i < array_length(threads); i++)
+                if (member_u64(tracer_of(threads, i), "pid") != member_u64(tracer_of(threads, 0), "pid"))
+                        return true;
+        return false;
+}
+
+static void thread_rows(struct table *t, struct json_object *process, struct json_object *threads)
+{
+        bool split = is_split(threads);
+
+        for (size_t i = 0; i < array_length(threads); i++)
+                thread_row(t, process, json_object_array_get_idx(threads, i), split);
+}
+
+static bool any_exitkill(struct json_object *threads)
+{
+        char options[OPTIONS_TEXT_MAX];
+
+        for (size_t i = 0; i < array_length(threads); i++)
+                if (options_text(json_object_array_get_idx(threads, i), options, sizeof(options)))
+                        return true;
+        return false;
+}
+
+/* What a table cannot say in one word, below it. */
+static void print_remarks(const struct cli *c, struct json_object *process, struct json_object *threads)
+{
+        char line[512], text[TASK_TEXT_MAX], other[TASK_TEXT_MAX];
+
+        if (is_split(threads)) {
+                size_t i = 1;
+
+                while (member_u64(tracer_of(threads, i), "pid") == member_u64(tracer_of(threads, 0), "pid"))
+                        i++;
+                snprintf(line, sizeof(line),
+                         "Process %lu is split: %s and %s each trace some of its threads. A breakpoint "
+                         "that one sets is reported to the other when a thread of the other runs into it.",
+                         member_u64(process, "pid"), party(tracer_of(threads, 0), text, sizeof(text)),
+                         party(tracer_of(threads, i), other, sizeof(other)));
+                print_wrapped(c, "", line);
+        }
+        if (any_exitkill(threads)) {
+                snprintf(line, sizeof(line),
+                         "EXITKILL: the kernel kills process %lu when its tracer ends, however it ends.",
+                         member_u64(process, "pid"));
+                print_wrapped(c, "", line);
+        }
+}
+
+/* ---- ended sessions --------------------------------------------------------------------------------- */
+
+static int newest_first(const void *a, const void *b)
+{
+        return strcmp(member_string(*(struct json_object *const *)b, "until"),
+                      member_string(*(struct json_object *const *)a, "until"));
+}
+
+static const char *ended_text(const char *by)
+{
+        static const struct {
+                const char *by, *text;
+        } table[] = {
+                {"detach", "detached"},
+                {"tracer-exit", "the tracer ended"},
+                {"tracee-exit", "the tracee ended"},
+                {"unseen", "the end was not seen"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                if (!strcmp(table[i].by, by))
+                        return table[i].text;
+        return by;
+}
+
+static int print_ended(const struct cli *c, const char *title, struct json_object *ended, size_t max)
+{
+        static const struct column columns[] = {
+                {.name = "UNTIL"},
+                {.name = "TRACER", .fit = FIT_NARROW},
+                {.name = "TRACEE", .fit = FIT_NARROW},
+                {.name = "HOW"},
+                {.name = "LASTED"},
+                {.name = "TRAPS", .right = true},
+                {.name = "ENDED BY", .fit = FIT_CUT},
+        };
+        _cleanup_table_ struct table *t = NULL;
+        size_t n = array_length(ended);
+        char text[TASK_TEXT_MAX];
+
+        if (n == 0)
+                return EXIT_DONE;
+        if (table_new(&t, c, columns, ELEMENTSOF(columns)) < 0)
+                return cli_no_memory(c);
+        json_object_array_sort(ended, newest_first);
+        for (size_t i = 0; i < MIN_OF(n, max); i++) {
+                struct json_object *s = json_object_array_get_idx(ended, i),
+                                   *tracer = member_object(s, "tracer");
+
+                table_row(t);
+                table_cell(t, 0, PAINT_NONE, "%s", local_time(member_time(s, "until"), true, text));
+                table_cell(t, 1, PAINT_NONE, "%s", party(tracer, text, sizeof(text)));
+                table_cell(t, 2, PAINT_NONE, "%s", party(s, text, sizeof(text)));
+                table_cell(t, 3, PAINT_NONE, "%s", member_string(s, "how"));
+                table_cell(t, 4, PAINT_NONE, "%s",
+                           seconds_text(member_double(s, "lasted_s"), text, sizeof(text)));
+                table_cell(t, 5, PAINT_NONE, "%lu", member_u64(s, "traps"));
+                table_cell(t, 6, PAINT_NONE, "%s", ended_text(member_string(s, "ended_by")));
+        }
+        printf("\n%s\n", title);
+        if (table_print(t) < 0)
+                return cli_no_memory(c);
+        if (n > max)
+                printf("(%zu earlier ones: --json shows all)\n", n - max);
+        return EXIT_DONE;
+}
+
+/* ---- all ---------------------------------------------------------------------------------------------- */
+
+static int print_all(const struct cli *c, struct json_object *o)
+{
+        struct json_object *processes = member_array(o, "processes");
+        _cleanup_table_ struct table *t = NULL;
+        size_t n_traced = 0;
+
+        if (table_new(&t, c, thread_columns, ELEMENTSOF(thread_columns)) < 0)
+                return cli_no_memory(c);
+        for (size_t i = 0; i < array_length(processes); i++) {
+                struct json_object *p = json_object_array_get_idx(processes, i);
+                struct json_object *threads = member_array(p, "threads");
+
+                thread_rows(t, member_object(p, "process"), threads);
+                n_traced += array_length(threads);
+        }
+        if (n_traced == 0)
+                puts("Nothing is traced now.");
+        else if (table_print(t) < 0)
+                return cli_no_memory(c);
+        for (size_t i = 0; i < array_length(processes); i++) {
+                struct json_object *p = json_object_array_get_idx(processes, i);
+
+                print_remarks(c, member_object(p, "process"), member_array(p, "threads"));
+        }
+        return print_ended(c, "Ended lately:", member_array(o, "ended"), ENDED_SHOWN_LIST);
+}
+
+/* ---- one process ------------------------------------------------------------------------------------ */
+
+/* "bash(600) < tmux: server(500) < systemd(1)". Beyond the parent /proc is asked, if it is the same one. */
+static void ancestors_text(struct json_object *process, char *buf, size_t size)
+{
+        struct json_object *parent = member_object(process, "parent");
+        uint32_t pid = (uint32_t)member_u64(parent, "pid");
+        struct proc_status s;
+        size_t n;
+
+        n = (size_t)snprintf(buf, size, "%s(%u)", member_string(parent, "comm"), pid);
+        if (procfs_status(pid, 0, &s) < 0 || strcmp(s.task.comm, member_string(parent, "comm")))
+                return;
+        for (size_t i = 0; i < ANCESTORS_MAX && n < size && s.ppid; i++) {
+                if (procfs_status(s.ppid, 0, &s) < 0)
+                        return;
+                n += (size_t)snprintf(buf + n, size - n, " < %s(%u)", s.task.comm, s.task.pid);
+        }
+}
+
+static void print_property(const struct cli *c, const char *label, const char *value)
+{
+        char prefix[32];
+
+        if (!*value)
+                return;
+        snprintf(prefix, sizeof(prefix), "  %-13s", label);
+        print_wrapped(c, prefix, value);
+}
+
+static void print_process(const struct cli *c, struct json_object *p)
+{
+        char text[SHOWN_TEXT_MAX];
+        const char *state = member_string(p, "state");
+        bool alive = member_bool(p, "alive");
+
+        snprintf(text, sizeof(text), "%s(%lu), %s%s%s", member_string(p, "comm"), member_u64(p, "pid"),
+                 alive ? "alive" : "ended", alive && *state ? ", state " : "", alive ? state : "");
+        print_wrapped(c, "", text);
+        print_property(c, "Command:", member_string(p, "args"));
+        print_property(c, "Executable:", member_string(p, "exe"));
+        print_property(c, "User:", user_text(p, text, sizeof(text)));
+        print_property(c, "Terminal:", member_string(p, "tty"));
+        if (member_object(p, "parent")) {
+                ancestors_text(p, text, sizeof(text));
+                print_property(c, "Parents:", text);
+        }
+        print_property(c, "Unit:", member_string(p, "unit"));
+        if (member_u64(p, "inner_pid") && member_u64(p, "inner_pid") != member_u64(p, "pid")) {
+                snprintf(text, sizeof(text), "%lu (in its own pid namespace)", member_u64(p, "inner_pid"));
+                print_property(c, "Inner pid:", text);
+        }
+}
+
+static void print_tracees(const struct cli *c, struct json_object *tracees)
+{
+        char text[SHOWN_TEXT_MAX] = "", task[TASK_TEXT_MAX];
+        size_t n = 0;
+
+        for (size_t i = 0; i < array_length(tracees) && n < sizeof(text); i++)
+                n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i ? ", " : "",
+                                      party(json_object_array_get_idx(tracees, i), task, sizeof(task)));
+        if (n)
+                print_wrapped(c, "  Traces:      ", text);
+}
+
+static int print_card(const struct cli *c, struct json_object *o)
+{
+        struct json_object *p = member_object(o, "process"), *threads = member_array(o, "threads");
+        _cleanup_table_ struct table *t = NULL;
+
+        print_process(c, p);
+        print_tracees(c, member_array(o, "tracees"));
+        if (array_length(threads) == 0)
+                puts("\nNo thread of it is traced.");
+        else {
+                if (table_new(&t, c, thread_columns, ELEMENTSOF(thread_columns)) < 0)
+                        return cli_no_memory(c);
+                thread_rows(t, p, threads);
+                puts("\nTraced threads:");
+                if (table_print(t) < 0)
+                        return cli_no_memory(c);
+                print_remarks(c, p, threads);
+        }
+        return print_ended(c, "Ended sessions, newest first:", member_array(o, "ended"), ENDED_SHOWN_CARD);
+}
+
+/* The same schema as without a pid: what was asked first only told that the process is known. */
+static int print_json_of(const struct cli *c, uint32_t pid)
+{
+        _cleanup_json_ struct json_object *o = NULL;
+        char path[64];
+        int r;
+
+        snprintf(path, sizeof(path), "/v1/tracers?ended=1&pid=%u", pid);
+        r = ask_object(c, path, &o);
+        if (r == EXIT_DONE)
+                json_print(c, o);
+        return r;
+}
+
+int verb_who(struct cli *c)
+{
+        _cleanup_json_ struct json_object *o = NULL;
+        char path[64];
+        uint32_t pid;
+        int r;
+
+        r = ask_optional_pid(c, &pid);
+        if (r != EXIT_DONE)
+                return r;
+        snprintf(path, sizeof(path), pid ? "/v1/processes/%u" : "/v1/tracers?ended=1", pid);
+        r = pid ? ask_about_pid(c, pid, path, &o) : ask_object(c, path, &o);
+        if (r != EXIT_DONE)
+                return r;
+        if (!c->json)
+                return pid ? print_card(c, o) : print_all(c, o);
+        if (pid)
+                return print_json_of(c, pid);
+        json_print(c, o);
+        return EXIT_DONE;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ptracectl why: would an attach succeed, and what was refused lately. */
+#include "../lib/text.h"
+#include "describe.h"
+#include "json.h"
+#include "session.h"
+
+static void print_part(const struct cli *c, const char *label, const char *text)
+{
+        char prefix[32];
+
+        if (!*text)
+                return;
+        snprintf(prefix, sizeof(prefix), "  %-10s", label);
+        print_wrapped(c, prefix, text);
+}
+
+static void print_refusals(struct json_object *refusals)
+{
+        char line[DESCRIBE_MAX], error[128], time[TIME_STRING_MAX];
+        struct event e;
+
+        if (array_length(refusals) == 0)
+                return;
+        puts("\nRefused lately:");
+        for (size_t i = 0; i < array_length(refusals); i++) {
+                if (event_from_json(json_object_array_get_idx(refusals, i), &e, error, sizeof(error)) < 0)
+                        continue;
+                printf("  %s  %s\n", local_time(e.wall_ns, true, time),
+                       describe_event(&e, line, sizeof(line)));
+        }
+}
+
+static void print_why(const struct cli *c, struct json_object *o)
+{
+        struct json_object *facts = member_array(o, "facts"), *by = member_object(o, "asked_by");
+        bool allowed = member_bool(o, "allowed");
+        char line[256];
+
+        paint(c, allowed ? PAINT_GREEN : PAINT_RED, allowed ? "Allowed" : "Refused");
+        print_wrapped(c, ": ", member_string(o, "summary"));
+        if (!allowed) {
+                snprintf(line, sizeof(line), "%s, cause: %s", member_string(o, "errno"),
+                         member_string(o, "cause"));
+                print_part(c, "Errno:", line);
+        }
+        print_part(c, "Fix:", member_string(o, "remedy"));
+        print_part(c, "Risk:", member_string(o, "risk"));
+        snprintf(line, sizeof(line), "pid %lu, uid %lu", member_u64(by, "pid"), member_u64(by, "uid"));
+        print_part(c, "Asked by:", line);
+        for (size_t i = 0; i < array_length(facts); i++)
+                print_part(c, i ? "" : "Facts:", array_string(facts, i));
+        print_refusals(member_array(o, "refusals"));
+}
+
+int verb_why(struct cli *c)
+{
+        _cleanup_json_ struct json_object *o = NULL;
+        char path[64];
+        uint32_t pid;
+        int r;
+
+        r = ask_pid(c, c->args.args[0], &pid);
+        if (r != EXIT_DONE)
+                return r;
+        snprintf(path, sizeof(path), "/v1/processes/%u/why", pid);
+        r = ask_about_pid(c, pid, path, &o);
+        if (r != EXIT_DONE)
+                return r;
+        if (c->json)
+                json_print(c, o);
+        else
+                print_why(c, o);
+        return EXIT_DONE;
+}
