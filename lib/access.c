@@ -477,6 +477,13 @@ static void conclude(const struct telling *t, const char *why, const char *besid
                     t->target);
 }
 
+/* Beside a tracer a security module is told of only where it is certain to refuse. */
+static bool worth_telling(const struct access_facts *f, enum access_cause first, enum access_cause cause)
+{
+        return first == ACCESS_TRACED && cause == ACCESS_YAMA &&
+               (f->lsm_error || f->yama >= 2 || f->yama_exempt == ANSWER_NO);
+}
+
 void access_decide(const struct access_facts *f, struct access_verdict *ret)
 {
         char why[ACCESS_TEXT_MAX] = "", besides[ACCESS_TEXT_MAX] = "";
@@ -492,8 +499,7 @@ void access_decide(const struct access_facts *f, struct access_verdict *ret)
                 const struct check *c = &checks[i];
                 bool first = ret->cause == ACCESS_NONE;
 
-                /* Beside a tracer, a certain refusal by a security module is still worth telling. */
-                if (c->last_resort && !first && !(ret->cause == ACCESS_TRACED && c->cause == ACCESS_YAMA))
+                if (c->last_resort && !first && !worth_telling(f, ret->cause, c->cause))
                         continue;
                 if (!c->refuses(f))
                         continue;

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "model_state.h"
+#include "rules.h"
+
+/* The fixed part, holds included, is one allocation. */
+static_assert(sizeof(struct model) < 512 * 1024, "the model itself stays small");
+
+void model_thresholds_default(struct model_thresholds *ret)
+{
+        *ret = (struct model_thresholds){
+                .tracer_hung_ns = 3 * NSEC_PER_SEC,
+                .left_stopped_ns = 300 * NSEC_PER_MSEC,
+                .attach_storm_per_s = 100,
+        };
+}
+
+int model_new(struct model **ret, const struct model_thresholds *t, const struct model_sink *sink,
+              void *userdata)
+{
+        struct model *m = calloc(1, sizeof(*m));
+        int r;
+
+        if (!m)
+                return -ENOMEM;
+        model_thresholds_default(&m->thresholds);
+        if (t)
+                m->thresholds = *t;
+        if (sink)
+                m->sink = *sink;
+        m->userdata = userdata;
+        r = state_init(m);
+        if (r < 0) {
+                model_free(m);
+                return r;
+        }
+        *ret = m;
+        return 0;
+}
+
+void model_set_thresholds(struct model *m, const struct model_thresholds *t)
+{
+        m->thresholds = *t;
+}
+
+struct model *model_free(struct model *m)
+{
+        if (m)
+                state_done(m);
+        free(m);
+        return NULL;
+}
+
+void model_ask(struct model *m, enum question_kind kind, const struct task_ref *task, uint64_t not_before_ns)
+{
+        struct model_question q = {.kind = kind, .task = *task, .not_before_ns = not_before_ns};
+
+        if (m->sink.on_question)
+                m->sink.on_question(m->userdata, &q);
+}
+
+/* ---- findings ---------------------------------------------------------------------------------------- */
+
+static uint64_t finding_hash(const struct finding *f)
+{
+        return table_hash(f->target.start ^ (uint64_t)f->target.pid << 32 ^ (uint64_t)f->code << 24 ^
+                          f->other_pid);
+}
+
+static void evict_finding(struct model *m)
+{
+        struct finding_entry *oldest = LIST_ENTRY(m->findings_lru.next, struct finding_entry, lru);
+
+        list_remove(&oldest->lru);
+        table_remove(&m->findings, &oldest->node);
+        m->n_findings--;
+        pool_give(&m->finding_pool, oldest);
+}
+
+static struct finding_entry *find_finding(const struct model *m, const struct finding *f)
+{
+        for (struct table_node *n = table_first(&m->findings, finding_hash(f)); n; n = table_next(n)) {
+                struct finding_entry *entry = LIST_ENTRY(n, struct finding_entry, node);
+
+                if (finding_same(&entry->f, f))
+                        return entry;
+        }
+        return NULL;
+}
+
+static void add_evidence(struct finding *f, uint64_t seq)
+{
+        if (f->n_evidence < FINDING_EVIDENCE_MAX)
+                f->n_evidence++;
+        f->evidence[f->n_evidence - 1] = seq;
+}
+
+static void seen_again(struct model *m, struct finding_entry *entry, uint64_t count, uint64_t time_ns,
+                       uint64_t wall_ns)
+{
+        entry->f.count += count;
+        if (time_ns > entry->f.last_ns) {
+                entry->f.last_ns = time_ns;
+                entry->f.last_wall_ns = wall_ns;
+        }
+        list_move_last(&m->findings_lru, &entry->lru);
+        if (m->sink.on_finding)
+                m->sink.on_finding(m->userdata, &entry->f, false);
+}
+
+void model_report(struct model *m, const struct finding *f)
+{
+        struct finding_entry *entry = find_finding(m, f);
+
+        if (entry) {
+                if (f->n_evidence)
+                        add_evidence(&entry->f, f->evidence[f->n_evidence - 1]);
+                seen_again(m, entry, f->count, f->last_ns, f->last_wall_ns);
+                return;
+        }
+        if (m->n_findings >= MODEL_FINDINGS_MAX)
+                evict_finding(m);
+        entry = pool_take(&m->finding_pool);
+        if (!entry)
+                return;
+        entry->f = *f;
+        table_insert(&m->findings, &entry->node, finding_hash(f));
+        list_append(&m->findings_lru, &entry->lru);
+        m->n_findings++;
+        if (m->sink.on_finding)
+                m->sink.on_finding(m->userdata, &entry->f, true);
+}
+
+bool model_count_more(struct model *m, enum finding_code code, const struct process *p, uint32_t other_pid,
+                      uint64_t count)
+{
+        for (struct list *it = m->findings_lru.prev; it != &m->findings_lru; it = it->prev) {
+                struct finding_entry *entry = LIST_ENTRY(it, struct finding_entry, lru);
+
+                if (entry->f.code != code || entry->f.target.pid != p->task.pid ||
+                    entry->f.target.start != p->task.start)
+                        continue;
+                if (other_pid && entry->f.other_pid != other_pid)
+                        continue;
+                seen_again(m, entry, count, m->now_ns, m->now_wall_ns);
+                return true;
+        }
+        return false;
+}
+
+/* ---- the next event ---------------------------------------------------------------------------------- */
+
+#define HAS_NUL(array) (memchr((array), 0, sizeof(array)) != NULL)
+
+static bool strings_end(const struct event *e)
+{
+        return HAS_NUL(e->path) && HAS_NUL(e->args) && HAS_NUL(e->unit) && HAS_NUL(e->symbol) &&
+               HAS_NUL(e->note) && HAS_NUL(e->target.comm) && HAS_NUL(e->actor.comm) &&
+               HAS_NUL(e->tracer.comm) && HAS_NUL(e->parent.comm);
+}
+
+int model_apply(struct model *m, const struct event *e)
+{
+        int r;
+
+        if (e->type <= EV_NONE || e->type >= _EV_MAX || !strings_end(e))
+                return -EINVAL;
+        r = state_reserve(m);
+        if (r < 0)
+                return r;
+        m->n_events++;
+        /* Rings of several processors are merged: a little step back in time is no reason to go back. */
+        if (e->time_ns >= m->now_ns || e->type == EV_DAEMON_START) {
+                m->now_ns = e->time_ns;
+                m->now_wall_ns = e->wall_ns;
+        }
+        hold_expire(m, m->now_ns);
+        events_apply(m, e);
+        hold_answer(m, e);
+        rules_run(m, e);
+        events_settle(m, e);
+        return 0;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------
+ */
+
+static bool session_concerns(const struct session *s, uint32_t pid)
+{
+        return pid == 0 || s->target.pid == pid || s->tracer.pid == pid;
+}
+
+int model_each_session(const struct model *m, uint32_t pid, bool ended,
+                       int (*fn)(void *userdata, const struct session *s), void *userdata)
+{
+        int r = 0;
+
+        for (size_t i = 0; ended && r == 0 && i < m->n_ended; i++) {
+                const struct session *s = &m->ended[(m->ended_first + i) % m->ended_size];
+
+                if (session_concerns(s, pid))
+                        r = fn(userdata, s);
+        }
+        LIST_FOREACH (it, &m->slots) {
+                const struct slot *s = LIST_ENTRY(it, struct slot, in_model);
+
+                if (r != 0)
+                        break;
+                if (session_concerns(&s->s, pid))
+                        r = fn(userdata, &s->s);
+        }
+        return r;
+}
+
+int model_process(const struct model *m, uint32_t pid, struct process_view *ret)
+{
+        const struct process *p = process_find(m, pid, 0);
+
+        if (!p)
+                return -ESRCH;
+        *ret = (struct process_view){
+                .task = p->task,
+                .parent = p->parent,
+                .uid = p->uid,
+                .inner_pid = p->inner_pid,
+                .state = p->state,
+                .alive = p->alive,
+                .info_known = p->info_known,
+                .args = p->info ? p->info->args : "",
+                .path = p->info ? p->info->path : "",
+                .unit = p->info ? p->info->unit : "",
+                .tty = p->info ? p->info->tty : "",
+                .n_traced_threads = p->n_traced,
+                .n_tracees = p->n_tracees,
+        };
+        return 0;
+}
+
+int model_each_finding(const struct model *m, uint32_t pid,
+                       int (*fn)(void *userdata, const struct finding *f), void *userdata)
+{
+        int r = 0;
+
+        LIST_FOREACH (it, &m->findings_lru) {
+                const struct finding *f = &LIST_ENTRY(it, struct finding_entry, lru)->f;
+
+                if (r != 0)
+                        break;
+                if (pid == 0 || f->target.pid == pid || f->other_pid == pid)
+                        r = fn(userdata, f);
+        }
+        return r;
+}
+
+void model_count(const struct model *m, struct model_counts *ret)
+{
+        *ret = (struct model_counts){
+                .processes = m->n_live,
+                .threads = m->n_threads,
+                .sessions_live = m->n_slots,
+                .sessions_ended = m->n_ended,
+                .findings = m->n_findings,
+                .evicted = m->n_evicted,
+                .events = m->n_events,
+        };
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Events into state: what each type changes in what the model remembers. No findings here. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "model_state.h"
+#include "rules.h"
+
+static void ask_who(struct model *m, struct process *p)
+{
+        if (!p || p->asked || p->info_known || !p->alive)
+                return;
+        p->asked = true;
+        model_ask(m, ASK_TASK_INFO, &p->task, m->now_ns);
+}
+
+static uint64_t inherited_options(const struct model *m, const struct event *e)
+{
+        const struct process *forker = process_of(m, &e->parent);
+
+        if (!forker || list_empty(&forker->threads))
+                return 0;
+        LIST_FOREACH (it, &forker->threads) {
+                const struct thread *t = LIST_ENTRY(it, struct thread, in_process);
+
+                if (t->slot && t->slot->s.tracer.pid == e->tracer.pid)
+                        return t->slot->s.options;
+        }
+        return 0;
+}
+
+static void apply_link(struct model *m, const struct event *e)
+{
+        struct process *target = process_get(m, &e->target), *tracer = process_get(m, &e->tracer);
+        struct thread *t;
+        uint32_t tid = e->target.tid ?: e->target.pid;
+
+        if (!target || !tracer || target == tracer)
+                return;
+        /* A scan reads /proc while things end: what is known to be dead stays dead. */
+        if (!target->alive || !tracer->alive)
+                return;
+        t = thread_get(m, target, tid, e->target.tid_start ?: tid == e->target.pid ? e->target.start : 0);
+        if (!t)
+                return;
+        if (t->slot && t->slot->s.tracer.tid == (e->tracer.tid ?: e->tracer.pid) &&
+            t->slot->tracer == tracer) {
+                t->slot->s.ptrace = e->ptrace ?: t->slot->s.ptrace;
+                t->slot->s.options |= e->options;
+                return;
+        }
+        /* A slot holds one tracer: the earlier one left unseen. */
+        if (t->slot)
+                slot_end(m, t->slot, DETACHED_UNSEEN);
+        if (!slot_begin(m, t, tracer, e))
+                return;
+        if (e->type == EV_PTRACE_AUTOATTACH && !t->slot->s.options)
+                t->slot->s.options = inherited_options(m, e);
+        ask_who(m, tracer);
+        ask_who(m, target);
+}
+
+/* A detach that comes after its slot was found empty says how the session really ended. */
+static void correct_end(struct process *p, const struct event *e)
+{
+        if (p && p->history && p->history->ended.cause == DETACHED_UNSEEN &&
+            p->history->ended.tracer.pid == e->tracer.pid)
+                p->history->ended.cause = e->cause;
+}
+
+static void apply_detach(struct model *m, const struct event *e)
+{
+        struct thread *t = thread_of(m, &e->target);
+        bool same;
+
+        if (!t || !t->slot) {
+                correct_end(process_of(m, &e->target), e);
+                return;
+        }
+        same = !e->tracer.pid || (t->slot->s.tracer.pid == e->tracer.pid &&
+                                  (!e->tracer.tid || t->slot->s.tracer.tid == e->tracer.tid));
+        if (same)
+                slot_end(m, t->slot, e->cause ?: DETACHED_UNSEEN);
+        else
+                correct_end(t->process, e);
+}
+
+static void apply_tracer_exit(struct model *m, const struct event *e)
+{
+        struct process *tracer = process_of(m, &e->target);
+        uint32_t tid = e->target.tid ?: e->target.pid;
+
+        if (!tracer)
+                return;
+        LIST_FOREACH (it, &tracer->tracees) {
+                struct slot *s = LIST_ENTRY(it, struct slot, of_tracer);
+                struct process *p = s->thread->process;
+
+                if (s->s.tracer.tid != tid)
+                        continue;
+                slot_end(m, s, DETACHED_TRACER_EXIT);
+                if (!p->history)
+                        continue;
+                p->history->ended.status_known = true;
+                p->history->ended.tracer_status = e->status;
+                p->history->ended.seq = e->seq;
+        }
+}
+
+/* The session of a tracee as its tracer numbers it. */
+static struct slot *slot_of_request(struct model *m, const struct event *e, uint32_t tracee)
+{
+        const struct process *tracer;
+        struct thread *t = thread_find(m, tracee, 0);
+
+        if (t && t->slot && (!e->tracer.tid || t->slot->s.tracer.tid == e->tracer.tid))
+                return t->slot;
+        tracer = process_find(m, e->tracer.pid ?: e->tracer.tid, e->tracer.start);
+        if (!tracer)
+                return NULL;
+        LIST_FOREACH (it, &tracer->tracees) {
+                struct slot *s = LIST_ENTRY(it, struct slot, of_tracer);
+
+                if (s->s.vpid == tracee && (!e->tracer.tid || s->s.tracer.tid == e->tracer.tid))
+                        return s;
+        }
+        return NULL;
+}
+
+static void apply_counter(struct model *m, const struct event *e)
+{
+        struct process *p;
+        struct slot *s;
+
+        if (e->of_type == EV_NONE) {
+                s = slot_of_request(m, e, e->target.tid ?: e->target.pid);
+                if (!s)
+                        return;
+                s->s.n_requests += e->count;
+                s->s.last_active_ns = MAX_OF(s->s.last_active_ns, e->time_ns);
+                return;
+        }
+        p = process_of(m, &e->target);
+        if (!p || e->of_type != EV_SIGNAL_GENERATE)
+                return;
+        /* The counter does not say which thread: the first of that tracer stands for all. */
+        if (e->sig == SIGTRAP && e->tracer.pid)
+                LIST_FOREACH (it, &p->threads) {
+                        s = LIST_ENTRY(it, struct thread, in_process)->slot;
+                        if (!s || s->s.tracer.pid != e->tracer.pid)
+                                continue;
+                        s->s.n_traps += e->count;
+                        return;
+                }
+        if (e->sig == SIGCHLD && e->code == CLD_TRAPPED && p->n_tracees == 1)
+                LIST_ENTRY(p->tracees.next, struct slot, of_tracer)->s.n_stops += e->count;
+}
+
+/* A stop is reported to the tracer's process: find whose. */
+static void apply_stop_report(struct model *m, const struct event *e)
+{
+        const struct process *tracer = process_of(m, &e->target);
+        struct thread *t = thread_of(m, &e->actor);
+
+        if (!tracer || (e->code != CLD_TRAPPED && e->code != CLD_STOPPED))
+                return;
+        if (t && t->slot && t->slot->tracer == tracer)
+                t->slot->s.n_stops++;
+}
+
+static void note_stop_signal(struct model *m, struct process *p, const struct event *e)
+{
+        struct history *h;
+        bool by_tracer = e->sender_is_tracer || (e->priv && e->code == SI_CODE_INT3);
+
+        if (!p || (e->sig == SIGCONT && !p->history))
+                return;
+        h = process_history(m, p);
+        if (!h)
+                return;
+        if (e->sig == SIGCONT) {
+                memset(&h->stop, 0, sizeof(h->stop));
+                return;
+        }
+        if (e->type == EV_SIGNAL_DELIVER) {
+                h->stop.delivered = true;
+                return;
+        }
+        if (!by_tracer) {
+                h->stop.by_other = true;
+                return;
+        }
+        h->stop.tracer = e->actor;
+        h->stop.seq = e->seq;
+}
+
+static void apply_signal(struct model *m, const struct event *e)
+{
+        bool generate = e->type == EV_SIGNAL_GENERATE;
+        struct thread *t = thread_of(m, &e->target);
+
+        if (t && t->slot && e->ptrace) {
+                t->slot->s.ptrace = e->ptrace;
+                t->slot->s.options = options_of_ptrace(e->ptrace);
+        }
+        if (e->sig == SIGTRAP) {
+                struct process *p = process_get(m, &e->target);
+
+                if (t && t->slot && generate)
+                        t->slot->s.n_traps++;
+                if (p && !e->tracer.pid)
+                        ask_who(m, p);
+        } else if (e->sig == SIGCHLD && generate)
+                apply_stop_report(m, e);
+        else if (e->sig == SIGSTOP || (e->sig == SIGCONT && generate))
+                note_stop_signal(m, process_get(m, &e->target), e);
+}
+
+static void apply_refused(struct model *m, const struct event *e)
+{
+        ask_who(m, process_get(m, &e->actor));
+        if (e->error != ESRCH)
+                ask_who(m, process_get(m, &e->target));
+        if (e->tracer.pid)
+                ask_who(m, process_get(m, &e->tracer));
+}
+
+static void apply_wait(struct model *m, const struct event *e)
+{
+        const struct process *waiter = process_of(m, &e->target);
+        struct thread *t;
+
+        if (!waiter || waiter->n_tracees == 0)
+                return;
+        t = thread_find(m, e->actor.tid ?: e->actor.pid, 0);
+        if (t && t->slot && t->slot->tracer == waiter)
+                t->slot->s.last_active_ns = e->time_ns;
+}
+
+static void apply_sigaction(struct model *m, const struct event *e)
+{
+        struct process *p;
+        struct history *h;
+
+        if (e->sig != SIGTRAP)
+                return;
+        p = process_get(m, &e->target);
+        h = p ? process_history(m, p) : NULL;
+        if (!h)
+                return;
+        h->trap.known = true;
+        h->trap.handler = e->handler;
+        h->trap.seq = e->seq;
+}
+
+/* A new process has its parent's memory, breakpoints and all, and its parent's dispositions. */
+static void inherit(struct model *m, struct process *parent, struct process *child, const struct event *e)
+{
+        const struct history *from = parent->history;
+        struct history *h;
+
+        if (!from && !parent->n_traced && !e->parent_tracer)
+                return;
+        h = process_history(m, child);
+        if (!h)
+                return;
+        if (from)
+                h->trap = from->trap;
+        if (from && from->forked.at_ns)
+                h->forked = from->forked;
+        if (from && from->ended.cause) {
+                h->forked.tracer = from->ended.tracer;
+                h->forked.parent = parent->task;
+                h->forked.at_ns = e->time_ns;
+        }
+        if (parent->n_traced || e->parent_tracer) {
+                const struct process *tracer = process_find(m, e->parent_tracer ?: parent->slot_pid, 0);
+
+                h->forked.tracer = tracer ? tracer->task : (struct task_ref){.pid = e->parent_tracer};
+                h->forked.parent = parent->task;
+                h->forked.at_ns = e->time_ns;
+        }
+        if (h->forked.at_ns)
+                h->forked.seq = e->seq;
+}
+
+static void apply_fork(struct model *m, const struct event *e)
+{
+        struct process *parent = process_of(m, &e->actor), *child;
+        struct thread *t;
+
+        if (e->parent_tracer && !parent)
+                parent = process_get(m, &e->actor);
+        if (!parent)
+                return;
+        if (!e->thread) {
+                child = process_get(m, &e->target);
+                if (!child || child == parent)
+                        return;
+                child->parent = parent->task;
+                child->vm_parent = e->shared_mm ? parent->task.pid : 0;
+                inherit(m, parent, child, e);
+                return;
+        }
+        if (!parent->n_traced && !e->parent_tracer)
+                return;
+        t = thread_get(m, parent, e->target.tid, e->target.tid_start);
+        if (t && !t->slot)
+                t->born_untraced_ns = e->tracer.pid ? 0 : e->time_ns;
+}
+
+static char *copy_string(char **p, const char *s)
+{
+        char *start = *p;
+
+        *p = stpcpy(start, s) + 1;
+        return start;
+}
+
+static struct process_info *new_info(const struct event *e)
+{
+        size_t n = strlen(e->args) + strlen(e->path) + strlen(e->unit) + strlen(e->symbol) + 4;
+        struct process_info *info = malloc(sizeof(*info) + n);
+        char *p = (char *)(info + 1);
+
+        if (!info)
+                return NULL;
+        info->args = copy_string(&p, e->args);
+        info->path = copy_string(&p, e->path);
+        info->unit = copy_string(&p, e->unit);
+        info->tty = copy_string(&p, e->symbol);
+        return info;
+}
+
+/* Of all threads only the one that called exec is left, and it is the main thread now. */
+static void keep_exec_thread(struct model *m, struct process *p, const struct event *e)
+{
+        struct thread *survivor = NULL;
+
+        LIST_FOREACH (it, &p->threads) {
+                struct thread *t = LIST_ENTRY(it, struct thread, in_process);
+
+                if (t->tid == (e->vpid ?: p->task.pid))
+                        survivor = t;
+                else
+                        thread_drop(m, t, DETACHED_TRACEE_EXIT);
+        }
+        if (survivor && survivor->tid != p->task.pid)
+                thread_rename(m, survivor, p->task.pid, p->task.start);
+}
+
+static void apply_exec(struct model *m, const struct event *e)
+{
+        struct process *p = e->tracer.pid ? process_get(m, &e->target) : process_of(m, &e->target);
+        uint64_t handler;
+        bool ignored;
+
+        if (!p || !p->alive)
+                return;
+        memcpy(p->task.comm, e->target.comm[0] ? e->target.comm : p->task.comm, sizeof(p->task.comm));
+        keep_exec_thread(m, p, e);
+        if (e->tracer.pid) {
+                struct thread *t = thread_find(m, p->task.pid, p->task.start);
+                struct event link = *e;
+
+                link.type = EV_PTRACE_ATTACH;
+                link.origin = ORIGIN_SCAN;
+                link.vpid = 0;
+                link.target = p->task;
+                if (!t || !t->slot)
+                        apply_link(m, &link);
+        }
+        /* New text, without the old breakpoints. An ignored signal stays ignored, a handler does not stay.
+         */
+        handler = p->history && p->history->trap.known ? p->history->trap.handler : 0;
+        ignored = handler == 1;
+        process_forget_history(m, p);
+        if (ignored && process_history(m, p))
+                p->history->trap.known = true, p->history->trap.handler = 1;
+        p->vm_parent = 0;
+        p->execed = true;
+        free(p->info);
+        p->info = new_info(e);
+        p->info_known = p->asked = false;
+        if (p->n_traced || p->n_tracees)
+                ask_who(m, p);
+}
+
+static void apply_exit(struct model *m, const struct event *e)
+{
+        struct process *p = process_of(m, &e->target);
+        struct thread *t;
+
+        if (!p)
+                return;
+        if (e->group_dead) {
+                process_die(m, p, e->status);
+                return;
+        }
+        LIST_FOREACH (it, &p->tracees) {
+                struct slot *s = LIST_ENTRY(it, struct slot, of_tracer);
+
+                if (s->s.tracer.tid == e->target.tid)
+                        slot_end(m, s, DETACHED_TRACER_EXIT);
+        }
+        t = thread_of(m, &e->target);
+        if (t && t->process == p)
+                thread_drop(m, t, DETACHED_TRACEE_EXIT);
+}
+
+static void apply_info(struct model *m, const struct event *e)
+{
+        struct process *p = process_get(m, &e->target);
+        struct process_info *info;
+
+        if (!p)
+                return;
+        info = new_info(e);
+        if (!info)
+                return;
+        free(p->info);
+        p->info = info;
+        p->info_known = true;
+        p->parent = e->parent;
+        p->uid = e->uid;
+        p->inner_pid = e->inner_pid;
+}
+
+static void apply_state(struct model *m, const struct event *e)
+{
+        struct process *p = process_of(m, &e->target);
+
+        if (p && p->alive && (e->target.tid == 0 || e->target.tid == e->target.pid))
+                p->state = (char)e->state;
+}
+
+static void apply_scan(struct model *m, const struct event *e)
+{
+        struct process *p = process_of(m, &e->target);
+        struct history *h;
+
+        if (!p || strcmp(e->note, "trap") != 0)
+                return;
+        h = process_history(m, p);
+        if (!h)
+                return;
+        h->scans[h->n_scans++ % SCANS_MAX] = (struct scan){
+                .address = e->ip,
+                .file_known = e->file_known,
+                .found_int3 = e->found_int3,
+        };
+}
+
+static void apply_loss(struct model *m, const struct event *e)
+{
+        m->last_loss_ns = MAX_OF(m->last_loss_ns, e->time_ns);
+}
+
+static void apply_start(struct model *m, const struct event *e)
+{
+        bool another_boot = strcmp(m->boot_id, e->note) != 0;
+
+        hold_finish_all(m);
+        state_restart(m, another_boot);
+        m->now_ns = e->time_ns;
+        memcpy(m->boot_id, e->note, sizeof(m->boot_id));
+}
+
+static void (*const appliers[_EV_MAX])(struct model *m, const struct event *e) = {
+        [EV_SIGNAL_GENERATE] = apply_signal,  [EV_SIGNAL_DELIVER] = apply_signal,
+        [EV_PTRACE_ATTACH] = apply_link,      [EV_PTRACE_SEIZE] = apply_link,
+        [EV_PTRACE_TRACEME] = apply_link,     [EV_PTRACE_AUTOATTACH] = apply_link,
+        [EV_PTRACE_DETACH] = apply_detach,    [EV_PTRACE_REFUSED] = apply_refused,
+        [EV_TRACER_EXIT] = apply_tracer_exit, [EV_WAIT_REAP] = apply_wait,
+        [EV_SIGACTION] = apply_sigaction,     [EV_TASK_FORK] = apply_fork,
+        [EV_TASK_EXEC] = apply_exec,          [EV_TASK_EXIT] = apply_exit,
+        [EV_COUNTER] = apply_counter,         [EV_LOSS] = apply_loss,
+        [EV_TASK_INFO] = apply_info,          [EV_TASK_STATE] = apply_state,
+        [EV_TEXT_SCAN] = apply_scan,          [EV_DAEMON_START] = apply_start,
+};
+
+void events_apply(struct model *m, const struct event *e)
+{
+        if (appliers[e->type])
+                appliers[e->type](m, e);
+}
+
+void events_settle(struct model *m, const struct event *e)
+{
+        struct process *p =
+                e->type == EV_SIGNAL_GENERATE && e->sig == SIGTRAP ? process_of(m, &e->target) : NULL;
+
+        if (p && p->history && p->history->trap.known)
+                p->history->trap.handler = e->handler;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What the model remembers. Only model*.c and rules*.c look in here; everybody else uses model.h.
+ *
+ * Ownership: the model owns processes, they own their threads, a thread owns the session that fills its
+ * slot. Pointers between them are valid until the next model_apply(), as any entry may be evicted then.
+ * Ended sessions are copied into a ring and belong to nobody. All times are CLOCK_BOOTTIME of events.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "list.h"
+#include "model.h"
+#include "pool.h"
+#include "table.h"
+
+#define MODEL_DEAD_MAX   4096 /* processes that ended and are still remembered, for late events */
+#define MODEL_HOLDS_MAX  256  /* findings that wait for one more event */
+#define MODEL_STORMS_MAX 64   /* pairs of a refused caller and its target */
+#define SCANS_MAX        8    /* addresses per process whose text.scan is remembered */
+
+#define TEXT_SCAN_WAIT_NS (1 * NSEC_PER_SEC)    /* how long a trap waits for its text.scan */
+#define HAND_OVER_NS      (100 * NSEC_PER_MSEC) /* a debugger that detaches thread by thread takes this long */
+#define CHURN_NS          (5 * NSEC_PER_SEC) /* threads may vanish under a tracer that attaches to them all */
+#define THREAD_SETTLE_NS  (1 * NSEC_PER_SEC) /* a debugger has this long to attach to a new thread */
+#define STORM_WINDOW_NS   (1 * NSEC_PER_SEC)
+#define HUNG_GAP_NS       (10 * NSEC_PER_SEC) /* task.state events further apart are two episodes */
+
+#define SI_CODE_INT3        0x80        /* SI_KERNEL: an int3 ran; also the SIGSTOP of PTRACE_ATTACH */
+#define SI_CODE_TRAP_PERF   6           /* a perf event the program itself asked for */
+#define PTRACE_OPTION_SHIFT 3           /* of PTRACE_O_* in task_struct.ptrace */
+#define PTRACE_OPTION_MASK  0x3000ffULL /* PTRACE_O_MASK */
+
+struct thread;
+
+/* A session that lasts. */
+struct slot {
+        struct session s;
+        struct thread *thread;
+        struct process *tracer;
+        struct list in_model;  /* model.slots, oldest first */
+        struct list of_tracer; /* process.tracees */
+};
+
+struct thread {
+        struct table_node node; /* model.threads, by tid */
+        struct list lru;        /* model.thread_lru */
+        struct list in_process; /* process.threads */
+        struct process *process;
+        uint32_t tid;
+        uint64_t start;
+        struct slot *slot;         /* NULL: nobody traces it */
+        uint64_t born_untraced_ns; /* its creation was seen, and that no tracer came with it; 0: not so */
+        uint64_t hung_since_ns, hung_last_ns; /* its tracer is seen stopped since, 0: not */
+        uint64_t hung_seq;
+};
+
+/* What explains a trap or a stop that comes later. Most processes have none. */
+struct history {
+        /* The last session that ended, since the last exec. */
+        struct {
+                struct task_ref tracer;
+                uint64_t until_ns, until_wall_ns, seq, n_traps;
+                int cause; /* enum detach_cause, 0: there was none */
+                bool status_known;
+                int32_t tracer_status; /* exit code of the tracer */
+        } ended;
+        /* Forked, without an exec since, from a process that was traced or carried breakpoints. */
+        struct {
+                struct task_ref parent, tracer;
+                uint64_t at_ns, seq;
+        } forked;
+        /* SIGSTOPs on their way. */
+        struct {
+                struct task_ref tracer; /* who sent it, pid 0: no tracer did */
+                bool by_other, delivered;
+                uint64_t seq;        /* of the SIGSTOP */
+                uint64_t suspect_ns; /* a left-over stop began then, 0: none */
+        } stop;
+        /* The program's own SIGTRAP disposition. */
+        struct {
+                bool known;
+                uint64_t handler, seq;
+        } trap;
+        struct scan {
+                uint64_t address;
+                bool file_known, found_int3;
+        } scans[SCANS_MAX];
+        uint32_t n_scans;
+};
+
+struct process_info {
+        char *args, *path, *unit, *tty; /* in the same allocation */
+};
+
+struct process {
+        struct table_node node; /* model.processes, by pid */
+        struct list lru;        /* model.live or model.dead */
+        struct task_ref task;   /* tid 0 */
+        struct task_ref parent;
+        uint32_t uid, inner_pid, vm_parent; /* vm_parent: pid whose memory it was cloned into, 0: none */
+        char state;
+        bool alive, asked, info_known;
+        bool execed;         /* an exec was seen: nothing in its text comes from its parent */
+        uint32_t split_told; /* the split with that tracer is reported */
+        bool mixed;          /* threads of it have, or had, different tracers at the same time */
+        uint32_t slot_pid;   /* pid of the tracer that came first, while traced */
+        uint32_t n_traced, n_tracees;
+        int32_t exit_code;    /* valid once dead */
+        uint64_t attached_ns; /* when it last attached to somebody, 0: never */
+        struct list threads;  /* thread.in_process */
+        struct list tracees;  /* slot.of_tracer */
+        struct process_info *info;
+        struct history *history;
+};
+
+struct storm {
+        struct task_ref caller, target;
+        uint64_t window_ns, in_window, last_ns;
+};
+
+struct model;
+struct hold;
+
+/* Finish a held finding; scan is NULL when the wait is over. */
+typedef void (*hold_fn)(struct model *m, const struct hold *h, const struct event *scan);
+
+/* A trap whose text.scan has not come yet. */
+struct hold {
+        hold_fn finish;
+        bool wants_handler; /* the scan of the handler, else of the trap */
+        uint64_t deadline_ns, count;
+        /* of the event that began it */
+        struct task_ref target, parent;
+        uint64_t seq, time_ns, wall_ns, ip;
+        uint32_t parent_tracer, sibling_tracer;
+        int32_t code, disposition;
+        bool residue, execed;
+        /* of the process at that moment: it may be gone, or another one, when the scan comes */
+        struct history history;
+};
+
+struct finding_entry {
+        struct finding f;
+        struct table_node node;
+        struct list lru; /* model.findings_lru, least recently seen first */
+};
+
+struct model {
+        struct model_thresholds thresholds;
+        struct model_sink sink;
+        void *userdata;
+
+        uint64_t now_ns, now_wall_ns;
+        uint64_t n_events, n_evicted, last_loss_ns;
+        char boot_id[EVENT_NOTE_MAX];
+
+        struct table processes, threads, findings;
+        struct list live, dead, thread_lru, slots, findings_lru;
+        uint64_t n_live, n_dead, n_threads, n_slots, n_findings;
+
+        struct session *ended; /* ring */
+        size_t ended_first, n_ended, ended_size;
+
+        struct pool process_pool, thread_pool, slot_pool, history_pool, finding_pool;
+
+        struct hold holds[MODEL_HOLDS_MAX]; /* oldest first */
+        size_t n_holds;
+        struct storm storms[MODEL_STORMS_MAX];
+        size_t n_storms;
+};
+
+/* ---- model_state.c --------------------------------------------------------------------------------- */
+
+int state_init(struct model *m);
+void state_done(struct model *m);
+/* Memory for one event; nothing taken within it can fail afterwards. -ENOMEM. */
+int state_reserve(struct model *m);
+/* Another boot, or a gap in the recording: every session is over, and on another boot every task gone. */
+void state_restart(struct model *m, bool another_boot);
+
+/* NULL when not known. Finds ended processes, too. start 0: the live one, else the last. */
+struct process *process_find(const struct model *m, uint32_t pid, uint64_t start);
+struct process *process_of(const struct model *m, const struct task_ref *t);
+/* Found or made; NULL for nobody. */
+struct process *process_get(struct model *m, const struct task_ref *t);
+void process_die(struct model *m, struct process *p, int32_t exit_code);
+struct history *process_history(struct model *m, struct process *p);
+void process_forget_history(struct model *m, struct process *p);
+/* The best name known for a task: its process's. */
+void process_name(const struct model *m, struct task_ref *t);
+
+struct thread *thread_find(const struct model *m, uint32_t tid, uint64_t start);
+/* The thread of a task_ref; the main thread where tid is 0. */
+struct thread *thread_of(const struct model *m, const struct task_ref *t);
+struct thread *thread_get(struct model *m, struct process *p, uint32_t tid, uint64_t start);
+void thread_drop(struct model *m, struct thread *t, int end_cause);
+void thread_rename(struct model *m, struct thread *t, uint32_t tid, uint64_t start);
+
+/* PTRACE_O_* in a task_struct.ptrace. */
+uint64_t options_of_ptrace(uint32_t ptrace);
+/* Take the slot of t. */
+struct slot *slot_begin(struct model *m, struct thread *t, struct process *tracer, const struct event *e);
+/* Empties the slot: the session goes to the ring and into the process's history. */
+void slot_end(struct model *m, struct slot *s, int cause);
+
+/* ---- model_events.c -------------------------------------------------------------------------------- */
+
+void events_apply(struct model *m, const struct event *e);
+/* What the rules had to see as it was before the event. */
+void events_settle(struct model *m, const struct event *e);
+
+/* ---- questions and findings (model.c) -------------------------------------------------------------- */
+
+void model_ask(struct model *m, enum question_kind kind, const struct task_ref *task,
+               uint64_t not_before_ns);
+/* A new finding, or one more of the same: then only counts, last times and evidence change. */
+void model_report(struct model *m, const struct finding *f);
+/* Count and last times of the finding that was seen last among those matching; other_pid 0: any. */
+bool model_count_more(struct model *m, enum finding_code code, const struct process *p, uint32_t other_pid,
+                      uint64_t count);

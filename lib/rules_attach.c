@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Who holds what, and who was refused. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+#include "../bpf/records.h"
+#include "cleanup.h"
+#include "rules.h"
+#include "text.h"
+
+#define IDLE_WORTH_TELLING_NS                                                        \
+        (60 * NSEC_PER_SEC) /* a person reads code at a prompt for that long, easily \
+                             */
+#define CYCLE_LENGTH_MAX 16
+#define RECENT_TRACER_NS (1 * NSEC_PER_SEC)
+
+/* ---- refused ------------------------------------------------------------------------------------------ */
+
+/* What the model knows of the tracer in the way. */
+static void describe_holder(const struct model *m, const struct event *e, struct access_facts *f)
+{
+        const struct thread *t = thread_of(m, &e->target);
+        const struct session *s = t && t->slot ? &t->slot->s : NULL;
+
+        if (!s || s->tracer.pid != f->holder.pid)
+                return;
+        f->holder_options = s->options;
+        f->holder_traps = s->n_traps;
+        if (s->origin == ORIGIN_KERNEL && e->time_ns >= s->since_ns) {
+                f->holder_since_wall_ns = s->since_wall_ns;
+                f->holder_for_ns = e->time_ns - s->since_ns;
+        }
+        if (e->time_ns > s->last_active_ns + IDLE_WORTH_TELLING_NS)
+                f->holder_idle_ns = e->time_ns - s->last_active_ns;
+}
+
+/* False where nothing is to be said: not a refusal we explain, or a tracer that attaches twice. */
+static bool decide(const struct model *m, const struct event *e, struct access_verdict *ret)
+{
+        const struct process *target = process_of(m, &e->target);
+        struct access_facts f;
+
+        if (e->type != EV_PTRACE_REFUSED || (e->error != EPERM && e->error != EACCES && e->error != ESRCH))
+                return false;
+        if (e->tracer.pid && e->tracer.pid == e->actor.pid)
+                return false;
+        access_from_event(&f, e);
+        process_name(m, &f.caller);
+        process_name(m, &f.target);
+        process_name(m, &f.holder);
+        if (target && target->parent.pid && target->parent.pid == e->actor.pid)
+                f.yama_exempt = ANSWER_YES;
+        if (f.holder.pid)
+                describe_holder(m, e, &f);
+        access_decide(&f, ret);
+        return true;
+}
+
+static void report_refusal(struct model *m, const struct rule *r, const struct event *e,
+                           const struct access_verdict *v)
+{
+        struct finding f;
+
+        finding_begin(m, &f, r, e);
+        /* The target of an attach to a pid that does not exist is that number. In a pid namespace it says
+         * nothing to anybody else: there the finding is the caller's. */
+        if (!f.target.pid && e->ns_level)
+                f.target = e->actor;
+        else if (!f.target.pid)
+                f.target.pid = e->vpid;
+        f.other_pid = e->actor.pid;
+        if (v->cause == ACCESS_GONE)
+                f.severity = SEVERITY_INFO;
+        if (v->cause != ACCESS_TRACED)
+                say(f.cause, sizeof(f.cause), "%s", access_cause_to_string(v->cause));
+        say(f.summary, sizeof(f.summary), "%s", v->summary);
+        say(f.remedy, sizeof(f.remedy), "%s", v->remedy);
+        say(f.risk, sizeof(f.risk), "%s", v->risk);
+        model_report(m, &f);
+}
+
+/* The pair that a counter of refused attaches belongs to: it names the caller's thread and the target's. */
+static struct storm *storm_of_counter(struct model *m, const struct event *e)
+{
+        for (size_t i = 0; i < m->n_storms; i++) {
+                struct storm *s = &m->storms[i];
+                bool caller =
+                        e->tracer.tid ? s->caller.tid == e->tracer.tid : s->caller.pid == e->tracer.pid;
+                uint32_t tid = e->target.tid ?: e->target.pid;
+
+                if (caller && (!tid || s->target.tid == tid || s->target.pid == tid))
+                        return s;
+        }
+        return NULL;
+}
+
+static bool counts_refusals(const struct event *e)
+{
+        return e->type == EV_COUNTER && e->of_type == EV_PTRACE_REFUSED;
+}
+
+void rule_attach_refused_traced(struct model *m, const struct rule *r, const struct event *e)
+{
+        const struct storm *s = counts_refusals(e) ? storm_of_counter(m, e) : NULL;
+        const struct process *p = s ? process_of(m, &s->target) : NULL;
+        struct access_verdict v;
+
+        if (p)
+                model_count_more(m, r->code, p, s->caller.pid, e->count);
+        if (decide(m, e, &v) && v.cause == ACCESS_TRACED)
+                report_refusal(m, r, e, &v);
+}
+
+void rule_attach_refused_permission(struct model *m, const struct rule *r, const struct event *e)
+{
+        static const uint32_t causes =
+                1u << ACCESS_NONE | 1u << ACCESS_SECCOMP | 1u << ACCESS_USER_NAMESPACE | 1u << ACCESS_UID |
+                1u << ACCESS_NOT_DUMPABLE | 1u << ACCESS_CAPABILITY | 1u << ACCESS_YAMA | 1u << ACCESS_LSM;
+        struct access_verdict v;
+
+        if (decide(m, e, &v) && causes & 1u << v.cause)
+                report_refusal(m, r, e, &v);
+}
+
+/* Threads come and go while a debugger attaches to all of them: some are gone when it gets there. */
+static bool is_churn(const struct model *m, const struct event *e, enum access_cause cause)
+{
+        const struct process *caller = process_of(m, &e->actor);
+        bool thread = e->target.tid && e->target.tid != e->target.pid;
+
+        if (cause != ACCESS_GONE && !(cause == ACCESS_ZOMBIE && thread))
+                return false;
+        return caller && caller->attached_ns && e->time_ns < caller->attached_ns + CHURN_NS;
+}
+
+void rule_attach_refused_target(struct model *m, const struct rule *r, const struct event *e)
+{
+        static const uint32_t causes = 1u << ACCESS_GONE | 1u << ACCESS_PID_NAMESPACE |
+                                       1u << ACCESS_KERNEL_THREAD | 1u << ACCESS_OWN_THREAD_GROUP |
+                                       1u << ACCESS_ZOMBIE;
+        struct access_verdict v;
+
+        if (decide(m, e, &v) && causes & 1u << v.cause && !is_churn(m, e, v.cause))
+                report_refusal(m, r, e, &v);
+}
+
+/* ---- storms ------------------------------------------------------------------------------------------- */
+
+static struct storm *storm_get(struct model *m, const struct event *e)
+{
+        size_t oldest = 0;
+
+        for (size_t i = 0; i < m->n_storms; i++) {
+                struct storm *s = &m->storms[i];
+
+                if (task_same_process(&s->caller, &e->actor) && task_same_process(&s->target, &e->target)) {
+                        s->caller = e->actor;
+                        s->target = e->target;
+                        return s;
+                }
+                if (s->last_ns < m->storms[oldest].last_ns)
+                        oldest = i;
+        }
+        if (m->n_storms < MODEL_STORMS_MAX)
+                oldest = m->n_storms++;
+        m->storms[oldest] = (struct storm){.caller = e->actor, .target = e->target, .window_ns = e->time_ns};
+        return &m->storms[oldest];
+}
+
+static void report_storm(struct model *m, const struct rule *r, const struct storm *s, const struct event *e)
+{
+        char caller[WORD_MAX], target[WORD_MAX];
+        struct task_ref who = s->caller;
+        struct finding f;
+
+        finding_begin(m, &f, r, e);
+        f.target = s->target;
+        process_name(m, &f.target);
+        process_name(m, &who);
+        f.other_pid = s->caller.pid;
+        say(f.summary, sizeof(f.summary),
+            "%s repeats a refused attach to %s more than %" PRIu64
+            " times a second: it will not get in, and burns a processor",
+            word_process(&who, caller), word_process(&f.target, target), s->in_window);
+        say(f.remedy, sizeof(f.remedy),
+            "end it: kill -KILL %" PRIu32 " (gdb in this loop reacts to no other signal), then see why it "
+            "is refused: ptracectl why %" PRIu32,
+            s->caller.pid, s->target.pid);
+        say_release_risk(f.risk, sizeof(f.risk), &(struct tracer_ties){.tracer = who, .target = f.target});
+        model_report(m, &f);
+}
+
+void rule_attach_storm(struct model *m, const struct rule *r, const struct event *e)
+{
+        uint64_t before, count = 1;
+        struct storm *s;
+
+        if (e->type == EV_COUNTER) {
+                s = counts_refusals(e) ? storm_of_counter(m, e) : NULL;
+                count = e->count;
+        } else
+                s = storm_get(m, e);
+        if (!s)
+                return;
+        if (e->time_ns > s->window_ns + STORM_WINDOW_NS) {
+                s->window_ns = e->time_ns;
+                s->in_window = 0;
+        }
+        before = s->in_window;
+        s->in_window += count;
+        s->last_ns = e->time_ns;
+        /* Once a window. */
+        if (before < m->thresholds.attach_storm_per_s && s->in_window >= m->thresholds.attach_storm_per_s)
+                report_storm(m, r, s, e);
+}
+
+/* ---- more than one tracer ------------------------------------------------------------------------------
+ */
+
+struct split {
+        const struct slot *first, *other; /* the oldest session, and the newest one of another tracer */
+        size_t n_first, n_other;
+};
+
+/* A helper in the process's own memory (LeakSanitizer, a crash handler) is no rival. */
+static bool is_own_helper(const struct process *p, const struct slot *s)
+{
+        return s->tracer->vm_parent == p->task.pid;
+}
+
+static bool find_split(const struct process *p, struct split *ret)
+{
+        *ret = (struct split){};
+        LIST_FOREACH (it, &p->threads) {
+                const struct slot *s = LIST_ENTRY(it, struct thread, in_process)->slot;
+
+                if (s && !is_own_helper(p, s) && (!ret->first || s->s.since_ns < ret->first->s.since_ns))
+                        ret->first = s;
+        }
+        LIST_FOREACH (it2, &p->threads) {
+                const struct slot *s = LIST_ENTRY(it2, struct thread, in_process)->slot;
+
+                if (!s || is_own_helper(p, s))
+                        continue;
+                if (s->tracer == ret->first->tracer) {
+                        ret->n_first++;
+                        continue;
+                }
+                ret->n_other++;
+                if (!ret->other || s->s.since_ns > ret->other->s.since_ns)
+                        ret->other = s;
+        }
+        return ret->other != NULL;
+}
+
+/* A debugger that leaves does so thread by thread; who comes next may be in before it is done. */
+static bool hand_over_under_way(const struct model *m, const struct process *p)
+{
+        const struct history *h = p->history;
+
+        return h && h->ended.cause && m->now_ns < h->ended.until_ns + HAND_OVER_NS;
+}
+
+static void say_holding(char *text, size_t size, const struct slot *s, size_t n)
+{
+        struct task_ref tracer = s->s.tracer;
+        char name[WORD_MAX];
+
+        memcpy(tracer.comm, s->tracer->task.comm[0] ? s->tracer->task.comm : tracer.comm,
+               sizeof(tracer.comm));
+        say(text, size, "%s traces ", word_process(&tracer, name));
+        if (n == 1)
+                say(text, size, "thread %" PRIu32, s->s.target.tid);
+        else
+                say(text, size, "%zu threads", n);
+}
+
+void rule_split_tracers(struct model *m, const struct rule *r, const struct event *e)
+{
+        struct process *p = process_of(m, &e->target);
+        struct split split;
+        char name[WORD_MAX];
+        struct finding f;
+
+        if (!p || !p->mixed || p->n_traced < 2 || !find_split(p, &split))
+                return;
+        if (p->split_told == split.other->s.tracer.pid)
+                return;
+        if (hand_over_under_way(m, p)) {
+                if (e->type != EV_TASK_STATE)
+                        model_ask(m, ASK_TASK_STATE, &p->task, m->now_ns + HAND_OVER_NS);
+                return;
+        }
+        p->split_told = split.other->s.tracer.pid;
+        finding_begin(m, &f, r, e);
+        f.target.tid = 0;
+        f.other_pid = split.other->s.tracer.pid;
+        say(f.summary, sizeof(f.summary), "%s has two tracers: ", word_process(&f.target, name));
+        say_holding(f.summary, sizeof(f.summary), split.first, split.n_first);
+        say(f.summary, sizeof(f.summary), ", ");
+        say_holding(f.summary, sizeof(f.summary), split.other, split.n_other);
+        say(f.summary, sizeof(f.summary),
+            ". A breakpoint of one that is hit in a thread of the other is reported to the other, which may "
+            "pass it on and kill the process");
+        say_release(f.remedy, sizeof(f.remedy), &split.other->s.tracer);
+        say_release_risk(f.risk, sizeof(f.risk),
+                         &(struct tracer_ties){.tracer = split.other->s.tracer,
+                                               .target = p->task,
+                                               .options = split.other->s.options,
+                                               .n_traps = split.other->s.n_traps});
+        model_report(m, &f);
+}
+
+static const struct process *tracer_of_process(const struct process *p)
+{
+        LIST_FOREACH (it, &p->threads) {
+                const struct slot *s = LIST_ENTRY(it, struct thread, in_process)->slot;
+
+                if (s)
+                        return s->tracer;
+        }
+        return NULL;
+}
+
+void rule_tracer_cycle(struct model *m, const struct rule *r, const struct event *e)
+{
+        const struct process *target = process_of(m, &e->target), *tracer = process_of(m, &e->tracer);
+        const struct process *p = tracer;
+        char a[WORD_MAX], b[WORD_MAX];
+        struct finding f;
+
+        if (!target || !tracer || target->n_traced == 0)
+                return;
+        for (int i = 0; p && p != target && i < CYCLE_LENGTH_MAX; i++)
+                p = p->n_traced ? tracer_of_process(p) : NULL;
+        if (p != target)
+                return;
+        finding_begin(m, &f, r, e);
+        f.other_pid = tracer->task.pid;
+        say(f.summary, sizeof(f.summary),
+            "%s now traces %s, which traces it%s: when both are stopped neither can resume the other",
+            word_process(&tracer->task, a), word_process(&target->task, b),
+            tracer_of_process(tracer) == target ? "" : " through others");
+        say(f.remedy, sizeof(f.remedy),
+            "detach one of them while it still runs, or end it: kill -KILL %" PRIu32, tracer->task.pid);
+        say_release_risk(f.risk, sizeof(f.risk),
+                         &(struct tracer_ties){.tracer = tracer->task, .target = target->task});
+        model_report(m, &f);
+}
+
+/* ---- fewer tracers than threads -------------------------------------------------------------------------
+ */
+
+/* Seen to be born without a tracer, long enough ago, with no gap in the recording since. */
+static bool surely_untraced(const struct model *m, const struct thread *t)
+{
+        return !t->slot && t->born_untraced_ns && t->born_untraced_ns > m->last_loss_ns &&
+               m->now_ns > t->born_untraced_ns + THREAD_SETTLE_NS;
+}
+
+/* Asked when a traced thread runs an int3: only then is it known that breakpoints are in the text. */
+void rule_untraced_threads(struct model *m, const struct rule *r, const struct event *e)
+{
+        const struct process *p = process_of(m, &e->target);
+        char process[WORD_MAX], tracer[WORD_MAX];
+        struct task_ref who = e->tracer;
+        uint32_t n = 0, tid = 0;
+        struct finding f;
+
+        if (!p || e->sig != SIGTRAP || e->code != SI_CODE_INT3 || !e->tracer.pid)
+                return;
+        LIST_FOREACH (it, &p->threads) {
+                const struct thread *t = LIST_ENTRY(it, struct thread, in_process);
+
+                if (surely_untraced(m, t)) {
+                        n++;
+                        tid = tid ?: t->tid;
+                }
+        }
+        if (n == 0)
+                return;
+        finding_begin(m, &f, r, e);
+        process_name(m, &who);
+        f.target.tid = tid;
+        f.other_pid = e->tracer.pid;
+        say(f.summary, sizeof(f.summary),
+            "%s has breakpoints in %s, but does not trace %" PRIu32 " of its threads (%" PRIu32
+            "%s): a breakpoint hit there kills the process",
+            word_process(&who, tracer), word_process(&p->task, process), n, tid, n > 1 ? " and more" : "");
+        say(f.remedy, sizeof(f.remedy), "detach in %s and attach again: it then takes every thread",
+            word_tool(&who, tracer));
+        model_report(m, &f);
+}
