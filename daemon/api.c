@@ -231,6 +231,16 @@ void json_add_time(struct json_object *o, const char *key, uint64_t wall_ns)
                                wall_ns ? json_object_new_string(time_to_string(wall_ns, buf)) : NULL);
 }
 
+void json_add_seconds(struct json_object *o, const char *key, uint64_t ns)
+{
+        double seconds = (double)ns / NSEC_PER_SEC;
+        char text[32];
+
+        /* As text, too: the writer alone would print all the digits a double has. */
+        snprintf(text, sizeof(text), "%.3f", seconds);
+        json_object_object_add(o, key, json_object_new_double_s(seconds, text));
+}
+
 void json_add_int(struct json_object *o, const char *key, int64_t n)
 {
         json_object_object_add(o, key, json_object_new_int64(n));

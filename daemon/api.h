@@ -39,6 +39,7 @@ struct api {
         uint64_t followers;             /* clients that follow events now ... */
         uint64_t follower_lost;         /* ... and events their queues had no room for, ever */
         struct stream *streams;         /* list of the streams under way */
+        sd_event_source *resume;        /* of the server: enabled once, it looks after resumed connections */
 };
 
 /* One request, from its header to the end of its answer. */
@@ -80,6 +81,8 @@ struct json_object *api_losses_json(const struct api *api);
 void json_add_text(struct json_object *o, const char *key, const char *s);
 /* Adds an ISO time, or null for 0. */
 void json_add_time(struct json_object *o, const char *key, uint64_t wall_ns);
+/* Adds a duration in seconds, to the millisecond. */
+void json_add_seconds(struct json_object *o, const char *key, uint64_t ns);
 void json_add_int(struct json_object *o, const char *key, int64_t n);
 /* An object with its schema in it. */
 struct json_object *json_new(const char *schema);

@@ -158,10 +158,7 @@ struct json_object *api_session_json(const struct api *api, const struct session
         json_add_text(o, "how", how(s));
         json_add_time(o, "since", s->since_wall_ns);
         if (!s->until_ns)
-                json_object_object_add(o, "for_s",
-                                       json_object_new_double(until > s->since_ns
-                                                                      ? (double)(until - s->since_ns) / 1e9
-                                                                      : 0));
+                json_add_seconds(o, "for_s", until - MIN_OF(s->since_ns, until));
         json_object_object_add(o, "options", options_json(s));
         json_add_text(o, "state", "");
         json_add_time(o, "last_active",
@@ -180,8 +177,7 @@ static struct json_object *ended_json(const struct api *api, const struct sessio
 
         json_add_int(o, "pid", s->target.pid);
         json_add_time(o, "until", s->until_wall_ns);
-        json_object_object_add(o, "lasted_s",
-                               json_object_new_double((double)(s->until_ns - s->since_ns) / 1e9));
+        json_add_seconds(o, "lasted_s", s->until_ns - MIN_OF(s->since_ns, s->until_ns));
         json_add_text(o, "ended_by", name ? name : "unseen");
         return o;
 }

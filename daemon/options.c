@@ -13,7 +13,7 @@
 #include "tier.h"
 
 #define SHOWN_MAX   64 /* bytes of a wrong value that are repeated in the error */
-#define HELP_COLUMN 28 /* where the explanations start */
+#define HELP_COLUMN 34 /* where the explanations start */
 
 enum option {
         OPTION_SOCKET,

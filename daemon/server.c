@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -37,6 +35,7 @@ struct server {
         int listen_fd;
         struct MHD_Daemon *http;
         sd_event_source *accept_source, *http_source, *timer;
+        sd_event_source *again; /* enabled once: run in the next turn of the loop */
         struct client clients[SLOTS_MAX];
 };
 
@@ -188,7 +187,10 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
 
 /* ---- event sources ------------------------------------------------------------------------------- */
 
-/* libmicrohttpd says when it wants to run again without any input: idle timeouts, and work it put off. */
+/*
+ * libmicrohttpd says when it wants to run again without any input: for idle timeouts, or at once, because it
+ * does a piece of each answer in turn. Others get theirs in between.
+ */
 static int set_timer(struct server *s)
 {
         MHD_UNSIGNED_LONG_LONG ms;
@@ -196,6 +198,8 @@ static int set_timer(struct server *s)
 
         if (MHD_get_timeout(s->http, &ms) != MHD_YES)
                 return sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        if (ms == 0)
+                return sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
         r = sd_event_source_set_time_relative(s->timer, ms * 1000);
         return r < 0 ? r : sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
@@ -208,6 +212,11 @@ static int run(struct server *s)
 
 static int on_http(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
                    void *userdata)
+{
+        return run(userdata);
+}
+
+static int on_again(sd_event_source *source _unused_, void *userdata)
 {
         return run(userdata);
 }
@@ -239,23 +248,15 @@ static int on_accept(sd_event_source *source _unused_, int listen_fd, uint32_t e
         return run(s);
 }
 
-static void on_message(void *userdata _unused_, const char *format, va_list ap)
-{
-        char line[LOG_LINE_MAX];
-
-        vsnprintf(line, sizeof(line), format, ap);
-        log_debug("HTTP: %s", line);
-}
-
 static int start_http(struct server *s)
 {
-        s->http = MHD_start_daemon(
-                MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-                NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
-                MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLOTS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S,
-                MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-                MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        s->http =
+                MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0,
+                                 NULL, NULL, on_request, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLOTS_MAX,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S,
+                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
+                                 on_connection, s, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
         return s->http ? 0 : -ENOMEM;
 }
 
@@ -273,6 +274,9 @@ static int add_sources(struct server *s, sd_event *event)
         if (r < 0)
                 return r;
         r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_defer(event, &s->again, on_again, s);
         if (r < 0)
                 return r;
         r = sd_event_add_io(event, &s->accept_source, s->listen_fd, EPOLLIN, on_accept, s);
@@ -303,6 +307,8 @@ int server_new(struct server **ret, sd_event *event, int listen_fd, enum api_sur
                 server_free(s);
                 return r;
         }
+        if (surface == SURFACE_SOCKET)
+                api->resume = s->again; /* libmicrohttpd has nothing to wake itself with */
         *ret = s;
         return 0;
 }
@@ -321,6 +327,7 @@ struct server *server_free(struct server *s)
                         MHD_run(s->http);
                 MHD_stop_daemon(s->http);
         }
+        sd_event_source_disable_unref(s->again);
         close(s->listen_fd);
         free(s);
         return NULL;

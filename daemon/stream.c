@@ -110,6 +110,7 @@ static void wake(struct stream *s)
                 return;
         s->suspended = false;
         MHD_resume_connection(s->connection);
+        sd_event_source_set_enabled(s->api->resume, SD_EVENT_ONESHOT);
 }
 
 static bool enqueue(struct stream *s, char *line)
