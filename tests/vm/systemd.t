@@ -62,7 +62,7 @@ run_int3() {
         like "$(finding_text "$PID" orphan-breakpoint/hard-coded)" hit_int3 "$name: its file can be read"
 }
 
-# Where the unit's ProtectHome and PrivateTmp must not blind it; the last takes CAP_DAC_READ_SEARCH.
+# Where the unit's hardening could blind it; the last takes CAP_DAC_READ_SEARCH.
 test_sees() {
         DIR_OWNER=0:0 DIR_MODE=755 run_int3 "a program in a home directory" /root/it
         DIR_OWNER=0:0 DIR_MODE=755 run_int3 "a program in /tmp" /tmp/it
