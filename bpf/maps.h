@@ -129,8 +129,8 @@ static __always_inline void read_action(struct action *ret, const struct k_sigac
 }
 
 /*
- * A variable index into a kernel array is not relocated: step by the kernel's own element size. The pointer is read
- * as a number, as older verifiers allow no arithmetic on one they know the type of.
+ * A variable index into a kernel array is not relocated: step by the kernel's own element size. The pointer
+ * is read as a number, as older verifiers allow no arithmetic on one they know the type of.
  */
 static __always_inline void read_action_of(struct action *ret, struct task_struct *t, int sig)
 {

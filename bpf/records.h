@@ -100,9 +100,9 @@ struct rec_signal {
         rec_u64 sa_flags;
         rec_u64 ip; /* user instruction pointer of the target, 0: not known */
         rec_s32 sig;
-        rec_s32 code;   /* si_code */
-        rec_s32 result; /* TRACE_SIGNAL_*: 0 queued, 1 ignored, 2 pending, 3 overflow, 4 info lost */
-        rec_u32 flags;  /* enum rec_signal_flags */
+        rec_s32 code;     /* si_code */
+        rec_s32 result;   /* TRACE_SIGNAL_*: 0 queued, 1 ignored, 2 pending, 3 overflow, 4 info lost */
+        rec_u32 flags;    /* enum rec_signal_flags */
         rec_s32 info_pid; /* si_pid and si_status, which are macros of <signal.h> */
         rec_s32 info_status;
         rec_u32 ptrace; /* task_struct.ptrace */
@@ -272,11 +272,12 @@ struct count_value {
 
 /* Bits of the per-process task storage (struct watch), also set from user space at the start-up scan. */
 enum watch_bits {
-        WATCH_TRACER = 1 << 0, /* has, or had, tracees */
-        WATCH_TRACEE = 1 << 1, /* is, or was, traced */
-        WATCH_PARENT = 1 << 2, /* real parent of a tracee */
-        WATCH_CHILD = 1 << 3,  /* forked by a traced process: may carry its breakpoints */
-        WATCH_FOLLOW = 1 << 4, /* `record`: this process and all it starts */
+        WATCH_TRACER = 1 << 0,  /* has, or had, tracees */
+        WATCH_TRACEE = 1 << 1,  /* is, or was, traced */
+        WATCH_PARENT = 1 << 2,  /* real parent of a tracee */
+        WATCH_CHILD = 1 << 3,   /* forked by a traced process: may carry its breakpoints */
+        WATCH_FOLLOW = 1 << 4,  /* `record`: this process and all it starts */
+        WATCH_HANDLER = 1 << 5, /* set a handler for SIGTRAP: tell when it goes, by hand or by exec */
 };
 
 struct watch {

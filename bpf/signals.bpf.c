@@ -166,7 +166,7 @@ static __noinline int send_text(struct task_struct *t, __u64 address, __u32 what
 
 static __always_inline bool is_watched(struct task_struct *t)
 {
-        return t->ptrace || watch_bits_of(t->group_leader);
+        return t->ptrace || watch_bits_of(t->group_leader) & ~WATCH_HANDLER;
 }
 
 /* SIGCHLD: everything odd, and everything about tracers and tracees. The rest within the allowance. */
@@ -178,7 +178,7 @@ static __always_inline bool deserves_record(int sig, const struct siginfo_head *
                 return true;
         if (result > 1 || info->code >= CLD_TRAPPED || sender->ptrace)
                 return true;
-        return watch_bits_of(target->group_leader) || take_allowance(now);
+        return watch_bits_of(target->group_leader) & ~WATCH_HANDLER || take_allowance(now);
 }
 
 static __always_inline void count_plain(const struct count_key *key, __u64 now)

@@ -149,10 +149,23 @@ int exit_waitid(struct sys_exit *ctx)
 /* ---- handlers ------------------------------------------------------------------------------------------
  */
 
-/* SIGTRAP always: few programs touch it. SIGCHLD every shell does: only where it matters. */
+/*
+ * A handler for SIGTRAP always: few programs set one. Back to default only where one was told before, as
+ * shells do that at every start. SIGCHLD every shell does: only where it matters.
+ */
 static __always_inline bool sigaction_matters(struct task_struct *t, int sig)
 {
-        return sig == SIGTRAP || (sig == SIGCHLD && watch_bits_of(t->group_leader));
+        struct action action;
+
+        if (sig == SIGCHLD)
+                return watch_bits_of(t->group_leader) & ~WATCH_HANDLER;
+        if (sig != SIGTRAP)
+                return false;
+        read_action_of(&action, t, SIGTRAP);
+        if (!action.handler)
+                return watch_bits_of(t->group_leader);
+        watch_process(t->group_leader, WATCH_HANDLER);
+        return true;
 }
 
 static __always_inline int send_sigaction(struct task_struct *t, int sig, __u64 old, bool old_known)
