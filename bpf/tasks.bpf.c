@@ -54,10 +54,13 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
 {
+        struct watch *w = watch_of(t->group_leader);
         struct rec_exec *r;
 
-        if (!t->ptrace && !watch_bits_of(t->group_leader))
+        if (!t->ptrace && !(w && w->bits))
                 return 0;
+        if (w)
+                __sync_fetch_and_and(&w->bits, ~WATCH_HANDLER);
         r = reserve_record(REC_EXEC, sizeof(*r), bpf_ktime_get_boot_ns());
         if (!r)
                 return 0;

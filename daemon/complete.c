@@ -5,6 +5,7 @@
 
 #include "../lib/cleanup.h"
 #include "../lib/procfs.h"
+#include "enrich.h"
 
 struct tracee_search {
         uint32_t tracer_tid, vpid;
@@ -32,19 +33,6 @@ static bool find_session(const struct model *m, uint32_t tracer_pid, uint32_t tr
         return true;
 }
 
-static int resolve_by_proc(const struct event *e, struct task_ref *ret)
-{
-        uint32_t tid = e->vpid;
-        int r;
-
-        if (e->ns_level) {
-                r = procfs_resolve_vpid(e->tracer.pid, e->vpid, &tid);
-                if (r < 0)
-                        return r;
-        }
-        return procfs_task(tid, ret);
-}
-
 int complete_event(const struct model *m, struct event *e)
 {
         struct session s;
@@ -57,10 +45,10 @@ int complete_event(const struct model *m, struct event *e)
                         e->target = s.target;
                         return 0;
                 }
-                return resolve_by_proc(e, &e->target);
+                return enrich_target(&e->tracer, e);
         case EV_PTRACE_ATTACH:
         case EV_PTRACE_SEIZE:
-                return resolve_by_proc(e, &e->target);
+                return enrich_target(&e->tracer, e);
         default:
                 return 0;
         }

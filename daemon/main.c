@@ -136,12 +136,7 @@ static int follow(struct daemon *d, char *error, size_t size)
 
         if (!d->options.follow)
                 return 0;
-        if (loader_tier(d->loader) == TIER_PROC) {
-                log_notice("Tier proc does not see what process %u starts: only its tracers are recorded.",
-                           d->options.follow);
-                return 0;
-        }
-        r = loader_watch(d->loader, d->options.follow, WATCH_FOLLOW);
+        r = pump_follow_process(d->pump, d->options.follow);
         if (r < 0)
                 snprintf(error, size, "Process %u cannot be followed: %s.", d->options.follow, strerror(-r));
         return r;

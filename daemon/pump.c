@@ -37,6 +37,7 @@ struct pump {
         struct model *model;
         struct sampler *sampler;
         struct floods *floods;
+        struct text_cache *texts;
         struct proctier *proctier;
         struct ring_buffer *ring;
         sd_event_source *ring_io, *look_again, *every_second, *question_due;
@@ -160,7 +161,7 @@ static int take_text(struct pump *p, const struct rec_text *r, size_t size)
 
         if (size < sizeof(*r) || r->depth > REC_PATH_DEPTH)
                 return -EBADMSG;
-        enrich_text(r, &e);
+        enrich_text_cached(p->texts, r, &e);
         e.time_ns = r->h.time_ns;
         return pump_feed(p, &e);
 }
@@ -312,6 +313,16 @@ static void report_losses(struct pump *p)
         }
 }
 
+/* In the middle of a scan: what the kernel has already told is no difference to be found. */
+static void let_through(void *userdata)
+{
+        struct pump *p = userdata;
+
+        p->deferring = false;
+        consume(p);
+        p->deferring = true;
+}
+
 /* A missed hook leaves a slot wrong for ever: after a loss compare with what /proc says now. */
 static void reconcile(struct pump *p, uint64_t now)
 {
@@ -320,7 +331,7 @@ static void reconcile(struct pump *p, uint64_t now)
         p->must_reconcile = false;
         p->reconciled_ns = now;
         p->deferring = true;
-        scan_reconcile(p->model, emit, p);
+        scan_reconcile(p->model, let_through, emit, p);
         p->deferring = false;
         take_in_deferred(p);
 }
@@ -383,6 +394,7 @@ int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct s
         p->loader = loader;
         p->store = store;
         p->next_seq = store_next_seq(store);
+        p->texts = text_cache_new(); /* NULL only costs time */
         r = model_new(&p->model, thresholds, &sink, p);
         if (r >= 0)
                 r = sampler_new(&p->sampler);
@@ -414,6 +426,7 @@ struct pump *pump_free(struct pump *p)
         ring_buffer__free(p->ring);
         floods_free(p->floods);
         sampler_free(p->sampler);
+        text_cache_free(p->texts);
         model_free(p->model);
         free(p->deferred);
         free(p);
@@ -457,6 +470,11 @@ const struct model *pump_model(const struct pump *p)
         return p->model;
 }
 
+void pump_set_thresholds(struct pump *p, const struct model_thresholds *t)
+{
+        model_set_thresholds(p->model, t);
+}
+
 const char *loss_cause_to_string(enum loss_cause c)
 {
         static const char *const names[] = {
@@ -469,6 +487,7 @@ const char *loss_cause_to_string(enum loss_cause c)
                 [LOST_MODEL_EVICTED] = "model-evicted",
                 [LOST_BAD_RECORD] = "bad-record",
                 [LOST_FOLLOWER] = "follower",
+                [LOST_CONNECTOR] = "connector",
         };
         static_assert(ELEMENTSOF(names) == _LOST_MAX, "a name per cause");
 
@@ -493,6 +512,14 @@ void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX])
         losses[LOST_MODEL_EVICTED] = counts.evicted;
         losses[LOST_BAD_RECORD] = p->bad_records;
         losses[LOST_FOLLOWER] = p->follower_losses;
+        losses[LOST_CONNECTOR] = p->proctier ? proctier_overruns(p->proctier) : 0;
+}
+
+int pump_follow_process(struct pump *p, uint32_t pid)
+{
+        if (p->proctier)
+                proctier_follow(p->proctier, pid);
+        return loader_watch(p->loader, pid, WATCH_FOLLOW);
 }
 
 int pump_follow(struct pump *p, pump_follower fn, void *userdata)

@@ -52,10 +52,14 @@ enum loss_cause {
         LOST_MODEL_EVICTED,
         LOST_BAD_RECORD,
         LOST_FOLLOWER,
+        LOST_CONNECTOR, /* tier proc: times the proc connector overflowed */
         _LOST_MAX,
 };
 const char *loss_cause_to_string(enum loss_cause c); /* "ring-full", ... */
 void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX]);
+
+/* Everything of this process and of all it starts is of interest (`ptraced --follow`). -ESRCH. */
+int pump_follow_process(struct pump *p, uint32_t pid);
 
 /* Live followers: called for each event after it was queued for the store. At most PUMP_FOLLOWERS_MAX. */
 #define PUMP_FOLLOWERS_MAX 64
