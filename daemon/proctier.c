@@ -11,6 +11,7 @@
 #include "proc_connector.h"
 
 #define PROC_PATH_MAX 64
+#define SUSPECTS_MAX  256
 
 struct proctier {
         const struct model *model;
@@ -26,6 +27,10 @@ struct proctier {
         DIR *processes, *threads;
         uint32_t pid;
         size_t session_cursor;
+
+        /* Threads whose session seems to have ended, in the last poll and in this one. */
+        uint32_t suspects[SUSPECTS_MAX], new_suspects[SUSPECTS_MAX];
+        size_t n_suspects, n_new_suspects;
 
         uint8_t followed[PROC_PIDS_MAX / 8 + 1];
 };
@@ -129,6 +134,30 @@ static void tell_attached(struct proctier *p, const struct task_ref *tracer, con
         p->emit(p->userdata, &e);
 }
 
+/*
+ * The kernel unlinks a tracee before the connector tells of its tracer's exit or detach. So an end that only
+ * /proc shows counts when the next poll sees it too: by then the connector has said why, if it ever does.
+ */
+static bool wait_for_connector(struct proctier *p, uint32_t tid)
+{
+        if (p->connector < 0)
+                return false;
+        for (size_t i = 0; i < p->n_suspects; i++)
+                if (p->suspects[i] == tid)
+                        return false;
+        if (p->n_new_suspects == SUSPECTS_MAX)
+                return false;
+        p->new_suspects[p->n_new_suspects++] = tid;
+        return true;
+}
+
+static void next_suspects(struct proctier *p)
+{
+        memcpy(p->suspects, p->new_suspects, p->n_new_suspects * sizeof(*p->suspects));
+        p->n_suspects = p->n_new_suspects;
+        p->n_new_suspects = 0;
+}
+
 /* Bring the model's idea of one thread's slot up to what /proc says now. */
 static void update_slot(struct proctier *p, uint32_t pid, uint32_t tid)
 {
@@ -143,6 +172,8 @@ static void update_slot(struct proctier *p, uint32_t pid, uint32_t tid)
                status.state != 'Z' && status.state != 'X';
 
         if (known && held && task_same_process(&s.tracer, &tracer))
+                return;
+        if (known && wait_for_connector(p, tid))
                 return;
         if (known)
                 tell_detached(p, &s, gone ? DETACHED_TRACEE_EXIT : DETACHED_UNSEEN);
@@ -258,6 +289,7 @@ static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
 
         poll_sessions(p);
         poll_threads(p, begun + PROCTIER_BUDGET_NS);
+        next_suspects(p);
         return schedule(p, monotonic_ns() - begun);
 }
 
