@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "../lib/text.h"
+#include "../lib/wording.h"
 #include "output.h"
 
 #define SI_CODE_KERNEL 0x80
@@ -20,7 +21,7 @@ struct line {
         size_t size, length;
 };
 
-static _printf_(2, 3) void say(struct line *l, const char *format, ...)
+static _printf_(2, 3) void add(struct line *l, const char *format, ...)
 {
         va_list ap;
         int n;
@@ -37,14 +38,14 @@ static void say_task(struct line *l, const char *before, const struct task_ref *
 {
         char text[TASK_TEXT_MAX];
 
-        say(l, "%s%s", before, t->pid ? task_text(t, text, sizeof(text)) : "nobody");
+        add(l, "%s%s", before, t->pid ? task_text(t, text, sizeof(text)) : "nobody");
 }
 
 static void say_text(struct line *l, const char *before, const char *s)
 {
         char safe[DESCRIBE_MAX];
 
-        say(l, "%s%s", before, text_escape(s, safe, sizeof(safe)));
+        add(l, "%s%s", before, text_escape(s, safe, sizeof(safe)));
 }
 
 /* The name of an enum member, from the table that JSON uses. */
@@ -98,19 +99,20 @@ static void say_signal(struct line *l, const struct event *e)
         const char *meaning = code_meaning(e->sig, e->code);
         char name[16];
 
-        say(l, "%s", signal_name(e->sig, name, sizeof(name)));
+        add(l, "%s", signal_name(e->sig, name, sizeof(name)));
         if (meaning)
-                say(l, " (%s)", meaning);
+                add(l, " (%s)", meaning);
         else
-                say(l, " (code %d)", e->code);
+                add(l, " (code %d)", e->code);
 }
 
 static void say_tracer(struct line *l, const struct event *e)
 {
         if (e->tracer.pid)
                 say_task(l, ", traced by ", &e->tracer);
-        else
-                say(l, ", not traced");
+        else if (e->sig == SIGTRAP ||
+                 e->sig == SIGSTOP) /* where somebody may have been meant to wait for it */
+                add(l, ", not traced");
 }
 
 static void describe_generate(struct line *l, const struct event *e)
@@ -119,12 +121,12 @@ static void describe_generate(struct line *l, const struct event *e)
         if (e->actor.pid && !(e->actor.pid == e->target.pid && e->actor.tid == e->target.tid))
                 say_task(l, " from ", &e->actor);
         say_task(l, " to ", &e->target);
-        say(l, ": %s", enum_name("result", e->result));
+        add(l, ": %s", enum_name("result", e->result));
         say_tracer(l, e);
         if (e->blocked)
-                say(l, ", blocked");
+                add(l, ", blocked");
         if (e->forced_blocked || e->forced_ignored)
-                say(l, ", forced through by the kernel");
+                add(l, ", forced through by the kernel");
 }
 
 static void describe_deliver(struct line *l, const struct event *e)
@@ -132,9 +134,9 @@ static void describe_deliver(struct line *l, const struct event *e)
         say_signal(l, e);
         say_task(l, " delivered to ", &e->target);
         if (e->disposition == DISP_HANDLER)
-                say(l, ", handler 0x%lx", e->handler);
+                add(l, ", handler 0x%lx", e->handler);
         else
-                say(l, ", disposition %s", enum_name("disposition", e->disposition));
+                add(l, ", disposition %s", enum_name("disposition", e->disposition));
         say_tracer(l, e);
 }
 
@@ -154,9 +156,9 @@ static void describe_attach(struct line *l, const struct event *e)
                                                       : " attached to ",
                          &e->target);
         if (found)
-                say(l, " (found in /proc)");
+                add(l, " (found in /proc)");
         if (e->options & PTRACE_O_EXITKILL)
-                say(l, " (EXITKILL: it dies with its tracer)");
+                add(l, " (EXITKILL: it dies with its tracer)");
 }
 
 static void describe_detach(struct line *l, const struct event *e)
@@ -180,12 +182,12 @@ static void describe_refused(struct line *l, const struct event *e)
 
         say_task(l, "", &e->actor);
         if (e->request == PTRACE_TRACEME)
-                say(l, " may not be traced by its parent");
+                add(l, " may not be traced by its parent");
         else if (e->target.pid)
                 say_task(l, " may not attach to ", &e->target);
         else
-                say(l, " may not attach to pid %u", e->vpid);
-        say(l, ": %s", errno_name(e->error, name, sizeof(name)));
+                add(l, " may not attach to pid %u", e->vpid);
+        add(l, ": %s", errno_name(e->error, name, sizeof(name)));
         if (e->tracer.pid)
                 say_task(l, ", already traced by ", &e->tracer);
 }
@@ -193,7 +195,7 @@ static void describe_refused(struct line *l, const struct event *e)
 static void describe_tracer_exit(struct line *l, const struct event *e)
 {
         say_task(l, "tracer ", &e->target);
-        say(l, " ended with %lu tracees", e->count);
+        add(l, " ended with %lu tracees", e->count);
 }
 
 /* An exit code or wait status in words. */
@@ -202,13 +204,13 @@ static void say_status(struct line *l, int status)
         char name[16];
 
         if (WIFEXITED(status))
-                say(l, "exit status %d", WEXITSTATUS(status));
+                add(l, "exit status %d", WEXITSTATUS(status));
         else if (WIFSIGNALED(status))
-                say(l, "killed by %s", signal_name(WTERMSIG(status), name, sizeof(name)));
+                add(l, "killed by %s", signal_name(WTERMSIG(status), name, sizeof(name)));
         else if (WIFSTOPPED(status))
-                say(l, "stopped by %s", signal_name(WSTOPSIG(status) & 0x7f, name, sizeof(name)));
+                add(l, "stopped by %s", signal_name(WSTOPSIG(status) & 0x7f, name, sizeof(name)));
         else
-                say(l, "status 0x%x", (unsigned)status);
+                add(l, "status 0x%x", (unsigned)status);
 }
 
 static void describe_reap(struct line *l, const struct event *e)
@@ -216,7 +218,7 @@ static void describe_reap(struct line *l, const struct event *e)
         say_task(l, "", &e->target);
         if (e->actor.pid)
                 say_task(l, " got the state of ", &e->actor);
-        say(l, ": ");
+        add(l, ": ");
         say_status(l, e->status);
 }
 
@@ -225,16 +227,16 @@ static void describe_wait_error(struct line *l, const struct event *e)
         char name[24];
 
         say_task(l, "", &e->target);
-        say(l, " waited for %d: %s%s", e->upid, errno_name(e->error, name, sizeof(name)),
+        add(l, " waited for %d: %s%s", e->upid, errno_name(e->error, name, sizeof(name)),
             e->sigchld_ignored ? ", SIGCHLD is ignored" : "");
 }
 
 static void say_handler(struct line *l, uint64_t handler)
 {
         if (handler <= 1)
-                say(l, "%s", handler ? "ignore" : "default");
+                add(l, "%s", handler ? "ignore" : "default");
         else
-                say(l, "handler 0x%lx", handler);
+                add(l, "handler 0x%lx", handler);
 }
 
 static void describe_sigaction(struct line *l, const struct event *e)
@@ -242,11 +244,11 @@ static void describe_sigaction(struct line *l, const struct event *e)
         char name[16];
 
         say_task(l, "", &e->target);
-        say(l, " set %s to ", signal_name(e->sig, name, sizeof(name)));
+        add(l, " set %s to ", signal_name(e->sig, name, sizeof(name)));
         say_handler(l, e->handler);
-        say(l, " (was ");
+        add(l, " (was ");
         say_handler(l, e->old_handler);
-        say(l, ")");
+        add(l, ")");
 }
 
 static void describe_fork(struct line *l, const struct event *e)
@@ -256,7 +258,7 @@ static void describe_fork(struct line *l, const struct event *e)
         if (e->tracer.pid)
                 say_task(l, ", traced by ", &e->tracer);
         else if (e->parent_tracer)
-                say(l, ", not followed by the tracer of its parent (%u)", e->parent_tracer);
+                add(l, ", not followed by the tracer of its parent (%u)", e->parent_tracer);
 }
 
 static void describe_exec(struct line *l, const struct event *e)
@@ -270,7 +272,7 @@ static void describe_exec(struct line *l, const struct event *e)
 static void describe_exit(struct line *l, const struct event *e)
 {
         say_task(l, "", &e->target);
-        say(l, e->group_dead ? " ended: " : " ended (one thread): ");
+        add(l, e->group_dead ? " ended: " : " ended (one thread): ");
         say_status(l, e->status);
 }
 
@@ -282,21 +284,26 @@ static void describe_memory(struct line *l, const struct event *e)
 
 static void describe_counter(struct line *l, const struct event *e)
 {
-        char name[16];
+        char name[WORD_MAX];
 
-        say(l, "%lu times %s", e->count,
-            e->of_type == EV_NONE ? "ptrace request" : enum_name("of_type", e->of_type));
-        if (e->sig)
-                say(l, " %s", signal_name(e->sig, name, sizeof(name)));
+        add(l, "%lu more: ", e->count);
+        if (e->of_type == EV_NONE)
+                add(l, "%s", word_request(e->request, name));
+        else
+                add(l, "%s", enum_name("of_type", e->of_type));
+        if (e->sig) {
+                add(l, " ");
+                say_signal(l, e);
+        }
         if (e->target.pid)
                 say_task(l, " at ", &e->target);
         if (e->tracer.pid)
-                say_task(l, ", traced by ", &e->tracer);
+                say_task(l, ", tracer ", &e->tracer);
 }
 
 static void describe_loss(struct line *l, const struct event *e)
 {
-        say(l, "%lu events were lost", e->count);
+        add(l, "%lu events were lost", e->count);
         say_text(l, ": ", e->note);
 }
 
@@ -305,30 +312,30 @@ static void describe_info(struct line *l, const struct event *e)
         say_task(l, "", &e->target);
         if (e->parent.pid)
                 say_task(l, ", child of ", &e->parent);
-        say(l, ", uid %u", e->uid);
+        add(l, ", uid %u", e->uid);
         say_text(l, ": ", e->args[0] ? e->args : e->path);
 }
 
 static void describe_state(struct line *l, const struct event *e)
 {
         say_task(l, "", &e->target);
-        say(l, " is in state %c", e->state > 32 && e->state < 127 ? e->state : '?');
+        add(l, " is in state %c", e->state > 32 && e->state < 127 ? e->state : '?');
         if (e->tracer.pid) {
                 say_task(l, ", its tracer ", &e->tracer);
-                say(l, " in %c", e->tracer_state > 32 && e->tracer_state < 127 ? e->tracer_state : '?');
+                add(l, " in %c", e->tracer_state > 32 && e->tracer_state < 127 ? e->tracer_state : '?');
         }
 }
 
 static void describe_scan(struct line *l, const struct event *e)
 {
         say_task(l, "", &e->target);
-        say(l, " address 0x%lx", e->ip);
+        add(l, " address 0x%lx", e->ip);
         if (e->symbol[0])
                 say_text(l, " is ", e->symbol);
         if (e->path[0])
                 say_text(l, " in ", e->path);
         if (!strcmp(e->note, "trap"))
-                say(l, !e->file_known  ? "; the file could not be read"
+                add(l, !e->file_known  ? "; the file could not be read"
                        : e->found_int3 ? "; the file has a breakpoint instruction there"
                                        : "; the file has no breakpoint instruction there");
 }

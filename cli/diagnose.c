@@ -2,6 +2,7 @@
 /* ptracectl diagnose */
 #include "findings.h"
 #include "json.h"
+#include "offline.h"
 #include "session.h"
 
 /* Since when the daemon has records. Only for a sentence: not knowing it is no error. */
@@ -35,24 +36,37 @@ static int online_diagnosis(const struct cli *c, uint32_t pid, uint64_t since_wa
         return r;
 }
 
+/* A pid in a saved trace is not one of this machine's processes now: nothing is looked up. */
+static int pid_in_trace(const struct cli *c, uint32_t *ret)
+{
+        char error[256];
+
+        *ret = 0;
+        if (c->args.n_args == 0 || pid_from_string(c->args.args[0], ret, error, sizeof(error)) == 0)
+                return EXIT_DONE;
+        return cli_fail(c, EXIT_USAGE, "bad-pid", "", "%s", error);
+}
+
 int verb_diagnose(struct cli *c)
 {
         _cleanup_json_ struct json_object *o = NULL;
-        uint64_t since;
+        const char *file = c->args.value[OPT_FILE];
+        uint64_t since, begin = 0;
         uint32_t pid;
         int r;
 
-        r = ask_optional_pid(c, &pid);
+        r = file ? pid_in_trace(c, &pid) : ask_optional_pid(c, &pid);
         if (r == EXIT_DONE)
                 r = ask_time(c, OPT_SINCE, &since);
         if (r == EXIT_DONE)
-                r = online_diagnosis(c, pid, since, &o);
+                r = file ? offline_diagnosis(c, file, pid, since, &o, &begin)
+                         : online_diagnosis(c, pid, since, &o);
         if (r != EXIT_DONE)
                 return r;
         if (c->json)
                 json_print(c, o);
         else
-                diagnosis_print(c, o, pid, since ?: recorded_since(c));
+                diagnosis_print(c, o, pid, since ?: file ? begin : recorded_since(c));
         if ((c->args.given & OPTION(OPT_EXIT_CODE)) && array_length(member_array(o, "findings")) > 0)
                 return EXIT_FINDINGS;
         return EXIT_DONE;

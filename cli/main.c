@@ -71,10 +71,12 @@ static const struct verb verbs[] = {
                 .name = "diagnose",
                 .args = "[PID]",
                 .max_args = 1,
-                .options = OPTION(OPT_SINCE) | OPTION(OPT_EXIT_CODE),
+                .options = OPTION(OPT_SINCE) | OPTION(OPT_FILE) | OPTION(OPT_EXIT_CODE),
                 .run = verb_diagnose,
                 .summary = "Say what went wrong: findings, each with evidence, a fix and its risk",
-                .help = "Without PID all processes are meant.",
+                .help = "Without PID all processes are meant. With --file a trace is read that was exported "
+                        "or recorded earlier (JSON Lines, also compressed, or the trace.sqlite of a state "
+                        "directory); no daemon is needed, and the findings are the same.",
         },
         {
                 .name = "events",
@@ -94,6 +96,18 @@ static const struct verb verbs[] = {
                 .run = verb_watch,
                 .summary = "Show attaches, refusals, stray traps and findings as they happen",
                 .help = "One line per event worth a look, and each new finding in full. Ends with Ctrl-C.",
+        },
+        {
+                .name = "export",
+                .args = "--format FORMAT",
+                .options = OPTION(OPT_FORMAT) | OPTION(OPT_OUTPUT) | OPTION(OPT_GZIP) | OPTION(OPT_PID) |
+                           OPTION(OPT_SINCE) | OPTION(OPT_UNTIL),
+                .run = verb_export,
+                .summary = "Write recorded events for other tools",
+                .help = "jsonl is one JSON object per line and can be read back by 'diagnose --file'. csv "
+                        "is "
+                        "one row per event. chrome is for chrome://tracing and ui.perfetto.dev. Losses are "
+                        "part of the output and are also said on standard error.",
         },
         {
                 .name = "record",

@@ -79,10 +79,11 @@ static void print_status(const struct cli *c, struct json_object *o)
 {
         char up[32], line[512];
         const char *reason = member_string(o, "tier_reason");
+        uint64_t uptime = member_u64(o, "uptime_s");
 
         snprintf(line, sizeof(line), "ptraced %s is %s: pid %lu, up for %s", member_string(o, "version"),
                  member_bool(o, "ready") ? "ready" : "starting", member_u64(o, "pid"),
-                 text_duration((uint64_t)(member_double(o, "uptime_s") * NSEC_PER_SEC), up, sizeof(up)));
+                 uptime ? text_duration(uptime * NSEC_PER_SEC, up, sizeof(up)) : "less than a second");
         print_wrapped(c, "", line);
         snprintf(line, sizeof(line), "%s%s%s", member_string(o, "tier"), *reason ? ": " : "", reason);
         print_wrapped(c, "  Tier:     ", line);

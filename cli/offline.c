@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "offline.h"
+
+#include <errno.h>
+
+#include "../lib/model.h"
+#include "../lib/trace.h"
+#include "losses.h"
+
+struct reading {
+        struct model *model;
+        struct losses losses;
+        uint64_t n_events, first_wall_ns, since_wall_ns;
+        struct json_object *findings;
+};
+
+static int take_event(void *userdata, const struct event *e)
+{
+        struct reading *r = userdata;
+        int error;
+
+        losses_add(&r->losses, e);
+        /* Totals that the daemon told at the end of its answer are about the trace, not in it. */
+        if (e->type == EV_LOSS && e->seq == 0)
+                return 0;
+        if (r->n_events++ == 0)
+                r->first_wall_ns = e->wall_ns;
+        error = model_apply(r->model, e);
+        return error == -ENOMEM ? error : 0;
+}
+
+static int add_finding(void *userdata, const struct finding *f)
+{
+        struct reading *r = userdata;
+        struct json_object *o;
+        int error;
+
+        if (f->last_wall_ns < r->since_wall_ns)
+                return 0;
+        error = finding_to_json(f, &o);
+        return error < 0 ? error : json_object_array_add(r->findings, o);
+}
+
+static struct json_object *conclude(struct reading *r, uint32_t pid)
+{
+        struct json_object *o = json_object_new_object();
+        struct model_counts counts;
+
+        model_count(r->model, &counts);
+        losses_count(&r->losses, "model-evicted", counts.evicted);
+        r->findings = json_object_new_array();
+        if (model_each_finding(r->model, pid, add_finding, r) < 0) {
+                json_object_put(r->findings);
+                json_object_put(o);
+                return NULL;
+        }
+        json_object_object_add(o, "schema", json_object_new_string("ptraced.diagnosis/1"));
+        json_object_object_add(o, "losses", losses_json(&r->losses));
+        json_object_object_add(o, "findings", r->findings);
+        return o;
+}
+
+int offline_diagnosis(const struct cli *c, const char *file, uint32_t pid, uint64_t since_wall_ns,
+                      struct json_object **ret, uint64_t *ret_first_wall_ns)
+{
+        struct reading r = {.since_wall_ns = since_wall_ns};
+        struct model_thresholds thresholds;
+        char error[SHOWN_TEXT_MAX] = "";
+        int status = EXIT_DONE, e;
+
+        model_thresholds_default(&thresholds);
+        if (model_new(&r.model, &thresholds, &(struct model_sink){}, NULL) < 0)
+                return cli_no_memory(c);
+        e = trace_read(file, take_event, &r, error, sizeof(error));
+        if (e == -ENOMEM && !error[0])
+                status = cli_no_memory(c);
+        else if (e < 0)
+                status = cli_fail(c, EXIT_FAILED, "bad-trace", "", "%s", error);
+        else {
+                *ret = conclude(&r, pid);
+                *ret_first_wall_ns = r.first_wall_ns;
+                status = *ret ? EXIT_DONE : cli_no_memory(c);
+        }
+        model_free(r.model);
+        return status;
+}
