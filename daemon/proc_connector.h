@@ -3,8 +3,8 @@
 
 /*
  * The kernel's process events connector: fork, exec, exit and PTRACE_ATTACH/DETACH of every task, over
- * netlink. Needs CAP_NET_ADMIN in the initial namespaces. Source: linux/cn_proc.h,
- * drivers/connector/cn_proc.c.
+ * netlink. Only in the initial namespaces; before Linux 6.6 only with CAP_NET_ADMIN. Source:
+ * linux/cn_proc.h, drivers/connector/cn_proc.c.
  */
 
 #include <stddef.h>
