@@ -202,6 +202,7 @@ struct symbol_match {
         uint64_t value, name;
         int rank; /* global before weak before local, where several share an address */
         bool sized, found;
+        uint64_t nearest; /* where the last function at or before the address begins */
 };
 
 static int binding_rank(unsigned char info)
@@ -232,14 +233,21 @@ static bool is_better(const struct symbol_match *a, const struct symbol_match *b
 static void consider_symbol(const GElf_Sym *sym, uint64_t address, const struct symbol_table *table,
                             struct symbol_match *best)
 {
-        struct symbol_match match = {sym->st_value, sym->st_name, binding_rank(sym->st_info),
-                                     sym->st_size > 0, true};
+        struct symbol_match match = {
+                .value = sym->st_value,
+                .name = sym->st_name,
+                .rank = binding_rank(sym->st_info),
+                .sized = sym->st_size > 0,
+                .found = true,
+                .nearest = MAX_OF(best->nearest, sym->st_value),
+        };
         unsigned char type = GELF_ST_TYPE(sym->st_info);
 
         if (sym->st_shndx == SHN_UNDEF || sym->st_value > address)
                 return;
         if (type != STT_FUNC && type != STT_GNU_IFUNC && (type != STT_NOTYPE || match.sized))
                 return;
+        best->nearest = match.nearest;
         if (match.sized ? address - sym->st_value >= sym->st_size : sym->st_shndx != table->text_section)
                 return;
         if (is_better(&match, best))
@@ -268,7 +276,7 @@ static int search_symbols(Elf *elf, const struct symbol_table *table, uint64_t a
                                 consider_symbol(&sym, address, table, &best);
                 }
         }
-        if (!best.found)
+        if (!best.found || (!best.sized && best.nearest > best.value))
                 return -ENOENT;
         *ret = best;
         return 0;

@@ -32,8 +32,20 @@ __asm__(".text\n"
         "sizeless:\n"
         "        nop\n"
         "        nop\n"
-        "        ret\n");
-extern char sized_breakpoint[], sizeless[];
+        "        ret\n"
+        ".globl after_sizeless\n"
+        ".type after_sizeless, @function\n"
+        "after_sizeless:\n"
+        "        ret\n"
+        ".size after_sizeless, . - after_sizeless\n"
+        "        nop\n"
+        "        nop\n"
+        ".globl end_of_gap\n"
+        ".type end_of_gap, @function\n"
+        "end_of_gap:\n"
+        "        ret\n"
+        ".size end_of_gap, . - end_of_gap\n");
+extern char sized_breakpoint[], sizeless[], after_sizeless[];
 
 static char directory[] = "/tmp/test_elf_text.XXXXXX";
 
@@ -187,6 +199,8 @@ START_TEST(names_the_function)
         ck_assert_str_eq(name, "sized_breakpoint+0x1");
         ck_assert_int_eq(elf_text_symbol(SELF, offset_of(sizeless) + 2, name, sizeof(name)), 0);
         ck_assert_str_eq(name, "sizeless+0x2");
+        /* Between two functions it is nobody's, whatever has no size before them. */
+        ck_assert_int_eq(elf_text_symbol(SELF, offset_of(after_sizeless) + 1, name, sizeof(name)), -ENOENT);
         ck_assert_int_eq(elf_text_symbol(SELF, offset + 1, name, 10), 0);
         ck_assert_str_eq(name, "sized+0x1");
         ck_assert_int_eq(elf_text_symbol(SELF, offset + 1, name, 3), -ENOBUFS);
@@ -198,7 +212,7 @@ END_TEST
 
 START_TEST(names_a_library_function)
 {
-        void *address = dlsym(RTLD_DEFAULT, "json_object_new_object");
+        void *address = dlsym(RTLD_DEFAULT, "inet_network");
         char path[PATH_MAX], name[128];
         uint64_t offset;
 
@@ -208,7 +222,7 @@ START_TEST(names_a_library_function)
                          0);
         ck_assert(strstr(path, ".so"));
         ck_assert_int_eq(elf_text_symbol(path, offset + 3, name, sizeof(name)), 0);
-        ck_assert_str_eq(name, "json_object_new_object+0x3");
+        ck_assert_str_eq(name, "inet_network+0x3");
 }
 END_TEST
 
