@@ -29,35 +29,33 @@ static const struct {
         uint32_t tiers;
         const char *sentence;
 } limits[] = {
-        {F | T | P, "What happened before the daemon started is not known. Tracers that were there already "
-                    "are found in /proc, "
-                    "without their options and without their age."},
+        {F | T | P, "What happened before the daemon started is not known. Tracers that were there "
+                    "already are found in /proc, without their options and without their age."},
         {F | T, "A breakpoint is seen when it runs, not when a debugger writes it."},
-        {F | T, "An instruction that carries a uprobe and a debugger's breakpoint raises no signal, so a "
-                "breakpoint lost that "
-                "way leaves no event."},
-        {F | T,
-         "While a debugger lifts a breakpoint to step one thread over it, other threads may run past it "
-         "without an event."},
-        {F | T, "Of a flood only the first 32 events of a kind in each second are kept one by one; the rest "
-                "are counted exactly, "
-                "without their order."},
-        {F, "Under load the kernel may skip a program that was preempted on the same processor; it is "
-            "counted as prog-skipped, "
-            "and the tracers are compared with /proc again."},
-        {F, "Requests that a 32-bit debugger makes are not counted; its attaches and detaches are seen."},
-        {T, "The tracee of a ptrace call is worked out from the call's pid argument afterwards; where it is "
-            "gone by then the loss "
-            "is counted as target-unknown."},
-        {T, "What the security modules answered to an attach is not seen: why it was refused is worked out "
-            "by elimination."},
+        {F | T, "An instruction that carries a uprobe and a debugger's breakpoint raises no "
+                "signal, so a breakpoint lost that way leaves no event."},
+        {F | T, "While a debugger lifts a breakpoint to step one thread over it, other threads "
+                "may run past it without an event."},
+        {F | T, "Of a flood only the first 32 events of a kind in each second are kept one by "
+                "one; the rest are counted exactly, without their order."},
+        {F, "Under load the kernel may skip a program that was preempted on the same "
+            "processor; it is counted as prog-skipped, and the tracers are compared with "
+            "/proc again."},
+        {F, "Requests that a 32-bit debugger makes are not counted; its attaches and "
+            "detaches are seen."},
+        {T, "The tracee of a ptrace call is worked out from the call's pid argument "
+            "afterwards; where it is gone by then the loss is counted as target-unknown."},
+        {T, "What the security modules answered to an attach is not seen: why it was "
+            "refused is worked out by elimination."},
         {T, "The ptrace calls of a 32-bit debugger are not seen when they are made."},
-        {T, "That the kernel overrode a block or an ignore of SIGTRAP is inferred from what the program had "
-            "set before."},
-        {P, "Signals are not seen: a lost breakpoint, a SIGTRAP without a tracer and a SIGCHLD that went "
-            "missing leave no "
-            "event."},
+        {T, "That the kernel overrode a block or an ignore of SIGTRAP is inferred from what"
+            " the program had set before."},
+        {P, "Signals are not seen: a lost breakpoint, a SIGTRAP without a tracer and a "
+            "SIGCHLD that went missing leave no event."},
         {P, "An attach that was refused is not seen, nor is its errno."},
+        {P, "TracerPid of every thread is polled, up to once a second: a tracing relation "
+            "shorter than that is seen only where the proc connector (CAP_NET_ADMIN) "
+            "reports it, which it does not for PTRACE_TRACEME and auto-attached children."},
         {P, "The options of a tracer, its requests and its waits are not seen."},
 };
 #undef F

@@ -20,9 +20,10 @@
 #include "server.h"
 #include "socket.h"
 
-#define ERROR_MAX      1024
-#define STATE_DIR_MODE 0700
-#define SOCKET_MAX     128 /* bytes of a socket's path; the kernel takes 108 */
+#define ERROR_MAX       1024
+#define STORE_ERROR_MAX 960 /* leaves room for the words around it */
+#define STATE_DIR_MODE  0700
+#define SOCKET_MAX      128 /* bytes of a socket's path; the kernel takes 108 */
 
 enum exit_status {
         STATUS_DONE,
@@ -120,9 +121,15 @@ static int set_up_signals(struct daemon *d, char *error, size_t size)
 /* The lock on the state directory comes first: a second daemon goes away before it has touched anything. */
 static int set_up_store(struct daemon *d, char *error, size_t size)
 {
+        char reason[STORE_ERROR_MAX] = "";
+        int r;
+
         /* If that fails the store finds the words for it. */
         mkdir(d->options.state_dir, STATE_DIR_MODE);
-        return store_open(&d->store, d->options.state_dir, &d->config.store, error, size);
+        r = store_open(&d->store, d->options.state_dir, &d->config.store, reason, sizeof(reason));
+        if (r < 0)
+                snprintf(error, size, "Nothing can be recorded: %s.", reason);
+        return r;
 }
 
 static int set_up_loader(struct daemon *d, char *error, size_t size)
@@ -132,11 +139,14 @@ static int set_up_loader(struct daemon *d, char *error, size_t size)
 
 static int follow(struct daemon *d, char *error, size_t size)
 {
-        int r;
+        int r = d->options.follow ? pump_watch(d->pump, d->options.follow) : 0;
 
-        if (!d->options.follow)
+        if (r == -EOPNOTSUPP) {
+                log_notice("What process %u starts is not recorded: tier proc needs the proc connector for "
+                           "that.",
+                           d->options.follow);
                 return 0;
-        r = pump_follow_process(d->pump, d->options.follow);
+        }
         if (r < 0)
                 snprintf(error, size, "Process %u cannot be followed: %s.", d->options.follow, strerror(-r));
         return r;
@@ -233,6 +243,9 @@ static void announce(struct daemon *d)
 {
         const char *tier = tier_to_string(loader_tier(d->loader)), *reason = loader_reason(d->loader);
 
+        /* The kernel's type information was read to load the programs: some megabytes not needed any more.
+         */
+        malloc_trim(0);
         d->api.ready = true;
         log_info("Watching in tier %s%s%s; answering on %s, recording in %s.", tier, *reason ? ": " : "",
                  reason, d->socket_path, d->options.state_dir);

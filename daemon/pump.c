@@ -456,6 +456,16 @@ int pump_start(struct pump *p)
         return proctier_new(&p->proctier, p->event, p->model, emit, p);
 }
 
+int pump_watch(struct pump *p, uint32_t pid)
+{
+        if (!p->proctier)
+                return loader_watch(p->loader, pid, WATCH_FOLLOW);
+        if (*proctier_reason(p->proctier))
+                return -EOPNOTSUPP;
+        proctier_follow(p->proctier, pid);
+        return 0;
+}
+
 void pump_flush(struct pump *p)
 {
         for (int i = 0; i < FLUSH_ROUNDS && consume(p) > 0; i++)

@@ -34,6 +34,10 @@ int pump_start(struct pump *p);
 /* Give an event that user space made (scan, sampler, proc connector). time_ns 0: now. */
 int pump_feed(struct pump *p, struct event *e);
 
+/* Record this process and all it starts, from now on. -ESRCH; -EOPNOTSUPP in tier proc without the proc
+ * connector, which then sees its tracers only. After pump_start(). */
+int pump_watch(struct pump *p, uint32_t pid);
+
 /* Drain ring and counters now, so that what happened before this call is in the model and queued for the
  * store. */
 void pump_flush(struct pump *p);

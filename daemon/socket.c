@@ -64,6 +64,19 @@ static int remove_stale(const struct sockaddr_un *a, char *error, size_t size)
         return 0;
 }
 
+static const char *advice(int error)
+{
+        switch (error) {
+        case ENOENT:
+        case ENOTDIR:
+                return "Create its directory, or give another --socket.";
+        case EADDRINUSE:
+                return "Remove what is there, or give another --socket.";
+        default:
+                return "Give another --socket.";
+        }
+}
+
 int socket_listen_unix(const char *path, int *ret_fd, char *error, size_t size)
 {
         _cleanup_close_ int fd = -1;
@@ -85,7 +98,7 @@ int socket_listen_unix(const char *path, int *ret_fd, char *error, size_t size)
         if (fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || chmod(path, SOCKET_MODE) < 0 ||
             listen(fd, SOCKET_BACKLOG) < 0) {
                 r = -errno;
-                snprintf(error, size, "Socket %s cannot be created: %s.", path, strerror(-r));
+                snprintf(error, size, "Socket %s cannot be created: %s. %s", path, strerror(-r), advice(-r));
                 return r;
         }
         *ret_fd = TAKE_FD(fd);
