@@ -243,9 +243,6 @@ static void announce(struct daemon *d)
 {
         const char *tier = tier_to_string(loader_tier(d->loader)), *reason = loader_reason(d->loader);
 
-        /* The kernel's type information was read to load the programs: some megabytes not needed any more.
-         */
-        malloc_trim(0);
         d->api.ready = true;
         log_info("Watching in tier %s%s%s; answering on %s, recording in %s.", tier, *reason ? ": " : "",
                  reason, d->socket_path, d->options.state_dir);
