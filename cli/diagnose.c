@@ -52,6 +52,7 @@ int verb_diagnose(struct cli *c)
         _cleanup_json_ struct json_object *o = NULL;
         const char *file = c->args.value[OPT_FILE];
         uint64_t since, begin = 0;
+        char whom[32] = "any process";
         uint32_t pid;
         int r;
 
@@ -63,10 +64,12 @@ int verb_diagnose(struct cli *c)
                          : online_diagnosis(c, pid, since, &o);
         if (r != EXIT_DONE)
                 return r;
+        if (pid)
+                snprintf(whom, sizeof(whom), "process %u", pid);
         if (c->json)
                 json_print(c, o);
         else
-                diagnosis_print(c, o, pid, since ?: file ? begin : recorded_since(c));
+                diagnosis_print(c, o, whom, since ?: file ? begin : recorded_since(c));
         if ((c->args.given & OPTION(OPT_EXIT_CODE)) && array_length(member_array(o, "findings")) > 0)
                 return EXIT_FINDINGS;
         return EXIT_DONE;

@@ -85,12 +85,10 @@ static int by_severity(const void *a, const void *b)
         return sx != sy ? sy - sx : strcmp(member_string(x, "first"), member_string(y, "first"));
 }
 
-static void print_none(const struct cli *c, uint32_t pid, uint64_t since_wall_ns)
+static void print_none(const struct cli *c, const char *whom, uint64_t since_wall_ns)
 {
-        char whom[64] = "any process", since[TIME_STRING_MAX + 16] = "", time[TIME_STRING_MAX], text[256];
+        char since[TIME_STRING_MAX + 16] = "", time[TIME_STRING_MAX], text[256];
 
-        if (pid)
-                snprintf(whom, sizeof(whom), "process %u", pid);
         if (since_wall_ns)
                 snprintf(since, sizeof(since), " since %s", local_time(since_wall_ns, false, time));
         snprintf(text, sizeof(text), "No findings: nothing that was recorded%s shows a problem with %s.",
@@ -115,14 +113,15 @@ static void print_loss(const struct cli *c, struct json_object *losses, bool any
         print_wrapped(c, "", text);
 }
 
-void diagnosis_print(const struct cli *c, struct json_object *diagnosis, uint32_t pid,
+void diagnosis_print(const struct cli *c, struct json_object *diagnosis, const char *whom,
                      uint64_t since_wall_ns)
 {
         struct json_object *findings = member_array(diagnosis, "findings");
+        uint64_t omitted = member_u64(diagnosis, "omitted");
         size_t n = array_length(findings);
 
         if (n == 0)
-                print_none(c, pid, since_wall_ns);
+                print_none(c, whom, since_wall_ns);
         else
                 json_object_array_sort(findings, by_severity);
         for (size_t i = 0; i < n; i++) {
@@ -130,5 +129,8 @@ void diagnosis_print(const struct cli *c, struct json_object *diagnosis, uint32_
                         putchar('\n');
                 finding_print(c, json_object_array_get_idx(findings, i));
         }
+        if (omitted)
+                printf("\n%lu older findings are left out: ask for one process, or with --since.\n",
+                       omitted);
         print_loss(c, member_object(diagnosis, "losses"), n > 0);
 }

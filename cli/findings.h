@@ -13,7 +13,7 @@ void finding_print(const struct cli *c, struct json_object *finding);
 
 /*
  * All findings of a "ptraced.diagnosis/1" object, worst first, with what was lost. With none: a sentence
- * saying about what (pid 0: all processes) and since when. since_wall_ns 0: not known.
+ * saying whom it is about ("any process") and since when. since_wall_ns 0: not known.
  */
-void diagnosis_print(const struct cli *c, struct json_object *diagnosis, uint32_t pid,
+void diagnosis_print(const struct cli *c, struct json_object *diagnosis, const char *whom,
                      uint64_t since_wall_ns);

@@ -206,7 +206,7 @@ static void keep_own_findings(struct json_object *diagnosis, const struct family
 static void print_result(const struct cli *c, const struct command *cmd, const struct keeping *k,
                          const char *path, struct json_object *diagnosis, int status)
 {
-        char line[SHOWN_TEXT_MAX];
+        char line[SHOWN_TEXT_MAX], name[16];
 
         if (c->json) {
                 json_object_object_add(diagnosis, "schema", json_object_new_string("ptraced.record/1"));
@@ -218,14 +218,14 @@ static void print_result(const struct cli *c, const struct command *cmd, const s
                 return;
         }
         if (status > STATUS_SIGNAL)
-                snprintf(line, sizeof(line), "%s was killed by signal %d. ", cmd->argv[0],
-                         status - STATUS_SIGNAL);
+                snprintf(line, sizeof(line), "%s was killed by %s. ", cmd->argv[0],
+                         signal_name(status - STATUS_SIGNAL, name, sizeof(name)));
         else
                 snprintf(line, sizeof(line), "%s ended with status %d. ", cmd->argv[0], status);
         snprintf(line + strlen(line), sizeof(line) - strlen(line), "%lu events are in %s.", k->n_kept, path);
         print_wrapped(c, "", line);
         putchar('\n');
-        diagnosis_print(c, diagnosis, 0, 0);
+        diagnosis_print(c, diagnosis, "the command or its children", 0);
 }
 
 static int conclude(const struct cli *c, const struct command *cmd, const struct private_daemon *d,

@@ -64,7 +64,11 @@ int verb_why(struct cli *c)
         if (r != EXIT_DONE)
                 return r;
         snprintf(path, sizeof(path), "/v1/processes/%u/why", pid);
-        r = ask_about_pid(c, pid, path, &o);
+        /* The daemon also answers for a process that is gone, from its records; for none it would be "gone"
+         * too. */
+        r = ask_pid_known(c, pid);
+        if (r == EXIT_DONE)
+                r = ask_about_pid(c, pid, path, &o);
         if (r != EXIT_DONE)
                 return r;
         if (c->json)
