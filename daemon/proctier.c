@@ -392,12 +392,26 @@ static void tell_tracer_exit(struct proctier *p, const struct sessions *held, ui
                 tell_detached(p, &held->v[i], DETACHED_TRACER_EXIT);
 }
 
-/* A leader that exits before its threads is a zombie like a dead process; only the count differs. */
-static bool whole_process_died(uint32_t pid, uint32_t tid)
+/* The threads of a process end in any order. It is dead when only a zombie leader is left, or nothing. */
+static bool whole_process_died(uint32_t pid)
 {
         struct proc_stat stat;
 
-        return pid == tid && !(procfs_stat(pid, 0, &stat) == 0 && stat.n_threads > 1);
+        return procfs_stat(pid, 0, &stat) < 0 || (stat.state == 'Z' && stat.n_threads <= 1);
+}
+
+/* Reaped already: who it was is what the model knows. */
+static struct task_ref exited_task(const struct proctier *p, uint32_t pid, uint32_t tid)
+{
+        struct task_ref task = task_or_number(pid, tid);
+        struct process_view view;
+
+        if (!task.start && model_process(p->model, pid, &view) == 0) {
+                task = view.task;
+                task.tid = tid;
+                task.tid_start = tid == pid ? task.start : 0;
+        }
+        return task;
 }
 
 static void on_exit_of(struct proctier *p, const struct exit_proc_event *gone)
@@ -405,7 +419,6 @@ static void on_exit_of(struct proctier *p, const struct exit_proc_event *gone)
         uint32_t pid = (uint32_t)gone->process_tgid, tid = (uint32_t)gone->process_pid;
         _cleanup_free_ struct sessions *held = NULL;
         struct event e = {.type = EV_TASK_EXIT, .status = (int32_t)gone->exit_code};
-        struct process_view view;
         struct session own;
         bool traced, more;
 
@@ -415,10 +428,8 @@ static void on_exit_of(struct proctier *p, const struct exit_proc_event *gone)
         held = find_sessions(p->model, pid, tid, 0, &more);
         if (held && held->n > 0)
                 tell_tracer_exit(p, held, gone->exit_code);
-        e.group_dead = whole_process_died(pid, tid);
-        e.target = traced ? own.target : task_or_number(pid, tid);
-        if (!e.target.start && model_process(p->model, pid, &view) == 0)
-                e.target.start = view.task.start;
+        e.group_dead = whole_process_died(pid);
+        e.target = traced ? own.target : exited_task(p, pid, tid);
         if (traced)
                 e.tracer = own.tracer;
         p->emit(p->userdata, &e);
