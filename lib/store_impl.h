@@ -23,7 +23,7 @@
 #define STORE_EXPIRE_CHUNK         4000  /* events removed per transaction */
 #define STORE_EXPIRE_PERIOD_S      30    /* age is looked at this often while nothing is written */
 #define STORE_VACUUM_PAGES         256   /* given back to the file system per step */
-#define STORE_SPAN_SHIFT           10    /* events of a span: 1 << 10 */
+#define STORE_SPAN_SHIFT           14    /* events of a span: 1 << 14 */
 #define STORE_CACHE_KIB            2048  /* of the writer's connection; a reader has half of it */
 #define STORE_BUSY_MS              10000 /* patience of the writer with a foreign lock (a person's sqlite3) */
 #define STORE_READ_BUSY_MS         250   /* of a reader, which the event loop waits for */
@@ -61,7 +61,8 @@ enum write_statement {
         WRITE_SPAN,
         WRITE_FINDING,
         WRITE_OLDEST,
-        WRITE_DROP_PID,
+        WRITE_DROP_PIDS,
+        WRITE_DROP_SPAN_PIDS,
         WRITE_DROP_EVENTS,
         WRITE_DROP_SPANS,
         WRITE_SHRINK_SPAN,

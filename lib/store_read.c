@@ -35,15 +35,15 @@ struct store_cursor {
         size_t n_bytes, room;
 };
 
-/* Columns and conditions that do not narrow the search; the order of parameters is that of bind_page(). */
-#define ROWS_WANTED                                                             \
-        " AND e.wall >= ?3 AND e.wall <= ?4 AND (?5 = 0 OR (?5 >> e.type) & 1)" \
-        " ORDER BY 1 LIMIT ?6"
+/* Columns and conditions that do not narrow the search; read_page() binds the parameters. */
+#define ROWS_WANTED " AND e.wall >= ?3 AND e.wall <= ?4 AND (?5 = 0 OR (?5 >> e.type) & 1)"
 static const char all_sql[] = "SELECT e.seq, e.wall, e.boot, e.type, e.body FROM events e"
-                              " WHERE e.seq > ?1 AND e.seq <= ?2" ROWS_WANTED;
-static const char pid_sql[] = "SELECT p.seq, e.wall, e.boot, e.type, e.body FROM event_pid p"
+                              " WHERE e.seq > ?1 AND e.seq <= ?2" ROWS_WANTED " ORDER BY e.seq LIMIT ?6";
+static const char pid_sql[] = "SELECT p.seq, e.wall, e.boot, e.type, e.body FROM span s"
+                              " CROSS JOIN event_pid p ON p.span = s.id AND p.pid = ?7"
                               " CROSS JOIN events e ON e.seq = p.seq"
-                              " WHERE p.pid = ?7 AND p.seq > ?1 AND p.seq <= ?2" ROWS_WANTED;
+                              " WHERE s.id >= (?1 >> ?8) AND s.id <= (?2 >> ?8)"
+                              " AND p.seq > ?1 AND p.seq <= ?2" ROWS_WANTED " ORDER BY s.id, p.seq LIMIT ?6";
 
 /* SQLite's integers are signed; times past the year 2262 are not to wrap. */
 static int64_t as_signed(uint64_t n)
@@ -100,8 +100,10 @@ int store_query(struct store *s, const struct event_filter *f, struct store_curs
         narrow_by_time(c, s->read_db);
         if (sqlite3_prepare_v2(s->read_db, f->pid ? pid_sql : all_sql, -1, &c->statement, NULL) != SQLITE_OK)
                 r = -store_sqlite_errno(s->read_db);
-        else if (f->pid)
+        else if (f->pid) {
                 sqlite3_bind_int64(c->statement, 7, f->pid);
+                sqlite3_bind_int64(c->statement, 8, STORE_SPAN_SHIFT);
+        }
         if (r < 0) {
                 store_cursor_free(c);
                 return r;

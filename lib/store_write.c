@@ -19,7 +19,7 @@ static const char *const statement_texts[] = {
         [WRITE_COMMIT] = "COMMIT",
         [WRITE_ROLLBACK] = "ROLLBACK",
         [WRITE_EVENT] = "INSERT INTO events(seq, wall, boot, type, body) VALUES(?1, ?2, ?3, ?4, ?5)",
-        [WRITE_PID] = "INSERT OR IGNORE INTO event_pid(pid, seq) VALUES(?1, ?2)",
+        [WRITE_PID] = "INSERT OR IGNORE INTO event_pid(span, pid, seq) VALUES(?1, ?2, ?3)",
         [WRITE_SPAN] =
                 "INSERT INTO span(id, events, last_seq, min_wall, max_wall) VALUES(?1, ?2, ?3, ?4, ?5)"
                 " ON CONFLICT(id) DO UPDATE SET events = events + excluded.events,"
@@ -30,8 +30,9 @@ static const char *const statement_texts[] = {
                           " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
                           " ON CONFLICT(code, cause, pid, start, other_pid)"
                           " DO UPDATE SET last_wall = excluded.last_wall, body = excluded.body",
-        [WRITE_OLDEST] = "SELECT seq, wall, type, body FROM events ORDER BY seq LIMIT ?1",
-        [WRITE_DROP_PID] = "DELETE FROM event_pid WHERE pid = ?1 AND seq = ?2",
+        [WRITE_OLDEST] = "SELECT seq, wall FROM events ORDER BY seq LIMIT ?1",
+        [WRITE_DROP_PIDS] = "DELETE FROM event_pid WHERE span < ?1",
+        [WRITE_DROP_SPAN_PIDS] = "DELETE FROM event_pid WHERE span = ?1 AND seq <= ?2",
         [WRITE_DROP_EVENTS] = "DELETE FROM events WHERE seq <= ?1",
         /* The newest span stays even when it is empty: it remembers the last number given. */
         [WRITE_DROP_SPANS] = "DELETE FROM span WHERE id < ?1 AND id < (SELECT max(id) FROM span)",
@@ -139,7 +140,8 @@ static int write_event(struct store *s, const struct queued_event *item)
         r = run_with(s, WRITE_EVENT, (int64_t)item->seq, (int64_t)item->wall_ns, (int64_t)item->boot_ns,
                      item->type);
         for (size_t i = 0; r == 0 && i < item->n_pids; i++)
-                r = run_with(s, WRITE_PID, item->pids[i], (int64_t)item->seq);
+                r = run_with(s, WRITE_PID, (int64_t)(item->seq >> STORE_SPAN_SHIFT), item->pids[i],
+                             (int64_t)item->seq);
         return r;
 }
 
@@ -207,40 +209,39 @@ static int write_batch(struct store *s, const struct store_batch *b)
 
 /* ---- retention -------------------------------------------------------------------------------------- */
 
-/* The pid index has no order by seq: its rows are found through the event they point to. */
-static int drop_pids(struct store *s, uint64_t seq, enum event_type type, const void *body, int size)
-{
-        struct event e;
-        uint32_t pids[4];
-        size_t n;
-        int r = 0;
-
-        if (event_unpack(type, body, (size_t)size, &e) < 0)
-                return 0; /* damaged: its index rows stay behind and lead nowhere */
-        n = event_pids(&e, pids);
-        for (size_t i = 0; r == 0 && i < n; i++)
-                r = run_with(s, WRITE_DROP_PID, pids[i], (int64_t)seq);
-        return r;
-}
-
-/* Index rows of the oldest events, as long as they are from before `before`. Counts them, notes the last. */
-static int drop_oldest_pids(struct store *s, uint64_t before, uint64_t *n, uint64_t *last)
+/* How many of the oldest events are from before `before`, up to a chunk, and the seq of the last of them. */
+static int find_oldest(struct store *s, uint64_t before, uint64_t *n, uint64_t *last)
 {
         sqlite3_stmt *oldest = s->statements[WRITE_OLDEST];
-        int step = SQLITE_DONE, r = 0;
+        int step, r = 0;
 
         sqlite3_bind_int64(oldest, 1, STORE_EXPIRE_CHUNK);
-        while (r == 0 && (step = sqlite3_step(oldest)) == SQLITE_ROW) {
+        while ((step = sqlite3_step(oldest)) == SQLITE_ROW) {
                 if ((uint64_t)sqlite3_column_int64(oldest, 1) >= before)
                         break;
                 *last = (uint64_t)sqlite3_column_int64(oldest, 0);
-                r = drop_pids(s, *last, sqlite3_column_int(oldest, 2), sqlite3_column_blob(oldest, 3),
-                              sqlite3_column_bytes(oldest, 3));
                 (*n)++;
         }
-        if (r == 0 && step != SQLITE_ROW && step != SQLITE_DONE)
+        if (step != SQLITE_ROW && step != SQLITE_DONE)
                 r = -store_sqlite_errno(s->write_db);
         sqlite3_reset(oldest);
+        return r;
+}
+
+static int drop_up_to(struct store *s, uint64_t last)
+{
+        int64_t id = (int64_t)(last >> STORE_SPAN_SHIFT), first = id << STORE_SPAN_SHIFT;
+        int r;
+
+        r = run_with(s, WRITE_DROP_EVENTS, (int64_t)last);
+        if (r == 0)
+                r = run_with(s, WRITE_DROP_PIDS, id);
+        if (r == 0)
+                r = run_with(s, WRITE_DROP_SPAN_PIDS, id, (int64_t)last);
+        if (r == 0)
+                r = run_with(s, WRITE_DROP_SPANS, id);
+        if (r == 0)
+                r = run_with(s, WRITE_SHRINK_SPAN, id, first, first + (1 << STORE_SPAN_SHIFT) - 1);
         return r;
 }
 
@@ -251,15 +252,9 @@ static int drop_oldest_events(struct store *s, uint64_t before, uint64_t *n)
 
         r = run(s, WRITE_BEGIN);
         if (r == 0)
-                r = drop_oldest_pids(s, before, n, &last);
-        if (r == 0)
-                r = run_with(s, WRITE_DROP_EVENTS, (int64_t)last);
-        int64_t id = (int64_t)(last >> STORE_SPAN_SHIFT);
-        if (r == 0)
-                r = run_with(s, WRITE_DROP_SPANS, id);
-        if (r == 0)
-                r = run_with(s, WRITE_SHRINK_SPAN, id, id << STORE_SPAN_SHIFT,
-                             ((id + 1) << STORE_SPAN_SHIFT) - 1);
+                r = find_oldest(s, before, n, &last);
+        if (r == 0 && *n > 0)
+                r = drop_up_to(s, last);
         if (r == 0)
                 r = run(s, WRITE_COMMIT);
         if (r < 0)
