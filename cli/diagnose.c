@@ -5,7 +5,8 @@
 #include "offline.h"
 #include "session.h"
 
-/* Since when the daemon has records. Only for a sentence: not knowing it is no error. */
+/* Since when the daemon has records, with a note if they tell little. Only for people: no error if it fails.
+ */
 static uint64_t recorded_since(const struct cli *c)
 {
         _cleanup_client_ struct client *client = NULL;
@@ -15,6 +16,7 @@ static uint64_t recorded_since(const struct cli *c)
 
         if (client_new(&client, c->socket, &e) < 0 || client_get(client, "/v1/status", &o, &e) < 0)
                 return 0;
+        diagnosis_note_tier(member_string(o, "tier"), member_string(o, "tier_reason"));
         oldest = member_time(member_object(o, "store"), "oldest");
         return oldest ?: member_time(o, "started");
 }

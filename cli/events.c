@@ -8,6 +8,7 @@
 
 /* Longest type name and its gap, so that the sentences stand under each other. */
 #define TYPE_COLUMN 18
+#define TICK_MS     1000 /* how often it is looked whether anybody still reads */
 
 struct printer {
         const struct cli *c;
@@ -51,11 +52,18 @@ static int print_text_line(void *userdata, const char *line, size_t length)
         return finish_line(p);
 }
 
+static int on_tick(void *userdata _unused_)
+{
+        return !output_wanted();
+}
+
 static int stream(const struct cli *c, const char *path, bool follow)
 {
         struct printer p = {.c = c, .flush = follow};
         struct client_stream s = {
                 .on_line = c->json ? print_json_line : print_text_line,
+                .on_tick = on_tick,
+                .tick_ms = TICK_MS,
                 .userdata = &p,
                 .stop_fd = -1,
                 .follow = follow,

@@ -134,3 +134,10 @@ void diagnosis_print(const struct cli *c, struct json_object *diagnosis, const c
                        omitted);
         print_loss(c, member_object(diagnosis, "losses"), n > 0);
 }
+
+void diagnosis_note_tier(const char *tier, const char *reason)
+{
+        if (!strcmp(tier, "proc"))
+                cli_note("Recorded in tier proc, which sees neither signals nor refused attaches%s%s.",
+                         *reason ? ": " : "", reason);
+}

@@ -17,3 +17,7 @@ void finding_print(const struct cli *c, struct json_object *finding);
  */
 void diagnosis_print(const struct cli *c, struct json_object *diagnosis, const char *whom,
                      uint64_t since_wall_ns);
+
+/* Tier proc sees neither signals nor refusals: no findings there means little, and that is said on stderr.
+ */
+void diagnosis_note_tier(const char *tier, const char *reason);

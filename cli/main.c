@@ -116,7 +116,9 @@ static const struct verb verbs[] = {
                 .options = OPTION(OPT_OUTPUT),
                 .run = verb_record,
                 .summary = "Run a command, record it and its children, then diagnose; needs no daemon",
-                .help = "A ptraced of its own is started for the run (as root) and stopped afterwards. The "
+                .help = "A ptraced of its own is started for the run and stopped afterwards. Without root "
+                        "it "
+                        "sees little. The "
                         "events that concern the command and its children are written as JSON Lines "
                         "(default: ./ptraced-CMD-PID.jsonl). The exit status is the command's.",
         },

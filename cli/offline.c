@@ -5,6 +5,7 @@
 
 #include "../lib/model.h"
 #include "../lib/trace.h"
+#include "findings.h"
 #include "losses.h"
 
 struct reading {
@@ -12,6 +13,7 @@ struct reading {
         struct losses losses;
         uint64_t n_events, first_wall_ns, since_wall_ns;
         struct json_object *findings;
+        char tier[16]; /* of the last recording in it */
 };
 
 static int take_event(void *userdata, const struct event *e)
@@ -20,6 +22,8 @@ static int take_event(void *userdata, const struct event *e)
         int error;
 
         losses_add(&r->losses, e);
+        if (e->type == EV_DAEMON_START)
+                snprintf(r->tier, sizeof(r->tier), "%.*s", (int)sizeof(r->tier) - 1, e->path);
         /* Totals that the daemon told at the end of its answer are about the trace, not in it. */
         if (e->type == EV_LOSS && e->seq == 0)
                 return 0;
@@ -79,6 +83,7 @@ int offline_diagnosis(const struct cli *c, const char *file, uint32_t pid, uint6
         else {
                 *ret = conclude(&r, pid);
                 *ret_first_wall_ns = r.first_wall_ns;
+                diagnosis_note_tier(r.tier, "");
                 status = *ret ? EXIT_DONE : cli_no_memory(c);
         }
         model_free(r.model);

@@ -133,12 +133,17 @@ bool output_alive(void)
         return !ferror(stdout);
 }
 
-/* An earlier write has failed and its errno is gone: has the reader of a pipe closed it? */
+/* Has the reader of a pipe closed it? */
 static bool reader_gone(void)
 {
         struct pollfd p = {.fd = STDOUT_FILENO};
 
         return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+}
+
+bool output_wanted(void)
+{
+        return output_alive() && !reader_gone();
 }
 
 int output_finish(int status)

@@ -26,6 +26,8 @@ void json_print_line(const char *line, size_t length);
 
 /* False once stdout cannot be written: whoever loops stops then. */
 bool output_alive(void);
+/* The same, also noticing a reader that went away while there was nothing to write. For those who wait. */
+bool output_wanted(void);
 /* Flushes stdout. A reader that went away is no error of ours; a full disk is. Returns the exit status. */
 int output_finish(int status);
 

@@ -236,6 +236,7 @@ static int conclude(const struct cli *c, const struct command *cmd, const struct
         _cleanup_json_ struct json_object *o = NULL;
         char path[NAME_SHOWN_MAX + 64];
         const char *file = c->args.value[OPT_OUTPUT] ?: path;
+        _cleanup_json_ struct json_object *about = NULL;
         struct keeping k = {};
         struct client_error e;
         int r;
@@ -251,6 +252,9 @@ static int conclude(const struct cli *c, const struct command *cmd, const struct
         if (r == EXIT_DONE) {
                 keep_own_findings(o, k.family);
                 print_result(c, cmd, &k, file, o, status);
+                if (client_get(client, "/v1/status", &about, &e) == 0)
+                        diagnosis_note_tier(member_string(about, "tier"),
+                                            member_string(about, "tier_reason"));
         }
         outfile_abandon(&k.out);
         family_free(k.family);

@@ -9,6 +9,7 @@
 
 #define WAIT_MAX_S    3600
 #define WAIT_RETRY_MS 50
+#define WAIT_LEAST_MS 1000U /* an answer gets this much time even at the end */
 
 static const char *bytes_text(uint64_t n, char *buf, size_t size)
 {
@@ -111,8 +112,12 @@ static int get_status(struct client *client, unsigned wait_s, struct json_object
 
         for (;;) {
                 struct json_object *o = NULL;
-                bool over = monotonic_ms() >= deadline;
+                uint64_t now = monotonic_ms();
+                bool over = now >= deadline;
 
+                if (wait_s)
+                        client_set_timeout(client, over ? WAIT_LEAST_MS
+                                                        : MAX_OF((unsigned)(deadline - now), WAIT_LEAST_MS));
                 r = client_get(client, "/v1/status", &o, e);
                 if (r == 0 && (over || member_bool(o, "ready"))) {
                         *ret = o;

@@ -113,7 +113,7 @@ static int on_tick(void *userdata)
         }
         end_repetition(w);
         fflush(stdout);
-        return !output_alive();
+        return !output_wanted();
 }
 
 static void print_event(struct watcher *w, const struct event *e, const char *line, size_t length)

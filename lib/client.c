@@ -20,6 +20,7 @@
 struct client {
         CURLM *multi;
         CURL *easy;
+        unsigned answer_ms;
         char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 };
 
@@ -82,6 +83,7 @@ int client_new(struct client **ret, const char *socket, struct client_error *err
         if (!c)
                 return no_memory(error);
         strcpy(c->socket, socket);
+        c->answer_ms = CLIENT_ANSWER_MS;
         curl_global_init(CURL_GLOBAL_NOTHING);
         c->multi = curl_multi_init();
         c->easy = curl_easy_init();
@@ -103,6 +105,11 @@ struct client *client_free(struct client *c)
                 curl_multi_cleanup(c->multi);
         free(c);
         return NULL;
+}
+
+void client_set_timeout(struct client *c, unsigned ms)
+{
+        c->answer_ms = ms;
 }
 
 static int append(struct transfer *t, const char *data, size_t n, size_t max)
@@ -334,10 +341,10 @@ static void set_options(struct transfer *t, const char *url)
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CLIENT_CONNECT_MS);
         if (!t->stream)
-                curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)CLIENT_ANSWER_MS);
+                curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)t->client->answer_ms);
         else if (!t->stream->follow) {
                 curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-                curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, CLIENT_ANSWER_MS / 1000L);
+                curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, CLIENT_SILENCE_MS / 1000L);
         }
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);

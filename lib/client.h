@@ -25,7 +25,8 @@
 #define CLIENT_LINE_MAX       (64UL << 10) /* of one line of a stream, and of an error's body */
 #define CLIENT_DEPTH_MAX      32           /* nesting of JSON */
 #define CLIENT_CONNECT_MS     5000
-#define CLIENT_ANSWER_MS      60000 /* for a whole object; a stream must go on within this time */
+#define CLIENT_ANSWER_MS      30000  /* for a whole object, if not set otherwise */
+#define CLIENT_SILENCE_MS     120000 /* a stream that does not follow goes on within this time */
 #define CLIENT_URL_MAX        1024
 #define CLIENT_ERROR_TEXT_MAX 512
 
@@ -41,6 +42,9 @@ struct client_error {
 /* -ENAMETOOLONG for a socket path the kernel would not take. */
 int client_new(struct client **ret, const char *socket, struct client_error *error);
 struct client *client_free(struct client *c); /* returns NULL */
+
+/* How long client_get() waits for the whole answer. */
+void client_set_timeout(struct client *c, unsigned ms);
 
 /* GET path ("/v1/status"); the caller puts the object. */
 int client_get(struct client *c, const char *path, struct json_object **ret, struct client_error *error);
