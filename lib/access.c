@@ -359,7 +359,7 @@ static void tell_yama(const struct telling *t, char *why, char *remedy, char *ri
                     "start the program from the debugger; or let it call prctl(PR_SET_PTRACER, PID); or ");
         say(remedy, ACCESS_TEXT_MAX, "run the debugger as root: sudo ...");
         say(risk, ACCESS_TEXT_MAX,
-            "lowering ptrace_scope instead lets every process of every user read that user's others");
+            "lowering ptrace_scope instead lets any process attach to all others of its user");
 }
 
 static void tell_lsm(const struct telling *t, char *why, char *remedy, char *risk)

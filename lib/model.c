@@ -138,21 +138,28 @@ void model_report(struct model *m, const struct finding *f)
                 m->sink.on_finding(m->userdata, &entry->f, true);
 }
 
-bool model_count_more(struct model *m, enum finding_code code, const struct process *p, uint32_t other_pid,
-                      uint64_t count)
+struct finding *model_last_finding(struct model *m, enum finding_code code, const struct process *p,
+                                   uint32_t other_pid)
 {
         for (struct list *it = m->findings_lru.prev; it != &m->findings_lru; it = it->prev) {
-                struct finding_entry *entry = LIST_ENTRY(it, struct finding_entry, lru);
+                struct finding *f = &LIST_ENTRY(it, struct finding_entry, lru)->f;
 
-                if (entry->f.code != code || entry->f.target.pid != p->task.pid ||
-                    entry->f.target.start != p->task.start)
-                        continue;
-                if (other_pid && entry->f.other_pid != other_pid)
-                        continue;
-                seen_again(m, entry, count, m->now_ns, m->now_wall_ns);
-                return true;
+                if (f->code == code && f->target.pid == p->task.pid && f->target.start == p->task.start &&
+                    (other_pid == 0 || f->other_pid == other_pid))
+                        return f;
         }
-        return false;
+        return NULL;
+}
+
+void model_count_more(struct model *m, struct finding *f, uint64_t count)
+{
+        seen_again(m, LIST_ENTRY(f, struct finding_entry, f), count, m->now_ns, m->now_wall_ns);
+}
+
+void model_finding_changed(struct model *m, const struct finding *f)
+{
+        if (m->sink.on_finding)
+                m->sink.on_finding(m->userdata, f, false);
 }
 
 /* ---- the next event ---------------------------------------------------------------------------------- */

@@ -220,6 +220,10 @@ void model_ask(struct model *m, enum question_kind kind, const struct task_ref *
                uint64_t not_before_ns);
 /* A new finding, or one more of the same: then only counts, last times and evidence change. */
 void model_report(struct model *m, const struct finding *f);
-/* Count and last times of the finding that was seen last among those matching; other_pid 0: any. */
-bool model_count_more(struct model *m, enum finding_code code, const struct process *p, uint32_t other_pid,
-                      uint64_t count);
+/* The finding that was seen last among those matching; other_pid 0: any. NULL if there is none. */
+struct finding *model_last_finding(struct model *m, enum finding_code code, const struct process *p,
+                                   uint32_t other_pid);
+/* So many more of that one. */
+void model_count_more(struct model *m, struct finding *f, uint64_t count);
+/* Its words were changed in place. */
+void model_finding_changed(struct model *m, const struct finding *f);

@@ -108,10 +108,11 @@ void rule_attach_refused_traced(struct model *m, const struct rule *r, const str
 {
         const struct storm *s = counts_refusals(e) ? storm_of_counter(m, e) : NULL;
         const struct process *p = s ? process_of(m, &s->target) : NULL;
+        struct finding *f = p ? model_last_finding(m, r->code, p, s->caller.pid) : NULL;
         struct access_verdict v;
 
-        if (p)
-                model_count_more(m, r->code, p, s->caller.pid, e->count);
+        if (f)
+                model_count_more(m, f, e->count);
         if (decide(m, e, &v) && v.cause == ACCESS_TRACED)
                 report_refusal(m, r, e, &v);
 }
@@ -184,8 +185,7 @@ static void report_storm(struct model *m, const struct rule *r, const struct sto
         process_name(m, &who);
         f.other_pid = s->caller.pid;
         say(f.summary, sizeof(f.summary),
-            "%s repeats a refused attach to %s more than %" PRIu64
-            " times a second: it will not get in, and burns a processor",
+            "%s repeats a refused attach to %s without end, at least %" PRIu64 " times within a second",
             word_process(&who, caller), word_process(&f.target, target), s->in_window);
         say(f.remedy, sizeof(f.remedy),
             "end it: kill -KILL %" PRIu32 " (gdb in this loop reacts to no other signal), then see why it "

@@ -10,7 +10,8 @@
 #include "rules.h"
 #include "text.h"
 
-#define EXIT_STATUS_2 0x200 /* task_struct.exit_code of the Go runtime after a SIGTRAP */
+#define GO_EXIT_NS    (1 * NSEC_PER_SEC) /* from the SIGTRAP to the end of a Go program, at most */
+#define EXIT_STATUS_2 0x200              /* task_struct.exit_code of the Go runtime after a SIGTRAP */
 
 static bool is_sigtrap(const struct event *e, enum event_type type)
 {
@@ -32,6 +33,7 @@ static bool reached_queue(const struct event *e)
 static void count_more(struct model *m, enum finding_code code, hold_fn held, const struct event *e)
 {
         const struct process *p = process_of(m, &e->target);
+        struct finding *f;
 
         if (!p)
                 return;
@@ -41,7 +43,9 @@ static void count_more(struct model *m, enum finding_code code, hold_fn held, co
                         m->holds[i].count += e->count;
                         return;
                 }
-        model_count_more(m, code, p, 0, e->count);
+        f = model_last_finding(m, code, p, 0);
+        if (f)
+                model_count_more(m, f, e->count);
 }
 
 /* ---- orphan-breakpoint -------------------------------------------------------------------------------- */
@@ -69,16 +73,21 @@ static bool is_sibling_traced(const struct orphan *o)
         return o->h->sibling_tracer != 0;
 }
 
+static bool may_have_left_it(const struct orphan *o)
+{
+        return plants_breakpoints(&o->h->history.ended.tracer);
+}
+
 static bool tracer_died(const struct orphan *o)
 {
-        return o->h->history.ended.cause == DETACHED_TRACER_EXIT;
+        return o->h->history.ended.cause == DETACHED_TRACER_EXIT && may_have_left_it(o);
 }
 
 static bool tracer_detached(const struct orphan *o)
 {
         int cause = o->h->history.ended.cause;
 
-        return cause == DETACHED_BY_CALL || cause == DETACHED_UNSEEN;
+        return (cause == DETACHED_BY_CALL || cause == DETACHED_UNSEEN) && may_have_left_it(o);
 }
 
 static bool is_forked(const struct orphan *o)
@@ -103,10 +112,15 @@ static void add_evidence(struct finding *f, uint64_t seq)
                 f->evidence[f->n_evidence++] = seq;
 }
 
+static bool ended_like_go(const struct process *p)
+{
+        return p && !p->alive && p->exit_code == EXIT_STATUS_2;
+}
+
 static void say_outcome(const struct orphan *o)
 {
         const struct process *p = process_of(o->m, &o->h->target);
-        bool status_2 = p && !p->alive && p->exit_code == EXIT_STATUS_2;
+        bool status_2 = ended_like_go(p);
         struct finding *f = o->f;
 
         if (o->h->disposition == DISP_DEFAULT) {
@@ -141,8 +155,7 @@ static void tell_untraced_thread(const struct orphan *o)
             ": %s traces other threads of the process, but not this one", word_process(&tracer, name));
         say_outcome(o);
         say(o->f->remedy, sizeof(o->f->remedy),
-            "start the program again, attach %s to it before others attach to single threads, and check "
-            "with ptracectl who %" PRIu32 " that it holds every thread",
+            "start the program again, attach %s to all of its threads, and compare: ptracectl who %" PRIu32,
             tracer.comm[0] ? word_tool(&tracer, name) : "the debugger", o->f->target.pid);
 }
 
@@ -394,7 +407,7 @@ static bool is_own_executable(const struct process *p, const struct event *scan)
 static void say_handler(struct finding *f, const struct process *p, const struct event *scan)
 {
         bool own = scan && is_own_executable(p, scan);
-        bool status_2 = p && !p->alive && p->exit_code == EXIT_STATUS_2;
+        bool status_2 = ended_like_go(p);
 
         say(f->summary, sizeof(f->summary), " ran a handler");
         if (scan)
@@ -405,7 +418,7 @@ static void say_handler(struct finding *f, const struct process *p, const struct
                     ". It ended with status 2: Go programs always handle SIGTRAP and end that way");
         else if (own)
                 say(f->summary, sizeof(f->summary),
-                    ". The handler is the program's own; Go programs always have one and end with status 2");
+                    ". The handler is the program's own; Go programs always have one");
         if (own || status_2 || !scan || !scan->path[0])
                 say(f->remedy, sizeof(f->remedy),
                     "attach a debugger before the SIGTRAP comes: a tracer sees it before any handler");
@@ -431,8 +444,28 @@ static void finish_handler(struct model *m, const struct hold *h, const struct e
         model_report(m, &f);
 }
 
+/* The end comes milliseconds later, before or after the text.scan: it explains what the handler did. */
+static void amend_at_exit(struct model *m, enum finding_code code, const struct event *e)
+{
+        const struct process *p = process_of(m, &e->target);
+        struct finding *f = ended_like_go(p) ? model_last_finding(m, code, p, 0) : NULL;
+
+        if (!f || strstr(f->summary, "status 2") || !strstr(f->summary, "handler") ||
+            m->now_ns > f->last_ns + GO_EXIT_NS)
+                return;
+        say(f->summary, sizeof(f->summary),
+            ". It ended with status 2: Go programs always handle SIGTRAP and end that way");
+        if (code == FIND_ORPHAN_BREAKPOINT)
+                f->severity = SEVERITY_ERROR;
+        model_finding_changed(m, f);
+}
+
 void rule_trap_to_handler(struct model *m, const struct rule *r, const struct event *e)
 {
+        if (e->type == EV_TASK_EXIT && e->group_dead) {
+                amend_at_exit(m, r->code, e);
+                amend_at_exit(m, FIND_ORPHAN_BREAKPOINT, e);
+        }
         if (counts_sigtraps(e, EV_SIGNAL_DELIVER, false) && e->disposition == DISP_HANDLER &&
             e->code != SI_CODE_TRAP_PERF)
                 count_more(m, r->code, finish_handler, e);

@@ -124,9 +124,12 @@ static const struct tool {
         const char *command; /* typed into it; NULL: it has no prompt */
         const char *signal;  /* that makes it let go cleanly; NULL: none does */
 } tools[] = {
-        {"gdb", "detach", "HUP"},         {"dlv", "quit, and answer no to \"kill the process\"", NULL},
-        {"lldb", "process detach", NULL}, {"lldb-server", NULL, NULL},
-        {"strace", NULL, "INT"},          {"ltrace", NULL, "INT"},
+        {"gdb", "\"detach\"", "HUP"},
+        {"dlv", "\"quit\", and not killing the process", NULL},
+        {"lldb", "\"process detach\"", NULL},
+        {"lldb-server", NULL, NULL},
+        {"strace", NULL, "INT"},
+        {"ltrace", NULL, "INT"},
 };
 
 static const struct tool *find_tool(const struct task_ref *tracer)
@@ -137,7 +140,7 @@ static const struct tool *find_tool(const struct task_ref *tracer)
         return NULL;
 }
 
-static bool plants_breakpoints(const struct task_ref *tracer)
+bool plants_breakpoints(const struct task_ref *tracer)
 {
         return strcmp(tracer->comm, "strace") != 0;
 }
@@ -149,7 +152,7 @@ void say_release(char *text, size_t size, const struct task_ref *tracer)
 
         word_tool(tracer, name);
         if (tool && tool->command)
-                say(text, size, "detach in %s (\"%s\")", name, tool->command);
+                say(text, size, "detach in %s (%s)", name, tool->command);
         if (tool && tool->signal)
                 say(text, size, "%send %s: kill -%s %" PRIu32, tool->command ? ", or " : "", name,
                     tool->signal, tracer->pid);
@@ -178,7 +181,8 @@ void say_release_risk(char *text, size_t size, const struct tracer_ties *ties)
                     tracer, target, ties->n_traps);
         else
                 say(text, size,
-                    "a debugger that is killed by SIGKILL leaves the breakpoints it has set in %s, which "
+                    "a debugger that is ended by SIGKILL or SIGTERM may leave the breakpoints it has set in "
+                    "%s, which "
                     "dies at the next one",
                     target);
 }

@@ -6,6 +6,7 @@
  * is escaped here, so the texts are safe on a terminal. Pure; all return their buffer.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,9 @@ const char *word_request(int32_t request, char buf[WORD_MAX]);
 
 /* How to end what a tracer does without ending the tracee: "detach in gdb 4802 (\"detach\"), ...". */
 void say_release(char *text, size_t size, const struct task_ref *tracer);
+
+/* False for a tool that is known to write nothing into the program. */
+bool plants_breakpoints(const struct task_ref *tracer);
 
 /* What happens to the target when that tracer is killed. options: PTRACE_O_* as far as known. */
 struct tracer_ties {
