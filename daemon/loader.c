@@ -374,21 +374,33 @@ int loader_watch_fd(const struct loader *l)
         return l->skel ? bpf_map__fd(l->skel->maps.watched) : -1;
 }
 
+static int read_info(const struct loader *l, size_t i, struct bpf_prog_info *ret)
+{
+        uint32_t len = sizeof(*ret);
+        struct bpf_program *prog;
+
+        if (i >= ELEMENTSOF(plans) || !l->links[i])
+                return -ENOENT;
+        prog = bpf_object__find_program_by_name(l->skel->obj, plans[i].program);
+        *ret = (struct bpf_prog_info){};
+        return bpf_obj_get_info_by_fd(bpf_program__fd(prog), ret, &len) ? -errno : 0;
+}
+
+uint64_t loader_runs(const struct loader *l, size_t i)
+{
+        struct bpf_prog_info info;
+
+        return read_info(l, i, &info) < 0 ? 0 : info.run_cnt;
+}
+
 static uint64_t skipped_runs(const struct loader *l)
 {
+        struct bpf_prog_info info;
         uint64_t n = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(plans); i++) {
-                struct bpf_prog_info info = {};
-                uint32_t len = sizeof(info);
-                struct bpf_program *prog;
-
-                if (!l->links[i])
-                        continue;
-                prog = bpf_object__find_program_by_name(l->skel->obj, plans[i].program);
-                if (!bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++)
+                if (read_info(l, i, &info) >= 0)
                         n += info.recursion_misses;
-        }
         return n;
 }
 

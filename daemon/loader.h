@@ -51,6 +51,8 @@ int loader_counters_fd(const struct loader *l); /* hash count_key -> count_value
 int loader_watch_fd(const struct loader *l);    /* task storage struct watch, keyed by pidfd */
 /* Events lost by cause since loading, summed over CPUs, with the programs the kernel skipped. */
 void loader_losses(struct loader *l, uint64_t losses[_REC_LOSS_MAX]);
+/* How often hook number i has run while the kernel kept run-time statistics; 0 when it is not loaded. */
+uint64_t loader_runs(const struct loader *l, size_t i);
 /* Sleep protocol with the programs: armed, the next record wakes the ring's epoll; unarmed, none does. */
 void loader_arm_wakeup(struct loader *l, bool armed);
 /* Set watch bits on a live process, from user space. -ESRCH if it is gone. */

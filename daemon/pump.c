@@ -525,13 +525,6 @@ void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX])
         losses[LOST_CONNECTOR] = p->proctier ? proctier_overruns(p->proctier) : 0;
 }
 
-int pump_follow_process(struct pump *p, uint32_t pid)
-{
-        if (p->proctier)
-                proctier_follow(p->proctier, pid);
-        return loader_watch(p->loader, pid, WATCH_FOLLOW);
-}
-
 int pump_follow(struct pump *p, pump_follower fn, void *userdata)
 {
         if (p->n_followers == PUMP_FOLLOWERS_MAX)

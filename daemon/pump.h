@@ -62,9 +62,6 @@ enum loss_cause {
 const char *loss_cause_to_string(enum loss_cause c); /* "ring-full", ... */
 void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX]);
 
-/* Everything of this process and of all it starts is of interest (`ptraced --follow`). -ESRCH. */
-int pump_follow_process(struct pump *p, uint32_t pid);
-
 /* Live followers: called for each event after it was queued for the store. At most PUMP_FOLLOWERS_MAX. */
 #define PUMP_FOLLOWERS_MAX 64
 typedef void (*pump_follower)(void *userdata, const struct event *e);
