@@ -38,7 +38,7 @@ static void say_task(struct line *l, const char *before, const struct task_ref *
 {
         char text[TASK_TEXT_MAX];
 
-        add(l, "%s%s", before, t->pid ? task_text(t, text, sizeof(text)) : "nobody");
+        add(l, "%s%s", before, t->pid || t->tid ? task_text(t, text, sizeof(text)) : "nobody");
 }
 
 static void say_text(struct line *l, const char *before, const char *s)
@@ -297,7 +297,7 @@ static void describe_counter(struct line *l, const struct event *e)
         }
         if (e->target.pid)
                 say_task(l, " at ", &e->target);
-        if (e->tracer.pid)
+        if (e->tracer.pid || e->tracer.tid)
                 say_task(l, ", tracer ", &e->tracer);
 }
 

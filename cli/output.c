@@ -188,7 +188,9 @@ const char *task_text(const struct task_ref *t, char *buf, size_t size)
         char comm[sizeof(t->comm) * 4 + 1];
 
         text_escape(t->comm[0] ? t->comm : "?", comm, sizeof(comm));
-        if (t->tid && t->tid != t->pid)
+        if (!t->pid) /* only the thread is known: its process was gone when it was looked up */
+                snprintf(buf, size, "%s(thread %u)", comm, t->tid);
+        else if (t->tid && t->tid != t->pid)
                 snprintf(buf, size, "%s(%u/%u)", comm, t->pid, t->tid);
         else
                 snprintf(buf, size, "%s(%u)", comm, t->pid);

@@ -69,9 +69,11 @@ struct family *family_free(struct family *f)
         return NULL;
 }
 
+/* A counter that is read after its tracer ended knows the thread only; a main thread is found by that, too.
+ */
 static bool has(const struct family *f, const struct task_ref *t)
 {
-        return family_has(f, t->pid, t->start);
+        return family_has(f, t->pid ?: t->tid, t->start);
 }
 
 bool family_takes(struct family *f, const struct event *e)

@@ -318,6 +318,8 @@ START_TEST(families)
                            .parent = {.pid = 11, .start = 110}};
         ck_assert(family_takes(f, &e));
         ck_assert(family_has(f, 30, 300));
+        e = (struct event){.type = EV_COUNTER, .tracer = {.tid = 12, .start = 120}};
+        ck_assert(family_takes(f, &e)); /* its process was gone when the counter was read */
         ck_assert_uint_eq(family_overflow(f), 0);
         family_free(f);
 }
