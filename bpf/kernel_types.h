@@ -78,8 +78,11 @@ struct cred {
 } __core_types;
 
 /* The dumpable bits are the lowest two of mm->flags, a word until 6.17 and a bitmap in a struct since. */
+struct file;
 struct mm_struct {
         struct user_namespace *user_ns;
+        unsigned long start_code, end_code;
+        struct file *exe_file;
 } __core_types;
 struct mm_struct___word {
         unsigned long flags;
@@ -211,6 +214,7 @@ enum {
         SA_NOCLDWAIT = 2,
         ESRCH = 3,
         ECHILD = 10,
+        EBUSY = 16,
         __NR_ptrace = 101,
         PAGE_SHIFT = 12,
 };

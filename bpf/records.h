@@ -114,6 +114,13 @@ enum rec_text_what {
         TEXT_HANDLER,  /* the address of the signal handler that ran */
 };
 
+enum rec_text_flags {
+        /* The mapping could not be asked for (the kernel was busy with another such question): inode and
+         * path are the executable's, and file_offset counts from its first executable segment
+         * (mm_struct.start_code). */
+        TEXT_F_FROM_CODE = 1 << 0,
+};
+
 struct rec_text {
         struct rec_header h;
         struct rec_task task;
@@ -124,7 +131,9 @@ struct rec_text {
         rec_u32 what;                 /* enum rec_text_what */
         rec_u8 bytes[REC_TEXT_BYTES]; /* of memory at address - 8 */
         rec_u32 bytes_valid;
-        rec_u32 depth;                           /* components used in path */
+        rec_u32 depth; /* components used in path */
+        rec_u32 flags; /* enum rec_text_flags */
+        rec_u32 pad;
         char path[REC_PATH_DEPTH][REC_NAME_LEN]; /* within its mount, last component first */
 };
 

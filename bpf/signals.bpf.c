@@ -131,6 +131,24 @@ static __always_inline void describe_path(struct rec_text *r, const struct file 
 }
 
 /*
+ * bpf_find_vma() needs a per-CPU irq_work while interrupts are off, and there is one: where another program
+ * (a second daemon's) has taken it, the answer is EBUSY. Most code is the executable's own: that much is
+ * always known.
+ */
+static __always_inline void map_executable(struct mapping *m, struct rec_text *r,
+                                           const struct task_struct *t)
+{
+        const struct mm_struct *mm = BPF_CORE_READ(t, mm);
+        __u64 start = BPF_CORE_READ(mm, start_code), end = BPF_CORE_READ(mm, end_code);
+
+        if (r->address < start || r->address >= end)
+                return;
+        m->start = start;
+        m->file = BPF_CORE_READ(mm, exe_file);
+        r->flags = TEXT_F_FROM_CODE;
+}
+
+/*
  * A process that meets a breakpoint nobody owns may be gone before user space can look, so the bytes around
  * the trap and the name of the mapped file are taken here.
  */
@@ -146,10 +164,11 @@ static __noinline int send_text(struct task_struct *t, __u64 address, __u32 what
         describe_task(&r->task, t);
         r->address = address;
         r->what = what;
-        r->file_offset = r->inode = r->dev = r->depth = 0;
+        r->file_offset = r->inode = r->dev = r->depth = r->flags = r->pad = 0;
         __builtin_memset(r->bytes, 0, sizeof(r->bytes));
         r->bytes_valid = !bpf_probe_read_user(r->bytes, sizeof(r->bytes), (void *)(address - 8));
-        bpf_find_vma(t, address, note_mapping, &m, 0);
+        if (bpf_find_vma(t, address, note_mapping, &m, 0) == -EBUSY)
+                map_executable(&m, r, t);
         file = m.file;
         if (file) {
                 r->file_offset = address - m.start + (m.pgoff << PAGE_SHIFT);

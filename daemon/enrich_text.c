@@ -200,6 +200,15 @@ static void examine_cached(struct text_cache *cache, const struct rec_text *r, i
         memcpy(place->symbol, e->symbol, sizeof(place->symbol));
 }
 
+/* The record counts from the start of the code: make it an offset in the file. */
+static int place_in_code(int fd, struct text_file *file)
+{
+        char link[32];
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        return elf_text_code_offset(link, file->offset, &file->offset);
+}
+
 void enrich_text_cached(struct text_cache *cache, const struct rec_text *r, struct event *e)
 {
         struct text_file file = {};
@@ -218,10 +227,14 @@ void enrich_text_cached(struct text_cache *cache, const struct rec_text *r, stru
         if (file.inode == 0)
                 return;
         fd = elf_text_open_mapped(e->target.pid, file.dev, file.inode, file.path, e->path, sizeof(e->path));
-        if (fd < 0) /* the name alone still helps a person */
+        if (fd < 0) { /* the name alone still helps a person */
                 memcpy(e->path, file.path, sizeof(e->path));
-        else
-                examine_cached(cache, r, fd, &file, e);
+                return;
+        }
+        if (r->flags & TEXT_F_FROM_CODE && place_in_code(fd, &file) < 0)
+                return;
+        e->file_offset = file.offset;
+        examine_cached(cache, r, fd, &file, e);
 }
 
 void enrich_text(const struct rec_text *r, struct event *e)

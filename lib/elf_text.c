@@ -306,13 +306,11 @@ static int format_symbol(int fd, const struct symbol_table *table, const struct 
         return 0;
 }
 
-int elf_text_symbol(const char *path, uint64_t offset, char *buf, size_t size)
+/* A file that was looked over and can be given to libelf; both results are the caller's to close. */
+static int open_elf(const char *path, int *ret_fd, Elf **ret)
 {
         _cleanup_close_ int fd = elf_text_open(path);
         _cleanup_elf_ Elf *elf = NULL;
-        struct symbol_table table;
-        struct symbol_match match;
-        uint64_t address;
         int r;
 
         if (fd < 0)
@@ -325,6 +323,44 @@ int elf_text_symbol(const char *path, uint64_t offset, char *buf, size_t size)
         elf = elf_begin(fd, ELF_C_READ, NULL);
         if (!elf || elf_kind(elf) != ELF_K_ELF)
                 return -ENOEXEC;
+        *ret_fd = TAKE_FD(fd);
+        *ret = TAKE_PTR(elf);
+        return 0;
+}
+
+int elf_text_code_offset(const char *path, uint64_t distance, uint64_t *ret_offset)
+{
+        _cleanup_close_ int fd = -1;
+        _cleanup_elf_ Elf *elf = NULL;
+        GElf_Phdr ph, first = {.p_vaddr = UINT64_MAX};
+        size_t n;
+        int r = open_elf(path, &fd, &elf);
+
+        if (r < 0)
+                return r;
+        if (elf_getphdrnum(elf, &n) < 0)
+                return -ENOEXEC;
+        for (size_t i = 0; i < n && i < ELF_SEGMENTS_MAX; i++)
+                if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_LOAD && ph.p_flags & PF_X &&
+                    ph.p_vaddr < first.p_vaddr)
+                        first = ph;
+        if (first.p_vaddr == UINT64_MAX || distance >= first.p_filesz)
+                return -ENOENT;
+        *ret_offset = first.p_offset + distance;
+        return 0;
+}
+
+int elf_text_symbol(const char *path, uint64_t offset, char *buf, size_t size)
+{
+        _cleanup_close_ int fd = -1;
+        _cleanup_elf_ Elf *elf = NULL;
+        struct symbol_table table;
+        struct symbol_match match;
+        uint64_t address;
+        int r = open_elf(path, &fd, &elf);
+
+        if (r < 0)
+                return r;
         r = offset_to_address(elf, offset, &address);
         if (r < 0)
                 return r;

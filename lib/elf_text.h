@@ -32,6 +32,10 @@ int elf_text_symbol(const char *path, uint64_t offset, char *buf, size_t size);
  */
 int elf_text_has_int3(const char *path, uint64_t offset, bool *ret);
 
+/* The file offset of what lies `distance` bytes after the start of the first executable segment, which is
+ * where mm_struct.start_code points (fs/binfmt_elf.c). -ENOENT beyond that segment. */
+int elf_text_code_offset(const char *path, uint64_t distance, uint64_t *ret_offset);
+
 /*
  * The mapped file known by device, inode and its path within its filesystem or mount ("" if not known).
  * Tried in this order: each mount point with that device + path, in the mount namespace of pid, or our own
