@@ -39,8 +39,8 @@ static const struct rule rules[] = {
         {FIND_ATTACH_STORM, SEVERITY_WARNING, T(PTRACE_REFUSED) | T(COUNTER), rule_attach_storm,
          "a debugger repeats a refused attach without end"},
         {FIND_LEFT_STOPPED, SEVERITY_ERROR,
-         T(SIGNAL_DELIVER) | T(PTRACE_DETACH) | T(TRACER_EXIT) | T(TASK_STATE), rule_left_stopped,
-         "a process is stopped by a SIGSTOP that a departed tracer left behind"},
+         T(SIGNAL_GENERATE) | T(SIGNAL_DELIVER) | T(PTRACE_DETACH) | T(TRACER_EXIT) | T(TASK_STATE),
+         rule_left_stopped, "a process is stopped by a SIGSTOP that a departed tracer left behind"},
         {FIND_TRACER_HUNG, SEVERITY_WARNING, T(TASK_STATE), rule_tracer_hung,
          "a tracer is itself stopped while its tracee waits for it"},
 };

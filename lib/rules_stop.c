@@ -32,6 +32,18 @@ static void stop_delivered(struct model *m, const struct event *e)
                 suspect(m, p, e->time_ns);
 }
 
+/* The parent is told of a stop: a second witness, where the delivery itself was not recorded. */
+static void parent_told(struct model *m, const struct event *e)
+{
+        struct process *p = process_of(m, &e->actor);
+        const struct history *h = p ? p->history : NULL;
+
+        if (e->sig != SIGCHLD || e->code != CLD_STOPPED || !h || !p->alive)
+                return;
+        if (h->stop.tracer.pid && !h->stop.by_other)
+                suspect(m, p, e->time_ns);
+}
+
 /* The tracer had passed its own SIGSTOP on, and then left the process in the stop. */
 static void tracer_left(struct model *m, struct process *p)
 {
@@ -102,6 +114,9 @@ static void state_told(struct model *m, const struct rule *r, const struct event
 void rule_left_stopped(struct model *m, const struct rule *r, const struct event *e)
 {
         switch (e->type) {
+        case EV_SIGNAL_GENERATE:
+                parent_told(m, e);
+                break;
         case EV_SIGNAL_DELIVER:
                 stop_delivered(m, e);
                 break;

@@ -57,6 +57,28 @@ SCENE(left_in_a_stop_that_the_tracer_had_passed_on)
         expect(s, FIND_LEFT_STOPPED, "");
 }
 
+SCENE(left_over_stop_that_only_the_parent_was_told_of)
+{
+        attaches(s, GDB, API);
+        sends(s, GDB, API, GDB, SIGSTOP, SI_KERNEL_CODE);
+        tracer_ends(s, GDB, EXITED(0));
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_STOPPED);
+        wait_ns(s, 400 * MS);
+        is_seen(s, API, 'T', NOBODY, 0);
+        expect(s, FIND_LEFT_STOPPED, "");
+}
+
+SCENE(stop_passed_on_by_a_tracer_that_stays_is_silent)
+{
+        attaches(s, DLV, API);
+        sends(s, DLV, API, DLV, SIGSTOP, SI_TKILL);
+        delivers(s, API, DLV, SIGSTOP, SI_TKILL, 0);
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_STOPPED);
+        wait_ns(s, 400 * MS);
+        is_seen(s, API, 't', DLV, 'S');
+        silent(s);
+}
+
 SCENE(stop_of_a_user_is_silent)
 {
         sends(s, SHELL, API, NOBODY, SIGSTOP, 0);
@@ -279,6 +301,8 @@ int main(void)
                 stopped_by_the_sigstop_of_a_tracer_that_left,
                 stopped_by_a_tgkill_of_a_tracer_that_left,
                 left_in_a_stop_that_the_tracer_had_passed_on,
+                left_over_stop_that_only_the_parent_was_told_of,
+                stop_passed_on_by_a_tracer_that_stays_is_silent,
                 stop_of_a_user_is_silent,
                 stop_of_a_user_under_a_tracer_is_silent,
                 left_over_stop_that_somebody_continues_is_silent,
