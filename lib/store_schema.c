@@ -243,16 +243,16 @@ static bool file_has_bytes(const char *path, const char *suffix)
  */
 static int inspect_header(const char *path, char *error, size_t size)
 {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         uint8_t header[HEADER_SIZE] = {};
         struct stat st;
         ssize_t n;
 
         if (fd < 0 && errno == ENOENT)
                 return 0;
-        if (fd < 0 && errno != ELOOP)
+        if (fd < 0)
                 return -errno;
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return refuse_foreign(path, error, size);
         if (st.st_size == 0)
                 return 0;
@@ -436,7 +436,7 @@ static int readonly_name(const char *file, char **ret)
 
         if (!name)
                 return -ENOMEM;
-        p = stpcpy(p, file[0] == '/' ? "file:" : "file:./");
+        p = stpcpy(p, "file:");
         for (const char *c = file; *c; c++) {
                 if (strchr("?#%", *c)) {
                         *p++ = '%';
@@ -453,16 +453,17 @@ static int readonly_name(const char *file, char **ret)
 
 int store_open_file_readonly(struct store *s, const char *file, char *error, size_t size)
 {
-        _cleanup_free_ char *name = NULL;
+        /* The -wal and -shm lie beside the file itself, not beside a link to it. */
+        _cleanup_free_ char *real = realpath(file, NULL), *name = NULL;
         char shown[SHOWN_MAX];
         int r;
 
         error[0] = '\0';
-        r = inspect_header(file, error, size);
+        r = real ? inspect_header(real, error, size) : -errno;
         if (r == 0)
-                r = access(file, F_OK) < 0 ? -errno : refuse_foreign(file, error, size);
+                r = refuse_foreign(file, error, size);
         if (r > 0)
-                r = readonly_name(file, &name);
+                r = readonly_name(real, &name);
         if (r == 0)
                 r = connect_to(name, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_URI,
                                STORE_CACHE_KIB, STORE_READ_BUSY_MS, &s->read_db);

@@ -34,8 +34,8 @@ static const char *const statement_texts[] = {
         [WRITE_DROP_PIDS] = "DELETE FROM event_pid WHERE span < ?1",
         [WRITE_DROP_SPAN_PIDS] = "DELETE FROM event_pid WHERE span = ?1 AND seq <= ?2",
         [WRITE_DROP_EVENTS] = "DELETE FROM events WHERE seq <= ?1",
-        /* The newest span stays even when it is empty: it remembers the last number given. */
-        [WRITE_DROP_SPANS] = "DELETE FROM span WHERE id < ?1 AND id < (SELECT max(id) FROM span)",
+        /* The last one stays even when it is empty: it remembers the last number given. */
+        [WRITE_DROP_SPANS] = "DELETE FROM span WHERE id < ?1",
         [WRITE_SHRINK_SPAN] = "UPDATE span SET events = (SELECT count(*) FROM events WHERE seq >= ?2 AND"
                               " seq <= ?3) WHERE id = ?1",
         [WRITE_OLD_FINDINGS] = "DELETE FROM findings WHERE last_wall < ?1",

@@ -258,6 +258,18 @@ START_TEST(trailing_bytes_and_unknown_types_are_refused)
 }
 END_TEST
 
+START_TEST(a_string_with_a_nul_inside_is_refused)
+{
+        struct event e = {.type = EV_LOSS, .note = "ab"}, back;
+        uint8_t buf[EVENT_PACKED_MAX];
+        int n = event_pack(&e, buf, sizeof(buf));
+
+        ck_assert_int_eq(event_unpack(EV_LOSS, buf, (size_t)n, &back), 0);
+        buf[n - 2] = '\0';
+        ck_assert_int_eq(event_unpack(EV_LOSS, buf, (size_t)n, &back), -EBADMSG);
+}
+END_TEST
+
 START_TEST(enum_members_out_of_range_are_refused)
 {
         struct event e = sample(EV_SIGNAL_GENERATE), back;
@@ -511,6 +523,7 @@ START_TEST(same_process_needs_the_same_start)
         ck_assert(!task_same_process(&a, &b));
         b.start = 0;
         ck_assert(task_same_process(&a, &b));
+        ck_assert(task_same_process(&b, &a));
         b.pid = 6;
         ck_assert(!task_same_process(&a, &b));
 }
@@ -533,6 +546,7 @@ int main(void)
         tcase_add_test(t, an_empty_event_packs_small);
         tcase_add_loop_test(t, damaged_packed_bytes_are_refused_or_read_in_bounds, EV_NONE + 1, _EV_MAX);
         tcase_add_test(t, trailing_bytes_and_unknown_types_are_refused);
+        tcase_add_test(t, a_string_with_a_nul_inside_is_refused);
         tcase_add_test(t, enum_members_out_of_range_are_refused);
         tcase_add_test(t, wrong_json_gets_a_sentence_with_the_place);
         tcase_add_test(t, wrong_values_of_each_kind_are_refused);
