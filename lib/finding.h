@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A finding: a diagnosed problem, in words a person can act on. Codes, causes and their texts live in one
- * table in findings.c. Pure.
+ * A finding: a diagnosed problem, in words a person can act on. Names are in finding.c; causes and texts
+ * are in the rules (rules*.c), one row of a table per code. Pure.
  */
 
 #include <stdint.h>

@@ -4,7 +4,7 @@
 /*
  * The model: events in, state and findings out. It knows processes and threads by (pid, start time), each
  * thread's slot (the one place a tracer can take), sessions (attach to detach, with counts of what went on
- * inside), and runs the rules (rules.c) that turn them into findings.
+ * inside), and runs the rules (rules*.c) that turn them into findings.
  *
  * Pure: no clock, no kernel, no files. Time is the time of the last event. What it wants to know from /proc
  * or an ELF file it asks for through the sink; the answer comes back as an event (task.state, text.scan,
