@@ -77,6 +77,9 @@ int store_query(struct store *s, const struct event_filter *f, struct store_curs
 /* 1 with the next event, 0 at the end, -errno. A row that is damaged comes as a loss event, "damaged-row".
  */
 int store_cursor_next(struct store_cursor *c, struct event *ret);
+/* The same, but -EAGAIN after a bounded search (some 16,000 rows) that found nothing yet: for an event loop,
+ * which must not stand still while ten million rows are searched for a rare type. */
+int store_cursor_step(struct store_cursor *c, struct event *ret);
 struct store_cursor *store_cursor_free(struct store_cursor *c); /* returns NULL */
 
 /* Findings, oldest last_wall_ns first. pid 0: all; else target or other party. since: by last time. */

@@ -24,8 +24,10 @@ struct cursor_row {
 
 struct store_cursor {
         struct store *store;
-        sqlite3_stmt *statement;
+        sqlite3_stmt *find_span, *statement;
         uint64_t after, last; /* seqs: read up to here; ends here */
+        bool in_span;
+        uint64_t span; /* being searched */
         uint64_t since_wall_ns, until_wall_ns;
         uint32_t types;
         struct cursor_row rows[CURSOR_ROWS];
@@ -35,15 +37,18 @@ struct store_cursor {
         size_t n_bytes, room;
 };
 
-/* Columns and conditions that do not narrow the search; read_page() binds the parameters. */
-#define ROWS_WANTED " AND e.wall >= ?3 AND e.wall <= ?4 AND (?5 = 0 OR (?5 >> e.type) & 1)"
+/* A parameter has the same number in each of them. */
+#define TIME_AND_TYPE " AND e.wall >= ?3 AND e.wall <= ?4 AND (?5 = 0 OR (?5 >> e.type) & 1)"
+static const char span_sql[] = "SELECT id FROM span WHERE id >= ?1 AND id <= ?2"
+                               " AND max_wall >= ?3 AND min_wall <= ?4 AND (?5 = 0 OR ?5 & types)"
+                               " ORDER BY id LIMIT 1";
 static const char all_sql[] = "SELECT e.seq, e.wall, e.boot, e.type, e.body FROM events e"
-                              " WHERE e.seq > ?1 AND e.seq <= ?2" ROWS_WANTED " ORDER BY e.seq LIMIT ?6";
-static const char pid_sql[] = "SELECT p.seq, e.wall, e.boot, e.type, e.body FROM span s"
-                              " CROSS JOIN event_pid p ON p.span = s.id AND p.pid = ?7"
-                              " CROSS JOIN events e ON e.seq = p.seq"
-                              " WHERE s.id >= (?1 >> ?8) AND s.id <= (?2 >> ?8)"
-                              " AND p.seq > ?1 AND p.seq <= ?2" ROWS_WANTED " ORDER BY s.id, p.seq LIMIT ?6";
+                              " WHERE e.seq > ?1 AND e.seq <= ?2" TIME_AND_TYPE " ORDER BY e.seq LIMIT ?6";
+static const char pid_sql[] =
+        "SELECT p.seq, e.wall, e.boot, e.type, e.body FROM event_pid p"
+        " CROSS JOIN events e ON e.seq = p.seq"
+        " WHERE p.span = ?8 AND p.pid = ?7 AND p.seq > ?1 AND p.seq <= ?2" TIME_AND_TYPE
+        " ORDER BY p.seq LIMIT ?6";
 
 /* SQLite's integers are signed; times past the year 2262 are not to wrap. */
 static int64_t as_signed(uint64_t n)
@@ -51,43 +56,23 @@ static int64_t as_signed(uint64_t n)
         return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }
 
-/* One number that `sql` gives for the parameter n. */
-static int64_t span_number(sqlite3 *db, const char *sql, uint64_t n, int64_t absent)
+/* What holds for the whole search. */
+static void bind_filter(struct store_cursor *c, sqlite3_stmt *statement)
 {
-        sqlite3_stmt *statement = NULL;
-        int64_t result = absent;
-
-        if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK) {
-                sqlite3_bind_int64(statement, 1, as_signed(n));
-                if (sqlite3_step(statement) == SQLITE_ROW &&
-                    sqlite3_column_type(statement, 0) != SQLITE_NULL)
-                        result = sqlite3_column_int64(statement, 0);
-        }
-        sqlite3_finalize(statement);
-        return result;
+        sqlite3_bind_int64(statement, 3, c->since_wall_ns ? as_signed(c->since_wall_ns) : INT64_MIN);
+        sqlite3_bind_int64(statement, 4, as_signed(c->until_wall_ns));
+        sqlite3_bind_int64(statement, 5, c->types);
 }
 
-/* Which seqs can lie in the time asked for: the spans know, even where the clock was set back. */
-static void narrow_by_time(struct store_cursor *c, sqlite3 *db)
+static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
 {
-        int64_t id;
-
-        if (c->since_wall_ns > 0) {
-                id = span_number(db, "SELECT min(id) FROM span WHERE max_wall >= ?1", c->since_wall_ns, -1);
-                uint64_t first = id < 0 ? UINT64_MAX : (uint64_t)id << STORE_SPAN_SHIFT;
-                c->after = MAX_OF(c->after, first - (first > 0));
-        }
-        if (c->until_wall_ns < UINT64_MAX) {
-                id = span_number(db, "SELECT max(id) FROM span WHERE min_wall <= ?1", c->until_wall_ns, -1);
-                uint64_t end = id < 0 ? 0 : ((uint64_t)id + 1) << STORE_SPAN_SHIFT;
-                c->last = MIN_OF(c->last, end);
-        }
+        return sqlite3_prepare_v2(db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : -store_sqlite_errno(db);
 }
 
 int store_query(struct store *s, const struct event_filter *f, struct store_cursor **ret)
 {
         struct store_cursor *c = calloc(1, sizeof(*c));
-        int r = 0;
+        int r;
 
         if (!c)
                 return -ENOMEM;
@@ -97,17 +82,18 @@ int store_query(struct store *s, const struct event_filter *f, struct store_curs
         c->until_wall_ns = f->until_wall_ns ?: UINT64_MAX;
         c->types = f->types;
         c->last = (uint64_t)store_query_number(s->read_db, "SELECT max(seq) FROM events", 0);
-        narrow_by_time(c, s->read_db);
-        if (sqlite3_prepare_v2(s->read_db, f->pid ? pid_sql : all_sql, -1, &c->statement, NULL) != SQLITE_OK)
-                r = -store_sqlite_errno(s->read_db);
-        else if (f->pid) {
-                sqlite3_bind_int64(c->statement, 7, f->pid);
-                sqlite3_bind_int64(c->statement, 8, STORE_SPAN_SHIFT);
-        }
+        r = prepare(s->read_db, span_sql, &c->find_span);
+        if (r == 0)
+                r = prepare(s->read_db, f->pid ? pid_sql : all_sql, &c->statement);
         if (r < 0) {
                 store_cursor_free(c);
                 return r;
         }
+        bind_filter(c, c->find_span);
+        bind_filter(c, c->statement);
+        sqlite3_bind_int64(c->statement, 6, CURSOR_ROWS);
+        if (f->pid)
+                sqlite3_bind_int64(c->statement, 7, f->pid);
         *ret = c;
         return 0;
 }
@@ -141,29 +127,53 @@ static int keep_row(struct store_cursor *c)
         return 0;
 }
 
-/* Copies the next page of rows and ends the transaction that reading it began. */
+/* The next span that can hold what is looked for. Sets at_end if there is none. */
+static int next_span(struct store_cursor *c)
+{
+        int step, r = 0;
+
+        c->in_span = false;
+        if (c->after >= c->last) {
+                c->at_end = true;
+                return 0;
+        }
+        sqlite3_bind_int64(c->find_span, 1, as_signed((c->after + 1) >> STORE_SPAN_SHIFT));
+        sqlite3_bind_int64(c->find_span, 2, as_signed(c->last >> STORE_SPAN_SHIFT));
+        step = sqlite3_step(c->find_span);
+        if (step == SQLITE_ROW) {
+                c->span = (uint64_t)sqlite3_column_int64(c->find_span, 0);
+                c->in_span = true;
+                c->after = MAX_OF(c->after, MAX_OF(c->span << STORE_SPAN_SHIFT, 1ULL) - 1);
+        } else if (step == SQLITE_DONE) {
+                c->at_end = true;
+        } else {
+                r = -store_sqlite_errno(c->store->read_db);
+        }
+        sqlite3_reset(c->find_span);
+        return r;
+}
+
+/* Copies the next rows of the span, and ends the transaction that reading them began. */
 static int read_page(struct store_cursor *c)
 {
+        uint64_t span_last = ((c->span + 1) << STORE_SPAN_SHIFT) - 1;
         int step = SQLITE_DONE, r = 0;
 
         c->n_rows = c->next_row = c->n_bytes = 0;
-        if (c->after >= c->last)
-                return 0;
         sqlite3_bind_int64(c->statement, 1, as_signed(c->after));
-        sqlite3_bind_int64(c->statement, 2, as_signed(c->last));
-        sqlite3_bind_int64(c->statement, 3, c->since_wall_ns ? as_signed(c->since_wall_ns) : INT64_MIN);
-        sqlite3_bind_int64(c->statement, 4, as_signed(c->until_wall_ns));
-        sqlite3_bind_int64(c->statement, 5, c->types);
-        sqlite3_bind_int64(c->statement, 6, CURSOR_ROWS);
+        sqlite3_bind_int64(c->statement, 2, as_signed(MIN_OF(c->last, span_last)));
+        sqlite3_bind_int64(c->statement, 8, as_signed(c->span));
         while (r == 0 && c->n_rows < CURSOR_ROWS && (step = sqlite3_step(c->statement)) == SQLITE_ROW)
                 r = keep_row(c);
         if (r == 0 && step != SQLITE_ROW && step != SQLITE_DONE)
                 r = -store_sqlite_errno(c->store->read_db);
         sqlite3_reset(c->statement);
-        if (r == 0 && c->n_rows < CURSOR_ROWS)
-                c->at_end = true;
-        if (c->n_rows > 0)
+        if (r == 0 && c->n_rows < CURSOR_ROWS) { /* the span has no more */
+                c->after = span_last;
+                c->in_span = false;
+        } else if (c->n_rows > 0) {
                 c->after = c->rows[c->n_rows - 1].seq;
+        }
         return r;
 }
 
@@ -173,34 +183,50 @@ static void damaged_row(struct event *ret)
         *ret = (struct event){.type = EV_LOSS, .count = 1, .note = "damaged-row"};
 }
 
-int store_cursor_next(struct store_cursor *c, struct event *ret)
+static void event_from_row(const struct store_cursor *c, const struct cursor_row *row, struct event *ret)
 {
-        const struct cursor_row *row;
-        int r;
-
-        if (c->next_row == c->n_rows) {
-                if (c->at_end)
-                        return 0;
-                r = read_page(c);
-                if (r < 0)
-                        return r;
-                if (c->n_rows == 0)
-                        return 0;
-        }
-        row = &c->rows[c->next_row++];
         if (row->type <= EV_NONE || row->type >= _EV_MAX ||
             event_unpack((enum event_type)row->type, c->bytes + row->offset, row->size, ret) < 0)
                 damaged_row(ret);
         ret->seq = row->seq;
         ret->wall_ns = row->wall_ns;
         ret->time_ns = row->boot_ns;
-        return 1;
+}
+
+int store_cursor_step(struct store_cursor *c, struct event *ret)
+{
+        int r = 0;
+
+        if (c->next_row == c->n_rows && !c->at_end) {
+                if (!c->in_span)
+                        r = next_span(c);
+                if (r == 0 && c->in_span)
+                        r = read_page(c);
+                if (r < 0)
+                        return r;
+        }
+        if (c->next_row < c->n_rows) {
+                event_from_row(c, &c->rows[c->next_row++], ret);
+                return 1;
+        }
+        return c->at_end ? 0 : -EAGAIN;
+}
+
+int store_cursor_next(struct store_cursor *c, struct event *ret)
+{
+        int r;
+
+        do
+                r = store_cursor_step(c, ret);
+        while (r == -EAGAIN);
+        return r;
 }
 
 struct store_cursor *store_cursor_free(struct store_cursor *c)
 {
         if (!c)
                 return NULL;
+        sqlite3_finalize(c->find_span);
         sqlite3_finalize(c->statement);
         free(c->bytes);
         free(c);

@@ -28,9 +28,10 @@
 #define HEADER_APPLICATION_ID 68
 
 /*
- * A span is a run of 1 << STORE_SPAN_SHIFT seqs. It knows which times its events cover, and the index by pid
- * is kept span by span: whatever is written lies in the few pages of the newest span, whatever expires in
- * those of the oldest, and a question about a pid is one look-up per span.
+ * A span is a run of 1 << STORE_SPAN_SHIFT seqs. It knows which times and which types (bits) its events
+ * cover, so that a search passes over most of them, and the index by pid is kept span by span: whatever is
+ * written lies in the few pages of the newest span, whatever expires in those of the oldest, and a question
+ * about a pid is one look-up per span.
  */
 static const char schema[] =
         "PRAGMA auto_vacuum = INCREMENTAL;"
@@ -40,7 +41,7 @@ static const char schema[] =
         "CREATE TABLE event_pid(span INTEGER NOT NULL, pid INTEGER NOT NULL, seq INTEGER NOT NULL,"
         " PRIMARY KEY(span, pid, seq)) WITHOUT ROWID;"
         "CREATE TABLE span(id INTEGER PRIMARY KEY, events INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
-        " min_wall INTEGER NOT NULL, max_wall INTEGER NOT NULL);"
+        " min_wall INTEGER NOT NULL, max_wall INTEGER NOT NULL, types INTEGER NOT NULL);"
         "CREATE TABLE findings(id INTEGER PRIMARY KEY, code TEXT NOT NULL, cause TEXT NOT NULL,"
         " pid INTEGER NOT NULL, start INTEGER NOT NULL, other_pid INTEGER NOT NULL,"
         " last_wall INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE(code, cause, pid, start, other_pid));"
@@ -56,7 +57,7 @@ static const char *const probes[] = {
         "SELECT seq, wall, boot, type, body FROM events ORDER BY seq LIMIT 1",
         "SELECT seq, wall, boot, type, body FROM events ORDER BY seq DESC LIMIT 1",
         "SELECT span, pid, seq FROM event_pid LIMIT 1",
-        "SELECT sum(events), max(last_seq), min(min_wall), max(max_wall) FROM span",
+        "SELECT sum(events), max(last_seq), min(min_wall), max(max_wall), max(types) FROM span",
         "SELECT code, cause, pid, start, other_pid, last_wall, body FROM findings ORDER BY last_wall LIMIT "
         "1",
 };

@@ -20,12 +20,12 @@ static const char *const statement_texts[] = {
         [WRITE_ROLLBACK] = "ROLLBACK",
         [WRITE_EVENT] = "INSERT INTO events(seq, wall, boot, type, body) VALUES(?1, ?2, ?3, ?4, ?5)",
         [WRITE_PID] = "INSERT OR IGNORE INTO event_pid(span, pid, seq) VALUES(?1, ?2, ?3)",
-        [WRITE_SPAN] =
-                "INSERT INTO span(id, events, last_seq, min_wall, max_wall) VALUES(?1, ?2, ?3, ?4, ?5)"
-                " ON CONFLICT(id) DO UPDATE SET events = events + excluded.events,"
-                " last_seq = max(last_seq, excluded.last_seq),"
-                " min_wall = min(min_wall, excluded.min_wall),"
-                " max_wall = max(max_wall, excluded.max_wall)",
+        [WRITE_SPAN] = "INSERT INTO span(id, events, last_seq, min_wall, max_wall, types)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+                       " ON CONFLICT(id) DO UPDATE SET events = events + excluded.events,"
+                       " last_seq = max(last_seq, excluded.last_seq),"
+                       " min_wall = min(min_wall, excluded.min_wall),"
+                       " max_wall = max(max_wall, excluded.max_wall), types = types | excluded.types",
         [WRITE_FINDING] = "INSERT INTO findings(code, cause, pid, start, other_pid, last_wall, body)"
                           " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
                           " ON CONFLICT(code, cause, pid, start, other_pid)"
@@ -99,8 +99,9 @@ static uint64_t number(struct store *s, enum write_statement which)
 
 /* ---- a batch ---------------------------------------------------------------------------------------- */
 
-/* Which times a run of events covers: what a query by time looks at instead of each event. */
+/* Which times and types a run of events covers: what a search looks at instead of each event. */
 struct span {
+        uint32_t types;
         uint64_t id, events, last_seq, min_wall_ns, max_wall_ns;
 };
 
@@ -109,7 +110,7 @@ static int write_span(struct store *s, const struct span *span)
         if (span->events == 0)
                 return 0;
         return run_with(s, WRITE_SPAN, (int64_t)span->id, (int64_t)span->events, (int64_t)span->last_seq,
-                        (int64_t)span->min_wall_ns, (int64_t)span->max_wall_ns);
+                        (int64_t)span->min_wall_ns, (int64_t)span->max_wall_ns, span->types);
 }
 
 /* Adds an event to the span it belongs to; writes the one before when a new one begins. */
@@ -125,6 +126,7 @@ static int extend_span(struct store *s, struct span *span, const struct queued_e
         if (span->events == 0)
                 *span = (struct span){.id = id, .min_wall_ns = item->wall_ns};
         span->events++;
+        span->types |= 1U << item->type;
         span->last_seq = item->seq;
         span->min_wall_ns = MIN_OF(span->min_wall_ns, item->wall_ns);
         span->max_wall_ns = MAX_OF(span->max_wall_ns, item->wall_ns);

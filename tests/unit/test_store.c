@@ -279,7 +279,7 @@ START_TEST(filters_agree_with_a_scan)
 
         for (size_t i = 0; i < N; i++) {
                 all[i] = random_event(&seed, (int)(1 + random_u64(&seed) % (_EV_MAX - 1)), false);
-                all[i].seq = i + 1;
+                all[i].seq = (i + 1) * 37; /* several spans */
                 all[i].target.pid = 1 + (uint32_t)(random_u64(&seed) % 20);
                 all[i].tracer.pid = 1 + (uint32_t)(random_u64(&seed) % 20);
                 /* A clock that was set back in the middle. */
@@ -293,7 +293,7 @@ START_TEST(filters_agree_with_a_scan)
                         .since_wall_ns = random_u64(&seed) & 1 ? 1000000 + random_u64(&seed) % 600000 : 0,
                         .until_wall_ns = random_u64(&seed) & 1 ? 1000000 + random_u64(&seed) % 600000 : 0,
                         .types = random_u64(&seed) & 1 ? (uint32_t)random_u64(&seed) : 0,
-                        .after_seq = random_u64(&seed) & 1 ? random_u64(&seed) % (N + 10) : 0,
+                        .after_seq = random_u64(&seed) & 1 ? random_u64(&seed) % (N * 38) : 0,
                 };
                 size_t expected = 0;
                 for (size_t i = 0; i < N; i++)
@@ -304,6 +304,42 @@ START_TEST(filters_agree_with_a_scan)
                 ck_assert_uint_eq(count(s, f, NULL, NULL), expected);
         }
         free(all);
+        store_close(s);
+}
+END_TEST
+
+/* A search for something rare goes on in steps, and passes over what cannot hold it. */
+START_TEST(a_search_comes_in_bounded_steps)
+{
+        struct store *s = open_ageless_store();
+        struct store_cursor *c = NULL;
+        size_t n = 0, idle = 0;
+        struct event e;
+        int r;
+
+        for (uint64_t seq = 1; seq <= 40; seq++) {
+                e = event_of(seq * 16384, 7); /* each in a span of its own */
+                if (seq == 30)
+                        e.type = EV_SIGACTION;
+                append(s, &e);
+        }
+        sync_store(s);
+        ck_assert_int_eq(store_query(s, &(struct event_filter){.pid = 8}, &c), 0);
+        while ((r = store_cursor_step(c, &e)) == -EAGAIN)
+                idle++;
+        ck_assert_int_eq(r, 0);
+        ck_assert_uint_ge(idle, 40);
+        store_cursor_free(c);
+
+        ck_assert_int_eq(store_query(s, &(struct event_filter){.types = 1U << EV_SIGACTION}, &c), 0);
+        for (idle = 0; (r = store_cursor_step(c, &e)) != 0;) {
+                idle += r == -EAGAIN;
+                n += r == 1;
+        }
+        ck_assert_uint_eq(n, 1);
+        ck_assert_uint_eq(idle, 0);
+        ck_assert_int_eq(store_cursor_step(c, &e), 0);
+        store_cursor_free(c);
         store_close(s);
 }
 END_TEST
@@ -1127,6 +1163,7 @@ static TCase *content_cases(void)
         tcase_add_test(t, sync_makes_events_readable_at_once);
         tcase_add_test(t, without_a_sync_a_batch_is_written_soon);
         tcase_add_test(t, filters_agree_with_a_scan);
+        tcase_add_test(t, a_search_comes_in_bounded_steps);
         tcase_add_test(t, a_cursor_does_not_see_what_comes_later);
         tcase_add_test(t, a_damaged_row_is_shown_as_a_loss);
         tcase_add_test(t, findings_grow_in_place);
