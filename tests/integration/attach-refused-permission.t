@@ -18,8 +18,9 @@ refused() {
 
 fixture root target idle
 refused "root's process" uid "$PID" "${NOBODY[@]}" "$FIXTURES/tracer" attach
-"${NOBODY[@]}" "$PTRACECTL" why "$(value root pid)" >/dev/null 2>&1
-is $? 4 "why about somebody else's process: exit status 4"
+why=$("${NOBODY[@]}" "$PTRACECTL" why "$(value root pid)" --json)
+is "$(jq -r '"\(.allowed) \(.errno) \(.cause)"' <<<"$why")" "false EPERM uid" "why tells an unprivileged caller what is in the way"
+unlike "$why" "$FIXTURES" "and nothing more of somebody else's process"
 go "$(value root pid)"
 
 as_nobody_fixture nodump target nodump

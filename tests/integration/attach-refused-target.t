@@ -20,11 +20,11 @@ refused "kernel thread" kernel-thread EPERM 2 "$FIXTURES/tracer" attach 2
 fixture parent target zombie
 refused "zombie" zombie EPERM "$(value parent zombie)" "$FIXTURES/tracer" attach "$(value parent zombie)"
 
-spawn self "$FIXTURES/tracer" attach-self
+fixture self tracer attach-self
 self=$PID
-ended "$self"
 is "$(value self errno)" EPERM "own thread: refused with EPERM"
 finds "own thread: attach-refused-target/own-thread-group" attach-refused-target/own-thread-group "$self"
+go "$self"
 
 fixture short target idle
 gone=$PID

@@ -96,11 +96,12 @@ for verb in status doctor who "who $held" "why $held" "why $quiet" diagnose even
 done
 
 # ---- a pid that is none
-exits 1 "why: no such process" "$PTRACECTL" why 4194303
-one_sentence "why: no such process"
-exits 1 "why: no such process, --json" "$PTRACECTL" why 4194303 --json
-like "$(jq -r '.error.code // .schema' "$T/o")" 'no-such-process' "why: no such process, --json: an error object"
-exits 1 "who: no such process" "$PTRACECTL" who 4194303
+for verb in who why diagnose; do
+        exits 1 "$verb: no such process" "$PTRACECTL" "$verb" 4194303
+        one_sentence "$verb: no such process"
+        exits 1 "$verb: no such process, --json" "$PTRACECTL" "$verb" 4194303 --json
+        is "$(jq -r .error.code "$T/o")" no-such-process "$verb: no such process, --json: an error object"
+done
 "$PTRACECTL" who "$tid" >"$T/o" 2>"$T/e"
 like "$(cat "$T/o" "$T/e")" "thread.*$quiet|$quiet.*thread" "who on a thread id says whose thread it is"
 
@@ -130,11 +131,10 @@ done
 
 # ---- an unprivileged caller
 exits 0 "nobody: status" "${NOBODY[@]}" "$PTRACECTL" status
-exits 4 "nobody: why on root's process" "${NOBODY[@]}" "$PTRACECTL" why "$held"
-one_sentence "nobody: why on root's process"
 exits 0 "nobody: who" "${NOBODY[@]}" "$PTRACECTL" who --json
 is "$(jq '[.processes[] | select(.process.uid == 0)] | length' "$T/o")" 0 "nobody: who does not show root's processes"
 exits 4 "nobody: diagnose on root's process" "${NOBODY[@]}" "$PTRACECTL" diagnose "$held"
+one_sentence "nobody: diagnose on root's process"
 mkdir -m 700 "$T/private"
 exits 4 "nobody: a socket that is not permitted" "${NOBODY[@]}" "$PTRACECTL" --socket "$T/private/sock" status
 one_sentence "nobody: a socket that is not permitted"

@@ -80,13 +80,16 @@ finds() {
         fi
 }
 
+unknown() { [[ $(ctl diagnose "$1" --json 2>/dev/null | jq -r .error.code) == no-such-process ]]; }
+
 # silent NAME PID...: after everything was seen, there is no finding about these
 silent() {
         local name=$1 pid found=
         shift
         settle || diag "the marker was not seen: what follows proves less"
         for pid; do
-                found+=$(findings "$pid") || found+="diagnose $pid failed"
+                # A process that did nothing worth a record is not known, and has no finding either.
+                found+=$(findings "$pid") || unknown "$pid" || found+="diagnose $pid failed"
         done
         is "$found" "" "$name"
 }

@@ -151,7 +151,7 @@ sees_signals() { [[ $TIER_NOW != proc ]]; }
 
 # findings [PID]: one line each, "code/cause pid other_pid count"
 findings() {
-        ctl diagnose "$@" --json |
+        ctl diagnose "$@" --json 2>/dev/null |
                 jq -r '.findings[] | "\(.code)/\(.cause // "") \(.pid) \(.other_pid // 0) \(.count)"'
 }
 # has_finding CODE/CAUSE PID; "CODE/" is any cause of it

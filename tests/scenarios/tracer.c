@@ -179,7 +179,7 @@ static void *wait_here(void *tid)
         return NULL;
 }
 
-/* attach-self: attach to a thread of our own. */
+/* attach-self: attach to a thread of our own, then wait. */
 static int mode_attach_self(int n, char **args)
 {
         static volatile pid_t tid;
@@ -194,6 +194,7 @@ static int mode_attach_self(int n, char **args)
                 sched_yield();
         r = ptrace(PTRACE_ATTACH, tid, NULL, NULL) < 0 ? errno : 0;
         printf("ready pid=%d tid=%d errno=%s\n", getpid(), tid, r ? strerrorname_np(r) : "0");
+        fixture_go(-1);
         return r ? 1 : 0;
 }
 
