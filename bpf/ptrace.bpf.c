@@ -112,12 +112,16 @@ static __always_inline __u32 access_facts(const struct task_struct *caller, cons
 
 static __always_inline void describe_caller(struct rec_attach *r, struct task_struct *caller)
 {
+        const struct cred *c = BPF_CORE_READ(caller, real_cred);
+
         describe_task(&r->caller, caller);
         r->caller_uid = BPF_CORE_READ(caller, real_cred, uid.val);
         r->ns_level = namespace_level(caller);
         r->flags = 0;
-        if (cap_ptrace(BPF_CORE_READ(caller, real_cred)))
+        if (cap_ptrace(c))
                 r->flags |= ATT_F_CAP_PTRACE;
+        if (BPF_CORE_READ(c, user_ns, level) > 0)
+                r->flags |= ATT_F_CALLER_USERNS;
 }
 
 static __always_inline void describe_attach_target(struct rec_attach *r, struct task_struct *caller,
@@ -354,6 +358,24 @@ static __always_inline const struct task_struct *find_tracee(struct task_struct 
         return NULL;
 }
 
+/* Nobody can attach to a thread of his own process; the caller may be gone before user space could compare.
+ */
+static __always_inline const struct task_struct *find_own_thread(struct task_struct *t, __u32 vpid,
+                                                                 __u32 level)
+{
+        __u64 offset = bpf_core_field_offset(struct task_struct, thread_node);
+        const struct list_head *end = &t->signal->thread_head, *n = BPF_CORE_READ(end, next);
+
+        for (int i = 0; i < TRACEES_SEARCHED && n && n != end; i++) {
+                const struct task_struct *s = (const void *)((__u64)n - offset);
+
+                if (pid_in_namespace(s, level) == vpid)
+                        return s;
+                n = BPF_CORE_READ(n, next);
+        }
+        return NULL;
+}
+
 static __always_inline int send_attach_by_pid(struct task_struct *t, __u32 vpid, long request, __u64 options,
                                               long ret, __u32 extra)
 {
@@ -368,8 +390,7 @@ static __always_inline int send_attach_by_pid(struct task_struct *t, __u32 vpid,
                 return 0;
         r->vpid = vpid;
         r->options = options;
-        if (!ret)
-                tracee = find_tracee(t, vpid, r->ns_level);
+        tracee = ret ? find_own_thread(t, vpid, r->ns_level) : find_tracee(t, vpid, r->ns_level);
         if (tracee)
                 describe_attach_target(r, t, tracee);
         r->flags |= extra;

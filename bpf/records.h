@@ -150,6 +150,7 @@ enum rec_attach_flags {
         ATT_F_SECCOMP = 1 << 9,          /* refused before the kernel entered ptrace (exit without enter) */
         ATT_F_LSM_CALLED = 1 << 10,      /* the security hook was reached; lsm_ret is its answer */
         ATT_F_CHILD_OF_TARGET = 1 << 11, /* caller's real parent is in the target process */
+        ATT_F_CALLER_USERNS = 1 << 13,   /* caller is in a user namespace below the initial one */
         ATT_F_CAPS_SUBSET = 1 << 12,     /* caller's permitted caps include all of the target's */
 };
 

@@ -233,7 +233,8 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
                 return 0;
         if (is_interesting(sig, IF_TRACED) && !is_watched(target))
                 return 0;
-        /* Its tracer may be gone when the stop takes effect; tier tracepoint learns of the tracee only here. */
+        /* Its tracer may be gone when the stop takes effect; tier tracepoint learns of the tracee only here.
+         */
         if (sig == SIGSTOP && target->ptrace)
                 watch_process(target->group_leader, WATCH_TRACEE);
 

@@ -109,8 +109,14 @@ static uint32_t caller_facts(const struct proc_status *caller, const struct proc
 /* The caller is gone: what its uid tells, and nothing that would accuse where we do not know. */
 static uint32_t absent_caller_facts(const struct event *e, const struct proc_status *target)
 {
-        uint32_t uid = e->caller_uid, facts = ATT_F_SAME_USERNS;
+        uint32_t uid = e->caller_uid, facts = 0;
+        bool ours = false;
 
+        /* The kernel side said whether the caller was in the initial user namespace, where we take ourselves
+         * to be. */
+        if (!(e->facts & ATT_F_CALLER_USERNS) ||
+            procfs_same_ns((uint32_t)getpid(), target->task.pid, "user", &ours) < 0 || !ours)
+                facts |= ATT_F_SAME_USERNS;
         if (uid == target->ruid && uid == target->euid && uid == target->suid)
                 facts |= ATT_F_UID_MATCH;
         if (target->cap_permitted == 0)
