@@ -142,10 +142,10 @@ install: all
 	$(Q)sed -i 's|@sbindir@|$(PREFIX)/sbin|' $(DESTDIR)$(LIBDIR)/systemd/system/ptraced.service
 	@echo 'Next: systemd-sysusers; systemctl daemon-reload; systemctl enable --now ptraced'
 
-# Directories that are empty now go too, except those of the system.
+# Directories that are empty now go too, except bin and sbin.
 uninstall:
-	$(Q)for f in $(INSTALL); do IFS=:; set -- $$f; unset IFS; \
-		rm -f $(DESTDIR)$$2; rmdir --ignore-fail-on-non-empty $(DESTDIR)$${2%/*} 2>/dev/null || :; done
+	$(Q)for f in $(INSTALL); do IFS=:; set -- $$f; unset IFS; rm -f $(DESTDIR)$$2; \
+		case $$2 in */bin/* | */sbin/*) ;; *) rmdir $(DESTDIR)$${2%/*} 2>/dev/null || :; esac; done
 	@echo 'Left: records in /var/lib/ptraced, settings in /etc/ptraced, the group ptraced'
 
 FORMATTED = $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h)
