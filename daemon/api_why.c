@@ -137,13 +137,18 @@ static size_t read_refusals(const struct api_call *call, uint64_t since_wall_ns,
         struct owner_cache owners = {};
         struct event e;
         size_t n = 0;
+        int r = 0;
 
         if (store_query(call->api->store, &filter, &cursor) < 0)
                 return 0;
-        for (int i = 0; i < REFUSALS_READ && store_cursor_next(cursor, &e) == 1; i++)
-                if (e.target.pid == call->pid &&
+        for (int i = 0; i < REFUSALS_READ && (r >= 0 || r == -EAGAIN); i++) {
+                r = store_cursor_step(cursor, &e);
+                if (r == 0)
+                        break;
+                if (r == 1 && e.target.pid == call->pid &&
                     peer_sees_event(&call->peer, pump_model(call->api->pump), &owners, &e))
                         ring[n++ % REFUSALS_MAX] = e;
+        }
         store_cursor_free(cursor);
         return n;
 }

@@ -207,8 +207,10 @@ static enum step history_line(struct stream *s)
         struct event e;
 
         for (int i = 0; i < STREAM_STEP_EVENTS; i++) {
-                int r = store_cursor_next(s->cursor, &e);
+                int r = store_cursor_step(s->cursor, &e);
 
+                if (r == -EAGAIN)
+                        return STEP_YIELD;
                 if (r < 0)
                         return STEP_FAILED;
                 if (r == 0)
