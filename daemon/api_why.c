@@ -15,6 +15,7 @@
 
 #define REFUSALS_MAX     10
 #define REFUSALS_READ    20000 /* rows of one window that are looked at, at most */
+#define REFUSALS_STEPS   64    /* searches of the store that may find nothing: about a million rows */
 #define ANCESTORS_MAX    64    /* of the target, when looking for the caller among them */
 #define NAMESPACE_OWNER  1     /* pid of a process in the initial user namespace */
 #define SECCOMP_FILTERED 2     /* Seccomp: in /proc/PID/status */
@@ -137,14 +138,15 @@ static size_t read_refusals(const struct api_call *call, uint64_t since_wall_ns,
         struct owner_cache owners = {};
         struct event e;
         size_t n = 0;
-        int r = 0;
+        int r, fruitless = 0;
 
         if (store_query(call->api->store, &filter, &cursor) < 0)
                 return 0;
-        for (int i = 0; i < REFUSALS_READ && (r >= 0 || r == -EAGAIN); i++) {
+        for (int i = 0; i < REFUSALS_READ && fruitless < REFUSALS_STEPS; i++) {
                 r = store_cursor_step(cursor, &e);
-                if (r == 0)
+                if (r == 0 || (r < 0 && r != -EAGAIN))
                         break;
+                fruitless += r == -EAGAIN;
                 if (r == 1 && e.target.pid == call->pid &&
                     peer_sees_event(&call->peer, pump_model(call->api->pump), &owners, &e))
                         ring[n++ % REFUSALS_MAX] = e;
