@@ -4,7 +4,7 @@
 # SIGTRAP, and a ptrace-stop is what stalls it.
 . "$(dirname "$0")/tap.bash"
 need php gdb || skip_all "php or gdb is not installed"
-php -m | grep -qi xdebug || skip_all "Xdebug is not installed"
+[[ $(php -m) == *[Xx]debug* ]] || skip_all "Xdebug is not installed"
 start_daemon
 
 spawn ide php -d xdebug.mode=off "$SCRIPTS/dbgp.php"

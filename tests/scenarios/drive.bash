@@ -155,7 +155,7 @@ findings() {
                 jq -r '.findings[] | "\(.code)/\(.cause // "") \(.pid) \(.other_pid // 0) \(.count)"'
 }
 # has_finding CODE/CAUSE PID; "CODE/" is any cause of it
-has_finding() { findings "$2" 2>/dev/null | grep -q "^$1[^ ]* "; }
+has_finding() { findings "$2" 2>/dev/null | grep "^$1[^ ]* " >/dev/null; }
 
 # The text of the first finding of that code/cause: finding_text PID CODE/CAUSE
 finding_text() {
