@@ -7,11 +7,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "../lib/cleanup.h"
+#include "../lib/procfs.h"
 #include "ptraced.skel.h"
 #include "selftest.h"
 #include "tracepoint.h"
@@ -84,17 +87,24 @@ static void set_missing(struct hook *h, const char *why)
         snprintf(h->reason, sizeof(h->reason), "%s", why);
 }
 
-static const char *explain_load(int r, const char **ret_fix)
+/* Root may have been left without these; then it is not the kernel that refuses. */
+static bool may_load(void)
 {
-        *ret_fix = "";
+        const uint64_t both = 1ULL << CAP_BPF | 1ULL << CAP_PERFMON;
+        struct proc_status self;
+
+        if (procfs_status((uint32_t)getpid(), 0, &self) < 0)
+                return geteuid() == 0;
+        return (self.cap_effective & both) == both || self.cap_effective & 1ULL << CAP_SYS_ADMIN;
+}
+
+static const char *explain_load(int r)
+{
         switch (-r) {
         case EPERM:
         case EACCES:
-                if (geteuid() != 0) {
-                        *ret_fix = "; run it as root or with CAP_BPF and CAP_PERFMON";
-                        return "not permitted";
-                }
-                return "this kernel refuses programs of this kind";
+                return may_load() ? "this kernel refuses programs of this kind"
+                                  : "not permitted without CAP_BPF and CAP_PERFMON";
         case ESRCH:
         case ENOENT:
                 return "this kernel has no such hook";
@@ -108,11 +118,8 @@ static const char *explain_load(int r, const char **ret_fix)
 
 static void explain_hook(struct hook *h, int r)
 {
-        const char *fix, *why = explain_load(r, &fix);
-        char text[sizeof(h->reason)];
-
-        snprintf(text, sizeof(text), "%s (%s)%s", why, strerrorname_np(-r) ?: "?", fix);
-        set_missing(h, text);
+        h->state = HOOK_MISSING;
+        snprintf(h->reason, sizeof(h->reason), "%s (%s)", explain_load(r), strerrorname_np(-r) ?: "?");
 }
 
 /*
@@ -272,11 +279,10 @@ static void init_hooks(struct loader *l)
 
 static void say_reason(struct loader *l, enum tier refused, int r)
 {
-        const char *fix, *why = explain_load(r, &fix);
         char text[160];
 
-        snprintf(text, sizeof(text), "%stier %s: %s (%s)%s", l->reason[0] ? "; " : "",
-                 tier_to_string(refused), why, strerrorname_np(-r) ?: "?", fix);
+        snprintf(text, sizeof(text), "%stier %s: %s (%s)", l->reason[0] ? "; " : "", tier_to_string(refused),
+                 explain_load(r), strerrorname_np(-r) ?: "?");
         strncat(l->reason, text, sizeof(l->reason) - strlen(l->reason) - 1);
 }
 
@@ -290,9 +296,11 @@ static int load_best(struct loader *l, int wanted)
         if (!btf) {
                 r = -errno;
                 snprintf(l->reason, sizeof(l->reason),
-                         "the kernel has no readable BTF (/sys/kernel/btf/vmlinux): %s", strerror(-r));
+                         "the kernel's type information (BTF) cannot be read from /sys/kernel/btf/vmlinux; "
+                         "kernels "
+                         "built with CONFIG_DEBUG_INFO_BTF have it");
                 for (size_t i = 0; i < ELEMENTSOF(plans); i++)
-                        set_missing(&l->hooks[i], "the kernel has no readable BTF");
+                        set_missing(&l->hooks[i], "the kernel's type information (BTF) cannot be read");
                 return r;
         }
         for (enum tier t = first; t <= last; t++) {
@@ -304,6 +312,11 @@ static int load_best(struct loader *l, int wanted)
                 say_reason(l, t, r);
         }
         btf__free(btf);
+        if (r && !may_load())
+                snprintf(l->reason, sizeof(l->reason),
+                         "BPF is not permitted without CAP_BPF and CAP_PERFMON (%s); run ptraced as root, "
+                         "or with both",
+                         strerrorname_np(-r) ?: "?");
         return r;
 }
 
