@@ -153,10 +153,9 @@ static bool refuses_user_namespace(const struct access_facts *f)
 {
         if (is_traceme(f) || !known_false(f, ATT_F_SAME_USERNS) || may_override(f))
                 return false;
-        if (passed_to_lsm(f))
-                return f->lsm_error != 0 && known_false(f, ATT_F_CAPS_SUBSET);
-        /* Without a common user namespace the kernel asks for CAP_SYS_PTRACE in the target's. */
-        return true;
+        /* Without a common user namespace the kernel asks for CAP_SYS_PTRACE in the target's, whatever the
+         * capabilities are otherwise. That is the first thing the security hook does. */
+        return !passed_to_lsm(f) || f->lsm_error != 0;
 }
 
 static bool refuses_uid(const struct access_facts *f)
