@@ -43,6 +43,8 @@ static const struct {
             "/proc again."},
         {F, "Requests that a 32-bit debugger makes are not counted; its attaches and "
             "detaches are seen."},
+        {F, "An attach that a seccomp filter refuses never gets as far as ptrace, and is not "
+            "seen."},
         {T, "The tracee of a ptrace call is worked out from the call's pid argument "
             "afterwards; where it is gone by then the loss is counted as target-unknown."},
         {T, "What the security modules answered to an attach is not seen: why it was "
