@@ -108,6 +108,8 @@ static void apply_tracer_exit(struct model *m, const struct event *e)
                         continue;
                 p->history->ended.status_known = true;
                 p->history->ended.tracer_status = e->status;
+                p->history->ended.killer = e->status & 0x7f ? tracer->killer : (struct task_ref){};
+                p->history->ended.killer_uid = tracer->killer_uid;
                 p->history->ended.seq = e->seq;
         }
 }
@@ -199,6 +201,15 @@ static void note_stop_signal(struct model *m, struct process *p, const struct ev
         h->stop.seq = e->seq;
 }
 
+/* Whoever asks later why a breakpoint was left behind wants to know who ended the debugger. */
+static void note_killer(struct process *p, const struct event *e)
+{
+        if (!p || e->priv || e->actor.pid == e->target.pid)
+                return;
+        p->killer = e->actor;
+        p->killer_uid = e->caller_uid;
+}
+
 static void apply_signal(struct model *m, const struct event *e)
 {
         bool generate = e->type == EV_SIGNAL_GENERATE;
@@ -215,7 +226,9 @@ static void apply_signal(struct model *m, const struct event *e)
                         t->slot->s.n_traps++;
                 if (p && !e->tracer.pid)
                         ask_who(m, p);
-        } else if (e->sig == SIGCHLD && generate)
+        } else if ((e->sig == SIGKILL || e->sig == SIGTERM) && generate)
+                note_killer(process_of(m, &e->target), e);
+        else if (e->sig == SIGCHLD && generate)
                 apply_stop_report(m, e);
         else if (e->sig == SIGSTOP || (e->sig == SIGCONT && generate))
                 note_stop_signal(m, process_get(m, &e->target), e);

@@ -67,7 +67,9 @@ struct history {
                 uint64_t until_ns, until_wall_ns, seq, n_traps;
                 int cause; /* enum detach_cause, 0: there was none */
                 bool status_known;
-                int32_t tracer_status; /* exit code of the tracer */
+                int32_t tracer_status;  /* exit code of the tracer */
+                struct task_ref killer; /* who sent the signal it died of, pid 0: nobody that was seen */
+                uint32_t killer_uid;
         } ended;
         /* Forked, without an exec since, from a process that was traced or carried breakpoints. */
         struct {
@@ -105,10 +107,12 @@ struct process {
         uint32_t uid, inner_pid, vm_parent; /* vm_parent: pid whose memory it was cloned into, 0: none */
         char state;
         bool alive, asked, info_known;
-        bool execed;         /* an exec was seen: nothing in its text comes from its parent */
-        uint32_t split_told; /* the split with that tracer is reported */
-        bool mixed;          /* threads of it have, or had, different tracers at the same time */
-        uint32_t slot_pid;   /* pid of the tracer that came first, while traced */
+        bool execed;            /* an exec was seen: nothing in its text comes from its parent */
+        uint32_t split_told;    /* the split with that tracer is reported */
+        bool mixed;             /* threads of it have, or had, different tracers at the same time */
+        struct task_ref killer; /* who sent it SIGKILL or SIGTERM last ... */
+        uint32_t killer_uid;    /* ... and that one's uid */
+        uint32_t slot_pid;      /* pid of the tracer that came first, while traced */
         uint32_t n_traced, n_tracees;
         int32_t exit_code;    /* valid once dead */
         uint64_t attached_ns; /* when it last attached to somebody, 0: never */

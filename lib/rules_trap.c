@@ -176,12 +176,15 @@ static void say_leaver(const struct orphan *o)
 static void tell_tracer_died(const struct orphan *o)
 {
         const struct history *h = &o->h->history;
-        char clock[WORD_MAX], exit[WORD_MAX];
+        char clock[WORD_MAX], exit[WORD_MAX], name[WORD_MAX];
 
         say_leaver(o);
         say(o->f->summary, sizeof(o->f->summary), ", at %s, when it %s",
             word_clock(h->ended.until_wall_ns, clock),
             h->ended.status_known ? word_exit(h->ended.tracer_status, exit) : "ended");
+        if (h->ended.killer.pid)
+                say(o->f->summary, sizeof(o->f->summary), " (sent by %s, uid %u)",
+                    word_process(&h->ended.killer, name), h->ended.killer_uid);
         say_outcome(o);
         add_evidence(o->f, h->ended.seq);
         say(o->f->remedy, sizeof(o->f->remedy),

@@ -49,6 +49,17 @@ SCENE(orphan_after_the_tracer_was_killed_where_each_unlink_is_seen)
         expect_saying(s, FIND_ORPHAN_BREAKPOINT, "tracer-died", "was killed by SIGTERM");
 }
 
+SCENE(orphan_names_who_killed_the_tracer)
+{
+        attaches(s, DLV, API);
+        sends(s, named(5001, "bash"), DLV, NOBODY, SIGKILL, 0);
+        tracer_ends(s, DLV, KILLED(SIGKILL));
+        traps(s, API, NOBODY);
+        scans(s, API, true, false);
+        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "tracer-died",
+                      "was killed by SIGKILL (sent by PID 5001 (bash), uid 1000)");
+}
+
 SCENE(orphan_in_a_go_program_ends_with_status_2)
 {
         struct event e = trap(API, NOBODY);
@@ -514,6 +525,7 @@ int main(void)
         const TTest *const tests[] = {
                 orphan_after_the_tracer_was_killed,
                 orphan_after_the_tracer_was_killed_where_each_unlink_is_seen,
+                orphan_names_who_killed_the_tracer,
                 orphan_in_a_go_program_ends_with_status_2,
                 go_program_that_ends_after_the_scan,
                 strace_that_was_there_is_not_blamed,
