@@ -123,6 +123,7 @@ typedef struct {
 
 struct signal_struct {
         atomic_t live;
+        int nr_threads;
         struct list_head thread_head;
 } __core_types;
 

@@ -108,6 +108,29 @@ static __always_inline void describe_task(struct rec_task *r, const struct task_
         bpf_core_read(r->comm, sizeof(r->comm), &t->comm);
 }
 
+/* Most processes have one thread, and that is its own leader. */
+static __always_inline __u64 start_of_process(const struct task_struct *t)
+{
+        return t->pid == t->tgid ? t->start_boottime : BPF_CORE_READ(t, group_leader, start_boottime);
+}
+
+/*
+ * The same for a pointer whose type the verifier knows (a program's argument, and what its members lead to):
+ * members are plain loads, and a helper call costs as much as ten of them.
+ */
+static __always_inline void describe_typed_task(struct rec_task *r, const struct task_struct *t)
+{
+        const __u64 *comm = (const __u64 *)t->comm;
+        __u64 *copy = (__u64 *)r->comm;
+
+        r->pid = t->tgid;
+        r->tid = t->pid;
+        r->start_ns = start_of_process(t);
+        r->tid_start_ns = t->start_boottime;
+        copy[0] = comm[0];
+        copy[1] = comm[1];
+}
+
 /* Who traces t: its parent, while ptrace is set (kernel/ptrace.c, __ptrace_link). */
 static __always_inline void describe_tracer(struct rec_task *r, const struct task_struct *t)
 {

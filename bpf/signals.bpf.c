@@ -21,6 +21,14 @@ struct siginfo_head {
         __s32 status;
 };
 
+/* The compiler may not move this load to where its value is used. */
+#define load_early(member)                      \
+        ({                                      \
+                __typeof__(member) _p = member; \
+                barrier_var(_p);                \
+                _p;                             \
+        })
+
 static __always_inline bool is_interesting(int sig, __u32 set)
 {
         return sig > 0 && sig < 32 && (SIGNAL_BIT(sig) & set);
@@ -46,9 +54,9 @@ static __always_inline __u8 disposition(__u64 handler)
 }
 
 /* Rare (an untraced trap): who traces another thread of this process? The list is walked without a lock. */
-static __noinline __u32 sibling_tracer(struct task_struct *t)
+static __noinline __u32 sibling_tracer(const struct signal_struct *signal)
 {
-        const struct list_head *end = &t->signal->thread_head, *n = BPF_CORE_READ(end, next);
+        const struct list_head *end = &signal->thread_head, *n = BPF_CORE_READ(end, next);
         __u64 offset = bpf_core_field_offset(struct task_struct, thread_node);
 
         for (int i = 0; i < SIBLINGS_MAX && n && n != end; i++) {
@@ -61,22 +69,22 @@ static __noinline __u32 sibling_tracer(struct task_struct *t)
         return 0;
 }
 
-static __always_inline void describe_target(struct rec_signal *r, struct task_struct *t)
+static __always_inline void describe_target(struct rec_signal *r, struct task_struct *t,
+                                            const struct task_struct *parent)
 {
-        struct task_struct *parent = t->real_parent;
         struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
 
-        describe_task(&r->target, t);
+        describe_typed_task(&r->target, t);
         describe_tracer(&r->tracer, t);
-        r->parent_pid = BPF_CORE_READ(parent, tgid);
-        r->parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
+        r->parent_pid = parent->tgid;
+        r->parent_start_ns = start_of_process(parent);
         r->parent_tracer = 0;
-        if (BPF_CORE_READ(parent, ptrace)) {
+        if (parent->ptrace) {
                 r->parent_tracer = BPF_CORE_READ(parent, parent, tgid);
                 r->flags |= SIG_F_PARENT_TRACED;
         }
         r->ptrace = t->ptrace;
-        r->ip = regs ? BPF_CORE_READ(regs, ip) : 0;
+        r->ip = regs ? regs->ip : 0;
         if (t->jobctl & JOBCTL_STOP_DEQUEUED)
                 r->flags |= SIG_F_RESIDUE;
         if (t->blocked.sig[0] & (1UL << (r->sig - 1)))
@@ -183,21 +191,21 @@ static __noinline int send_text(struct task_struct *t, __u64 address, __u32 what
 /* ---- generate ------------------------------------------------------------------------------------------
  */
 
-static __always_inline bool is_watched(struct task_struct *t)
+static __always_inline bool is_watched(struct task_struct *t, struct task_struct *leader)
 {
-        return t->ptrace || watch_bits_of(t->group_leader) & ~WATCH_HANDLER;
+        return t->ptrace || watch_bits_of(leader) & ~WATCH_HANDLER;
 }
 
 /* SIGCHLD: everything odd, and everything about tracers and tracees. The rest within the allowance. */
 static __always_inline bool deserves_record(int sig, const struct siginfo_head *info, int result,
-                                            struct task_struct *target, struct task_struct *sender,
+                                            struct task_struct *leader, struct task_struct *sender,
                                             __u64 now)
 {
         if (sig != SIGCHLD)
                 return true;
         if (result > 1 || info->code >= CLD_TRAPPED || sender->ptrace)
                 return true;
-        return watch_bits_of(target->group_leader) & ~WATCH_HANDLER || take_allowance(now);
+        return watch_bits_of(leader) & ~WATCH_HANDLER || take_allowance(now);
 }
 
 static __always_inline void count_plain(const struct count_key *key, __u64 now)
@@ -221,7 +229,10 @@ SEC("tp_btf/signal_generate")
 int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct task_struct *target,
              int group, int result)
 {
-        struct task_struct *sender;
+        struct task_struct *leader, *parent, *tracer, *sender;
+        const struct sighand_struct *sighand;
+        const struct signal_struct *signal;
+        const struct cred *cred;
         struct siginfo_head info;
         struct action action;
         struct count_key key;
@@ -231,28 +242,39 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
 
         if (!is_interesting(sig, ALWAYS | IF_TRACED))
                 return 0;
-        if (is_interesting(sig, IF_TRACED) && !is_watched(target))
+        /* Before the paths part: verifiers of today take a millisecond over a member that is a pointer, on
+         * each. */
+        leader = load_early(target->group_leader);
+        parent = load_early(target->real_parent);
+        sighand = load_early(target->sighand);
+        signal = load_early(target->signal);
+        tracer = load_early(target->parent);
+        sender = bpf_get_current_task_btf();
+        cred = load_early(sender->cred);
+        if (is_interesting(sig, IF_TRACED) && !is_watched(target, leader))
                 return 0;
         /* Its tracer may be gone when the stop takes effect; tier tracepoint learns of the tracee only here.
          */
         if (sig == SIGSTOP && target->ptrace)
-                watch_process(target->group_leader, WATCH_TRACEE);
+                watch_process(leader, WATCH_TRACEE);
 
         now = bpf_ktime_get_boot_ns();
         flags = read_siginfo(&info, siginfo);
-        read_action_of(&action, target, sig);
+        if (sig == SIGTRAP)
+                read_action(&action, &sighand->action[SIGTRAP - 1]);
+        else
+                read_action_of(&action, target, sig);
         key = (struct count_key){
-                .start_ns = target->group_leader->start_boottime,
+                .start_ns = leader->start_boottime,
                 .pid = target->tgid,
-                .tracer = target->ptrace ? target->parent->tgid : 0,
+                .tracer = target->ptrace ? tracer->tgid : 0,
                 .code = info.code,
                 .sig = sig,
                 .result = result,
                 .kind = COUNT_GENERATE,
                 .handled = disposition(action.handler),
         };
-        sender = bpf_get_current_task_btf();
-        if (!deserves_record(sig, &info, result, target, sender, now)) {
+        if (!deserves_record(sig, &info, result, leader, sender, now)) {
                 count_plain(&key, now);
                 return 0;
         }
@@ -272,14 +294,17 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
         r->flags = flags | (group ? SIG_F_GROUP : 0);
         r->handler = action.handler;
         r->sa_flags = action.sa_flags;
-        r->uid = BPF_CORE_READ(sender, cred, uid.val);
-        describe_task(&r->sender, sender);
-        describe_target(r, target);
+        r->uid = cred->uid.val;
+        describe_typed_task(&r->sender, sender);
+        describe_target(r, target, parent);
         if (r->tracer.pid && r->tracer.pid == r->sender.pid)
                 r->flags |= SIG_F_SENDER_TRACES;
-        if (sig == SIGTRAP && sender == target)
+        /* Only the kernel's own signals are forced; those of kill() and raise() have a code below 1. */
+        if (sig == SIGTRAP && info.code > 0 && sender == target)
                 describe_forced(r, sender);
-        r->sibling_tracer = sig == SIGTRAP && !target->ptrace ? sibling_tracer(target) : 0;
+        r->sibling_tracer = 0;
+        if (sig == SIGTRAP && !target->ptrace && signal->nr_threads > 1)
+                r->sibling_tracer = sibling_tracer(signal);
         flags = r->flags;
         bpf_ringbuf_submit(r, submit_flags());
 
@@ -298,7 +323,7 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct k_sigaction *ka)
 {
-        struct task_struct *t;
+        struct task_struct *t, *leader, *parent;
         struct siginfo_head info;
         struct action action;
         struct count_key key;
@@ -309,14 +334,16 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
         if (!is_interesting(sig, SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGSTOP)))
                 return 0;
         t = bpf_get_current_task_btf();
-        if (sig != SIGTRAP && !is_watched(t))
+        leader = load_early(t->group_leader);
+        parent = load_early(t->real_parent);
+        if (sig != SIGTRAP && !is_watched(t, leader))
                 return 0;
 
         now = bpf_ktime_get_boot_ns();
         flags = read_siginfo(&info, siginfo);
         read_action(&action, ka);
         key = (struct count_key){
-                .start_ns = t->group_leader->start_boottime,
+                .start_ns = leader->start_boottime,
                 .pid = t->tgid,
                 .tracer = t->ptrace ? t->parent->tgid : 0,
                 .code = info.code,
@@ -342,7 +369,7 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
         r->sa_flags = action.sa_flags;
         r->uid = r->sibling_tracer = 0;
         describe_nobody(&r->sender);
-        describe_target(r, t);
+        describe_target(r, t, parent);
         bpf_ringbuf_submit(r, submit_flags());
 
         if (sig == SIGTRAP && action.handler > 1 && !t->ptrace)
