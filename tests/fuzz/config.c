@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* A settings file. */
+
+#include "../../lib/config.h"
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        char error[CONFIG_ERROR_MAX];
+        struct config c;
+
+        config_parse("FILE", (const char *)data, size, &c, error, sizeof(error));
+        return 0;
+}
