@@ -132,6 +132,7 @@ struct slot *slot_begin(struct model *m, struct thread *t, struct process *trace
         s->thread = t;
         s->tracer = tracer;
         t->slot = s;
+        t->left_by = 0;
         t->born_untraced_ns = t->hung_since_ns = 0;
         note_tracer(t->process, tracer->task.pid);
         tracer->n_tracees++;
@@ -183,6 +184,7 @@ void slot_end(struct model *m, struct slot *s, int cause)
         s->tracer->n_tracees--;
         p->n_traced--;
         t->slot = NULL;
+        t->left_by = s->tracer->task.pid;
         t->hung_since_ns = 0;
         m->n_slots--;
         pool_give(&m->slot_pool, s);

@@ -54,6 +54,7 @@ struct thread {
         uint32_t tid;
         uint64_t start;
         struct slot *slot;         /* NULL: nobody traces it */
+        uint32_t left_by;          /* pid of the tracer that had it last, 0: none had, or somebody has */
         uint64_t born_untraced_ns; /* its creation was seen, and that no tracer came with it; 0: not so */
         uint64_t hung_since_ns, hung_last_ns; /* its tracer is seen stopped since, 0: not */
         uint64_t hung_seq;

@@ -112,6 +112,28 @@ static bool same_thread(const struct task_ref *a, const struct task_ref *b)
         return task_same_process(a, b) && (a->tid == b->tid || !a->tid || !b->tid);
 }
 
+/*
+ * A tracer lets go of its threads one after the other, by calls or when it ends. What one of them runs into
+ * meanwhile is what the tracer leaves behind, although it still has the others.
+ */
+static void note_leaving(const struct model *m, const struct event *e, struct hold *h)
+{
+        const struct thread *t = thread_of(m, &e->target);
+
+        if (!t || e->tracer.pid)
+                return;
+        /* The call has had its effect, its record is still to come. */
+        if (t->slot) {
+                h->history.ended.tracer = t->slot->s.tracer;
+                h->history.ended.until_ns = e->time_ns;
+                h->history.ended.until_wall_ns = e->wall_ns;
+                h->history.ended.cause = DETACHED_BY_CALL;
+                h->history.ended.status_known = false;
+        }
+        if (h->sibling_tracer == (t->slot ? t->slot->s.tracer.pid : t->left_by))
+                h->sibling_tracer = 0;
+}
+
 void hold_begin(struct model *m, const struct event *e, hold_fn finish, bool wants_handler)
 {
         const struct process *p = process_of(m, &e->target);
@@ -148,6 +170,7 @@ void hold_begin(struct model *m, const struct event *e, hold_fn finish, bool wan
         process_name(m, &h->target);
         if (p && p->history)
                 h->history = *p->history;
+        note_leaving(m, e, h);
 }
 
 /* The oldest hold of that thread the scan can answer; one at that very address if there is one. */

@@ -190,6 +190,30 @@ SCENE(orphan_in_a_thread_nobody_traces)
                           4802);
 }
 
+SCENE(orphan_in_a_thread_its_debugger_has_just_left)
+{
+        struct event e = trap(API_2, NOBODY);
+
+        attaches(s, DLV, API);
+        attaches(s, DLV, API_2);
+        detaches(s, DLV, API_2);
+        e.sibling_tracer = 4802;
+        feed(s, e);
+        scans(s, API_2, true, false);
+        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "dirty-detach", "that PID 4802 (dlv) left in it");
+        expect_count(s, 1);
+}
+
+SCENE(orphan_before_the_record_of_the_detach)
+{
+        attaches(s, DLV, API);
+        traps(s, API, NOBODY);
+        detaches(s, DLV, API);
+        scans(s, API, true, false);
+        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "dirty-detach", "that PID 4802 (dlv) left in it");
+        expect_count(s, 1);
+}
+
 SCENE(breakpoint_of_the_program_itself)
 {
         attaches(s, DLV, API);
@@ -536,6 +560,8 @@ int main(void)
                 orphan_inherited_from_a_parent_that_is_no_longer_traced,
                 exec_ends_what_was_inherited,
                 orphan_in_a_thread_nobody_traces,
+                orphan_in_a_thread_its_debugger_has_just_left,
+                orphan_before_the_record_of_the_detach,
                 breakpoint_of_the_program_itself,
                 orphan_flood_is_counted,
                 breakpoint_under_a_debugger_is_silent,
