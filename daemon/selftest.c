@@ -25,6 +25,7 @@ static const struct proof {
         {REC_WAIT, {"on_wait", "exit_wait4"}},
         {REC_EXIT, {"on_exit", NULL}},
         {REC_FORK, {"on_fork", NULL}},
+        {REC_EXEC, {"on_exec", NULL}},
 };
 
 static void mark(struct hook *hooks, size_t n, const char *program)
@@ -79,7 +80,7 @@ static void no_op(int sig _unused_)
 {
 }
 
-/* The tracee: a breakpoint of its own, a handler for SIGTRAP that runs, a child. */
+/* The tracee: a breakpoint of its own, a handler for SIGTRAP that runs, a child that execs. */
 static void act_tracee(void)
 {
         struct sigaction sa = {.sa_handler = no_op};
@@ -91,8 +92,10 @@ static void act_tracee(void)
         __asm__ volatile("int3");
         raise(SIGTRAP);
         child = fork();
-        if (child == 0)
+        if (child == 0) {
+                execl("/bin/true", "true", NULL);
                 _exit(0);
+        }
         if (child > 0)
                 waitid(P_PID, child, &(siginfo_t){}, WEXITED);
         _exit(0);

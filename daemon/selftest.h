@@ -3,8 +3,9 @@
 
 /*
  * A hook that attaches is not a hook that works: __ptrace_link is inlined on some kernels, a program may be
- * skipped. So at start a child of ours is traced by another, for a few milliseconds, and what the programs say
- * of it is read off the ring. Hooks that spoke become HOOK_WORKING. The records are not events: they are dropped.
+ * skipped. So at start a child of ours is traced by another, for a few milliseconds, and what the programs
+ * say of it is read off the ring. Hooks that spoke become HOOK_WORKING. The records are not events: they are
+ * dropped.
  */
 
 #include <stddef.h>
