@@ -9,7 +9,7 @@
 # $REC_PID is its process, 0 if it has none of its own. Outputs go to $T, which is on a tmpfs if there is one.
 
 REC_PID=0 WHY='' WRAP=()
-readonly READY_S=15
+READY_S=${READY_S:-15} # emulated machines need more
 
 is_live() { [[ $1 == ptraced-* || $1 =~ ^(empty|count|ring|flood|edge)$ ]]; }
 
@@ -32,7 +32,7 @@ need_tool() {
 start_recorder() {
         local name=$1
         REC_PID=0 WHY='' WRAP=()
-        rm -f "$T"/rec.*
+        rm -rf "$T"/rec.*
         case $name in
         nothing) return 0 ;;
         ptraced-*) start_ptraced "${name#ptraced-}" ;;
@@ -72,7 +72,6 @@ stop_recorder() {
 ctl() { timeout 30 "$PTRACECTL" "$@" --socket "$T/rec.sock" --json 2>/dev/null; }
 
 start_ptraced() {
-        rm -rf "$T/rec.state"
         "$PTRACED" --socket "$T/rec.sock" --state-dir "$T/rec.state" --tier "$1" --log-level error >"$T/rec.out" 2>"$T/rec.err" &
         REC_PID=$!
         await test -S "$T/rec.sock" && ctl status --wait "$READY_S" >/dev/null
