@@ -8,12 +8,14 @@
 #include "losses.h"
 #include "outfile.h"
 #include "session.h"
+#include "tame.h"
 
 /* Where it goes: a file that appears when it is complete, or standard output; perhaps compressed. */
 struct sink {
         struct outfile file; /* f is NULL: standard output */
         FILE *gzip;
-        FILE *f; /* what is written to: one of the two above, or stdout */
+        FILE *tame; /* in front of a terminal */
+        FILE *f;    /* what is written to: one of the three above, or stdout */
 };
 
 struct exporting {
@@ -22,7 +24,7 @@ struct exporting {
         uint64_t n_unreadable;
 };
 
-static int sink_open(struct sink *s, const char *path, bool gzip)
+static int sink_open(struct sink *s, const char *path, bool gzip, bool terminal)
 {
         int r;
 
@@ -32,6 +34,12 @@ static int sink_open(struct sink *s, const char *path, bool gzip)
                         return r;
         }
         s->f = path ? s->file.f : stdout;
+        if (!path && terminal) {
+                r = tame_open(stdout, &s->tame);
+                if (r < 0)
+                        return r;
+                s->f = s->tame;
+        }
         if (!gzip)
                 return 0;
         r = export_gzip(s->f, &s->gzip);
@@ -47,6 +55,8 @@ static int sink_close(struct sink *s, bool complete)
 
         errno = 0;
         if (s->gzip && fclose(TAKE_PTR(s->gzip)) != 0)
+                r = errno ? -errno : -EIO;
+        if (s->tame && fclose(TAKE_PTR(s->tame)) != 0)
                 r = errno ? -errno : -EIO;
         if (!s->file.f)
                 return r;
@@ -189,7 +199,7 @@ int verb_export(struct cli *c)
                 r = ask_pid_known(c, pid);
         if (r != EXIT_DONE)
                 return r;
-        r = sink_open(&sink, file, gzip);
+        r = sink_open(&sink, file, gzip, c->terminal);
         if (r < 0) {
                 sink_close(&sink, false);
                 return cannot_write(c, r);
