@@ -20,6 +20,12 @@ void task_from_record(struct task_ref *ret, const struct rec_task *t)
         ret->comm[sizeof(ret->comm) - 1] = '\0';
 }
 
+/* A return value of the kernel's as a positive errno. A record may claim any number. */
+static int errno_of(int32_t ret)
+{
+        return ret < 0 && ret != INT32_MIN ? -ret : 0;
+}
+
 static int disposition_of(uint64_t handler)
 {
         return handler == 0 ? DISP_DEFAULT : handler == 1 ? DISP_IGNORED : DISP_HANDLER;
@@ -89,8 +95,8 @@ static void attach_event(const void *data, struct event *e)
         if (e->type == EV_PTRACE_REFUSED) {
                 task_from_record(&e->actor, &r->caller);
                 task_from_record(&e->tracer, &r->holder);
-                e->error = -r->ret;
-                e->lsm_error = r->lsm_ret < 0 ? -r->lsm_ret : 0;
+                e->error = errno_of(r->ret);
+                e->lsm_error = errno_of(r->lsm_ret);
                 e->facts = r->flags;
                 e->caller_uid = r->caller_uid;
                 e->target_uid = r->target_uid;
@@ -140,7 +146,7 @@ static void wait_event(const void *data, struct event *e)
         e->sigchld_ignored = r->sigchld_ignored;
         e->ns_level = r->ns_level;
         if (r->ret < 0) {
-                e->error = -r->ret;
+                e->error = errno_of(r->ret);
                 return;
         }
         e->status = r->status;
