@@ -12,6 +12,7 @@
 #include "../lib/procfs.h"
 #include "../lib/record.h"
 #include "complete.h"
+#include "departed.h"
 #include "enrich.h"
 #include "floods.h"
 #include "log.h"
@@ -21,8 +22,9 @@
 
 #define DEFERRED_MAX    8192 /* events a scan or the sampler may make in one turn */
 #define QUESTIONS_MAX   1024
-#define RECONCILE_NS    (5 * NSEC_PER_SEC) /* at most this often after a loss */
-#define FLUSH_ROUNDS    64                 /* of the ring, when asked for everything that happened before */
+#define RECONCILE_NS    (5 * NSEC_PER_SEC)  /* at most this often after a loss */
+#define DEPARTED_NS     (10 * NSEC_PER_SEC) /* processes that ended unseen are looked for this often */
+#define FLUSH_ROUNDS    64                  /* of the ring, when asked for everything that happened before */
 #define SECOND_ACCURACY 50000 /* us the once-a-second work may come late: lets wake-ups coincide */
 
 struct follower {
@@ -56,7 +58,7 @@ struct pump {
 
         uint64_t bad_records, follower_losses, unresolved, deferred_lost;
         uint64_t reported[_LOST_MAX]; /* losses already told as loss events */
-        uint64_t reconciled_ns;
+        uint64_t reconciled_ns, departed_ns;
         bool must_reconcile;
 };
 
@@ -336,6 +338,19 @@ static void reconcile(struct pump *p, uint64_t now)
         take_in_deferred(p);
 }
 
+static void flush_ring(void *userdata)
+{
+        consume(userdata);
+}
+
+static void forget_departed(struct pump *p, uint64_t now)
+{
+        if (now < p->departed_ns + DEPARTED_NS)
+                return;
+        p->departed_ns = now;
+        departed_look(p->model, flush_ring, emit, p);
+}
+
 static int on_second(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
         struct pump *p = userdata;
@@ -346,6 +361,7 @@ static int on_second(sd_event_source *s, uint64_t usec _unused_, void *userdata)
                 floods_drain(p->floods, now, emit_counter, p);
         report_losses(p);
         reconcile(p, now);
+        forget_departed(p, now);
         answer_questions(p);
         sd_event_source_set_time_relative(s, PUMP_COUNTERS_US);
         return 0;

@@ -226,13 +226,9 @@ int model_each_session(const struct model *m, uint32_t pid, bool ended,
         return r;
 }
 
-int model_process(const struct model *m, uint32_t pid, struct process_view *ret)
+static struct process_view view_of(const struct process *p)
 {
-        const struct process *p = process_find(m, pid, 0);
-
-        if (!p)
-                return -ESRCH;
-        *ret = (struct process_view){
+        return (struct process_view){
                 .task = p->task,
                 .parent = p->parent,
                 .uid = p->uid,
@@ -247,7 +243,31 @@ int model_process(const struct model *m, uint32_t pid, struct process_view *ret)
                 .n_traced_threads = p->n_traced,
                 .n_tracees = p->n_tracees,
         };
+}
+
+int model_process(const struct model *m, uint32_t pid, struct process_view *ret)
+{
+        const struct process *p = process_find(m, pid, 0);
+
+        if (!p)
+                return -ESRCH;
+        *ret = view_of(p);
         return 0;
+}
+
+int model_each_live(const struct model *m, int (*fn)(void *userdata, const struct process_view *v),
+                    void *userdata)
+{
+        int r = 0;
+
+        LIST_FOREACH (it, &m->live) {
+                struct process_view v = view_of(LIST_ENTRY(it, struct process, lru));
+
+                r = fn(userdata, &v);
+                if (r != 0)
+                        break;
+        }
+        return r;
 }
 
 int model_each_finding(const struct model *m, uint32_t pid,

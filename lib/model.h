@@ -97,6 +97,10 @@ int model_each_session(const struct model *m, uint32_t pid, bool ended,
                        int (*fn)(void *userdata, const struct session *s), void *userdata);
 /* The live process with that pid (or the last dead one). -ESRCH. */
 int model_process(const struct model *m, uint32_t pid, struct process_view *ret);
+/* Each process that is taken to be alive, those longest without an event first, until fn returns non-zero.
+ */
+int model_each_live(const struct model *m, int (*fn)(void *userdata, const struct process_view *v),
+                    void *userdata);
 int model_each_finding(const struct model *m, uint32_t pid,
                        int (*fn)(void *userdata, const struct finding *f), void *userdata);
 

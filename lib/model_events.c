@@ -448,7 +448,11 @@ static void apply_state(struct model *m, const struct event *e)
 {
         struct process *p = process_of(m, &e->target);
 
-        if (p && p->alive && (e->target.tid == 0 || e->target.tid == e->target.pid))
+        if (!p || !p->alive || (e->target.tid != 0 && e->target.tid != e->target.pid))
+                return;
+        if (e->state == 'X')
+                process_die(m, p, 0); /* nobody saw how */
+        else
                 p->state = (char)e->state;
 }
 
