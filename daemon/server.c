@@ -129,19 +129,35 @@ static void on_completed(void *userdata _unused_, struct MHD_Connection *connect
 
 /* ---- connections --------------------------------------------------------------------------------- */
 
-static bool over_limit(const struct server *s, uid_t uid)
+/* Users may have many uids of their own (subuid(5)): all of them together leave room for the privileged. */
+static bool over_limit(const struct server *s, const struct peer *peer)
 {
-        size_t all = 0, of_uid = 0;
+        size_t all = 0, others = 0, of_uid = 0;
 
         for (size_t i = 0; i < SLOTS_MAX; i++) {
-                if (!s->clients[i].used || s->clients[i].refused)
+                const struct client *c = &s->clients[i];
+
+                if (!c->used || c->refused)
                         continue;
                 all++;
-                of_uid += s->clients[i].peer.uid == uid;
+                others += !c->peer.privileged;
+                of_uid += c->peer.uid == peer->uid;
         }
+        if (all >= SERVER_CONNECTIONS_MAX)
+                return true;
         /* Over TCP nobody is known, so there is no user to count for. */
-        return all >= SERVER_CONNECTIONS_MAX ||
-               (s->surface == SURFACE_SOCKET && of_uid >= SERVER_PER_UID_MAX);
+        return s->surface == SURFACE_SOCKET &&
+               (of_uid >= SERVER_PER_UID_MAX ||
+                (!peer->privileged && others >= SERVER_CONNECTIONS_MAX - SERVER_RESERVED));
+}
+
+static size_t n_refused(const struct server *s)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < SLOTS_MAX; i++)
+                n += s->clients[i].used && s->clients[i].refused;
+        return n;
 }
 
 static struct client *client_new(struct server *s, struct MHD_Connection *connection)
@@ -158,7 +174,7 @@ static struct client *client_new(struct server *s, struct MHD_Connection *connec
                         c = &s->clients[i];
         if (!c)
                 return NULL;
-        *c = (struct client){.server = s, .peer = peer, .refused = over_limit(s, peer.uid)};
+        *c = (struct client){.server = s, .peer = peer, .refused = over_limit(s, &peer)};
         c->used = true;
         s->api->connections++;
         if (c->refused)
@@ -226,6 +242,19 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         return run(userdata);
 }
 
+/* Who is neither served nor told so is hung up on at once: libmicrohttpd would wait for a request, in a slot
+ * that is somebody else's. */
+static bool is_welcome(const struct server *s, int fd)
+{
+        struct peer peer = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+
+        if (n_refused(s) < SERVER_REFUSALS_MAX)
+                return true;
+        if (s->surface == SURFACE_SOCKET && peer_from_socket(fd, &peer) < 0)
+                return false;
+        return !over_limit(s, &peer);
+}
+
 static int on_accept(sd_event_source *source _unused_, int listen_fd, uint32_t events _unused_,
                      void *userdata)
 {
@@ -242,8 +271,10 @@ static int on_accept(sd_event_source *source _unused_, int listen_fd, uint32_t e
                                 log_warning("A client cannot be accepted: %s.", strerror(errno));
                         break;
                 }
-                /* Takes the descriptor, and closes it where it has no room. */
-                MHD_add_connection(s->http, fd, (struct sockaddr *)&address, length);
+                if (is_welcome(s, fd)) /* takes the descriptor, and closes it where it has no room */
+                        MHD_add_connection(s->http, fd, (struct sockaddr *)&address, length);
+                else
+                        close(fd);
         }
         return run(s);
 }
