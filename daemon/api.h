@@ -38,6 +38,7 @@ struct api {
         uint64_t requests, connections; /* requests answered so far; connections open now */
         uint64_t followers;             /* clients that follow events now ... */
         uint64_t follower_lost;         /* ... and events their queues had no room for, ever */
+        struct owner_cache owners;      /* of all that is told */
         struct stream *streams;         /* list of the streams under way */
         sd_event_source *resume;        /* of the server: enabled once, it looks after resumed connections */
 };

@@ -135,7 +135,6 @@ static size_t read_refusals(const struct api_call *call, uint64_t since_wall_ns,
                 .types = 1U << EV_PTRACE_REFUSED,
         };
         struct store_cursor *cursor = NULL;
-        struct owner_cache owners = {};
         struct event e;
         size_t n = 0;
         int r, fruitless = 0;
@@ -148,7 +147,7 @@ static size_t read_refusals(const struct api_call *call, uint64_t since_wall_ns,
                         break;
                 fruitless += r == -EAGAIN;
                 if (r == 1 && e.target.pid == call->pid &&
-                    peer_sees_event(&call->peer, pump_model(call->api->pump), &owners, &e))
+                    peer_sees_event(&call->peer, pump_model(call->api->pump), &call->api->owners, &e))
                         ring[n++ % REFUSALS_MAX] = e;
         }
         store_cursor_free(cursor);

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "../lib/cleanup.h"
 #include "../lib/procfs.h"
@@ -100,16 +101,28 @@ bool peer_owns(const struct peer *peer, const struct model *model, const struct 
                (!task->start || task->start == start);
 }
 
+static uint64_t monotonic_ns(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
 static bool owns_cached(const struct peer *peer, const struct model *model, struct owner_cache *cache,
                         const struct task_ref *task)
 {
-        size_t i = task->pid % OWNER_CACHE_SIZE;
+        size_t i = (task->pid + peer->uid * 31U) % OWNER_CACHE_SIZE;
+        uint64_t now = monotonic_ns();
 
         if (task->pid == 0)
                 return false;
-        if (cache->slots[i].pid != task->pid || cache->slots[i].start != task->start) {
+        if (cache->slots[i].pid != task->pid || cache->slots[i].start != task->start ||
+            cache->slots[i].uid != peer->uid || now - cache->slots[i].at_ns > OWNER_CACHE_TTL_NS) {
+                cache->slots[i].uid = peer->uid;
                 cache->slots[i].pid = task->pid;
                 cache->slots[i].start = task->start;
+                cache->slots[i].at_ns = now;
                 cache->slots[i].mine = peer_owns(peer, model, task);
         }
         return cache->slots[i].mine;

@@ -26,12 +26,17 @@ struct peer {
 /* Of the other end of a connected Unix socket, as it was when it connected. -errno. */
 int peer_from_socket(int fd, struct peer *ret);
 
-/* Remembers for a moment whose a process is: a stream of events asks about the same few again and again. */
-#define OWNER_CACHE_SIZE 64
+/*
+ * Remembers for a moment whose a process is. A stream of events asks about the same few again and again, and
+ * streams ask the same questions: together they share one, so that many of them cost /proc no more than one.
+ */
+#define OWNER_CACHE_SIZE   256
+#define OWNER_CACHE_TTL_NS 1000000000ULL /* a process may become another user's */
 struct owner_cache {
         struct {
+                uid_t uid; /* who asked */
                 uint32_t pid;
-                uint64_t start;
+                uint64_t start, at_ns;
                 bool mine;
         } slots[OWNER_CACHE_SIZE];
 };
@@ -43,7 +48,7 @@ struct owner_cache {
 bool peer_owns(const struct peer *peer, const struct model *model, const struct task_ref *task);
 
 /* May the peer see this event: it concerns a process of theirs, or is their own refused attach. cache may
- * be shared by calls for one peer. */
+ * be shared by all peers. */
 bool peer_sees_event(const struct peer *peer, const struct model *model, struct owner_cache *cache,
                      const struct event *e);
 bool peer_sees_finding(const struct peer *peer, const struct model *model, const struct finding *f);

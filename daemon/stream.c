@@ -30,7 +30,6 @@ struct stream {
         struct api *api;
         struct MHD_Connection *connection;
         struct peer peer;
-        struct owner_cache owners;
         struct event_filter filter;
         enum phase phase;
         bool follow;
@@ -99,7 +98,7 @@ static bool wanted(struct stream *s, const struct event *e)
 
         return e->seq > s->last_seq && (!f->types || f->types & (1U << e->type)) &&
                (!f->pid || event_concerns(e, f->pid)) && e->wall_ns >= f->since_wall_ns &&
-               peer_sees_event(&s->peer, pump_model(s->api->pump), &s->owners, e);
+               peer_sees_event(&s->peer, pump_model(s->api->pump), &s->api->owners, e);
 }
 
 /* ---- the queue ----------------------------------------------------------------------------------- */
@@ -217,7 +216,7 @@ static enum step history_line(struct stream *s)
                         return end_history(s);
                 s->last_seq = e.seq;
                 s->round_rows++;
-                if (!peer_sees_event(&s->peer, pump_model(s->api->pump), &s->owners, &e))
+                if (!peer_sees_event(&s->peer, pump_model(s->api->pump), &s->api->owners, &e))
                         continue;
                 s->line = event_line(&e);
                 return s->line ? STEP_LINE : STEP_FAILED;
@@ -348,8 +347,12 @@ static void stream_free(void *userdata)
 
 static int start_following(struct stream *s)
 {
-        int r = pump_follow(s->api->pump, on_event, s);
+        int r;
 
+        /* Unprivileged clients leave room for the others. */
+        if (!s->peer.privileged && s->api->followers >= PUMP_FOLLOWERS_MAX / 2)
+                return -EUSERS;
+        r = pump_follow(s->api->pump, on_event, s);
         if (r < 0)
                 return r;
         s->follow = true;
@@ -428,7 +431,8 @@ void stream_answer(struct api_call *call, const struct event_filter *filter, boo
         if (r == -EUSERS)
                 api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "too-many-followers",
                          "End another follower first.",
-                         "%d clients follow events already, and that is the most.", PUMP_FOLLOWERS_MAX);
+                         "%u clients follow events already, and that is the most.",
+                         (unsigned)call->api->followers);
         else
                 api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "store-failed", "",
                          "The stored events cannot be read: %s.", strerror(r ? -r : ENOMEM));
