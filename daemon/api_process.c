@@ -227,7 +227,7 @@ static void pids_sort(struct pids *p)
 
 struct gathering {
         struct api_call *call;
-        uint32_t pid; /* of the process that is gathered for, 0: all */
+        struct task_ref task; /* the process that is gathered for: another one may have had its pid before */
         struct json_object *threads, *tracees, *ended;
         struct pids parties;     /* everybody who traces or is traced */
         struct pids tracee_pids; /* of this process */
@@ -254,19 +254,20 @@ static struct json_object *tracee_json(const struct session *s)
         return o;
 }
 
-/* A session of g->pid, as tracee, tracer or both. */
+/* A session of g->task, as tracee, tracer or both. */
 static int gather_session(void *userdata, const struct session *s)
 {
         struct gathering *g = userdata;
+        bool is_target = task_same_process(&s->target, &g->task);
 
         if (s->until_ns) {
-                if (g->ended && s->target.pid == g->pid && json_object_array_length(g->ended) < ENDED_MAX)
+                if (g->ended && is_target && json_object_array_length(g->ended) < ENDED_MAX)
                         json_object_array_add(g->ended, ended_json(g->call->api, s));
                 return 0;
         }
-        if (s->target.pid == g->pid && json_object_array_length(g->threads) < THREADS_MAX)
+        if (is_target && json_object_array_length(g->threads) < THREADS_MAX)
                 json_object_array_add(g->threads, live_json(g, s));
-        if (s->tracer.pid == g->pid && json_object_array_length(g->tracees) < THREADS_MAX) {
+        if (task_same_process(&s->tracer, &g->task) && json_object_array_length(g->tracees) < THREADS_MAX) {
                 json_object_array_add(g->tracees, tracee_json(s));
                 pids_add(&g->tracee_pids, s->target.pid);
         }
@@ -325,9 +326,9 @@ static bool get_process(struct api_call *call, uint32_t pid, struct process_view
         return r == 0;
 }
 
-static void gather_begin(struct gathering *g, uint32_t pid)
+static void gather_begin(struct gathering *g, const struct task_ref *task)
 {
-        g->pid = pid;
+        g->task = *task;
         g->threads = json_object_new_array();
         g->tracees = json_object_new_array();
         g->tracee_pids.n = 0;
@@ -345,7 +346,7 @@ void api_process(struct api_call *call)
         pump_flush(call->api->pump);
         if (!get_process(call, call->pid, &v, &info))
                 return;
-        gather_begin(&g, call->pid);
+        gather_begin(&g, &v.task);
         g.ended = json_object_new_array();
         model_each_session(pump_model(call->api->pump), call->pid, true, gather_session, &g);
         o = json_new("ptraced.process/1");
@@ -392,7 +393,7 @@ static struct json_object *party_json(struct gathering *g, uint32_t pid)
                 return NULL;
         o = json_object_new_object();
         list = json_object_new_array();
-        gather_begin(g, pid);
+        gather_begin(g, &v.task);
         json_object_object_add(o, "process", api_process_json(api, &v));
         model_each_session(pump_model(api->pump), pid, false, gather_session, g);
         pids_sort(&g->tracee_pids);
