@@ -144,30 +144,44 @@ static int open_resolved(int dirfd, const char *path, uint64_t resolve)
         return fd < 0 ? -errno : (int)fd;
 }
 
-/* path_in_mount begins with '/', or is "" where the mount point is the file itself (a bind-mounted file). */
-static int try_path(int root, const char *mount_point, const char *path_in_mount,
+struct mount_line {
+        unsigned major, minor;
+        char *root, *point;
+        const char *fstype;
+};
+
+static bool is_overlay(const char *fstype)
+{
+        static const char name[] = "overlay ";
+
+        return strncmp(fstype, name, strlen(name)) == 0;
+}
+
+/*
+ * path_in_mount begins with '/', or is "" where the mount point is the file itself (a bind-mounted file).
+ *
+ * A user may mount a file system of their own making (FUSE) above a mount point, or below an overlay, and
+ * never answer a look-up. So the way to the mount point, and in an overlay all of it, is walked only as far
+ * as the kernel has it in memory: it always has its mount points, and a program that just ran.
+ */
+static int try_path(int root, const struct mount_line *m, const char *path_in_mount,
                     const struct wanted_file *file)
 {
+        uint64_t cached = is_overlay(m->fstype) ? RESOLVE_CACHED : 0;
         _cleanup_close_ int mount = -1, fd = -1;
 
-        mount = open_resolved(root, mount_point, RESOLVE_IN_ROOT);
+        mount = open_resolved(root, m->point, RESOLVE_IN_ROOT | RESOLVE_CACHED);
         if (mount < 0)
                 return mount;
         if (!*path_in_mount)
                 return is_wanted(mount, file) ? TAKE_FD(mount) : -ENOENT;
         /* The kernel gave us names of directory entries: a link or a mount on the way means it is not it. */
         fd = open_resolved(mount, path_in_mount + 1,
-                           RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+                           RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | cached);
         if (fd < 0)
                 return fd;
         return is_wanted(fd, file) ? TAKE_FD(fd) : -ENOENT;
 }
-
-struct mount_line {
-        unsigned major, minor;
-        char *root, *point;
-        const char *fstype;
-};
 
 /* "\040" becomes " ", in place. */
 static void unescape_octal(char *s)
@@ -234,7 +248,7 @@ static int try_mount(int root, struct mount_line *m, const struct wanted_file *f
 
                 if (!candidates[i] || (i == 1 && candidates[i][0] != '/'))
                         continue;
-                fd = try_path(root, m->point, candidates[i], file);
+                fd = try_path(root, m, candidates[i], file);
                 if (fd < 0)
                         continue;
                 if (snprintf(buf, size, "%s%s", point, candidates[i]) < (int)size)
@@ -274,7 +288,7 @@ static int try_mounts(const char *proc, const struct wanted_file *file, char *bu
                         continue;
                 }
                 /* An overlay shows the inode of the layer below, whose device may not be mounted here. */
-                if (!same && strncmp(m.fstype, "overlay ", strlen("overlay ")) != 0)
+                if (!same && !is_overlay(m.fstype))
                         continue;
                 found = try_mount(root, &m, file, buf, size);
                 if (found >= 0)
