@@ -18,6 +18,7 @@ property() { systemctl show --value -p "$1" "${2:-ptraced.service}"; }
 active() { systemctl -q is-active "$1"; }
 main_pid() { property MainPID; }
 replaced() { active ptraced.service && [[ $(main_pid) != "$1" && $(main_pid) != 0 ]]; } # PID: of the one before
+process() { curl -s --unix-socket /run/ptraced/ptraced.sock "http://ptraced/v1/processes/$1"; }
 status_of() { ctl status --json | jq -r "$1"; }
 
 test_install() {
@@ -58,12 +59,14 @@ run_int3() {
         chown "$DIR_OWNER" "$dir" && chmod "$DIR_MODE" "$dir"
         spawn sees "$@" "$dir/target" int3
         said sees '^ready '
+        is "$(process "$PID" | jq -r .process.exe)" "$dir/target" "$name: its executable is named"
         go "$PID"
         finds "$name: an int3 of its own" orphan-breakpoint/hard-coded "$PID"
         like "$(finding_text "$PID" orphan-breakpoint/hard-coded)" hit_int3 "$name: its file can be read"
 }
 
-# Where the unit's hardening could blind it; the last takes CAP_DAC_READ_SEARCH.
+# Where the unit's hardening could blind it; the last takes CAP_SYS_PTRACE for the executable's name and
+# CAP_DAC_READ_SEARCH for the file.
 test_sees() {
         DIR_OWNER=0:0 DIR_MODE=755 run_int3 "a program in a home directory" /root/it
         DIR_OWNER=0:0 DIR_MODE=755 run_int3 "a program in /tmp" /tmp/it
