@@ -303,7 +303,7 @@ static void describe_counter(struct line *l, const struct event *e)
 
 static void describe_loss(struct line *l, const struct event *e)
 {
-        add(l, "%lu events were lost", e->count);
+        add(l, "%lu %s lost", e->count, e->count == 1 ? "event was" : "events were");
         say_text(l, ": ", e->note);
 }
 

@@ -91,7 +91,8 @@ static void tell_losses(const struct exporting *e)
         uint64_t n = losses_text(o, causes, sizeof(causes));
 
         if (n)
-                cli_note("%lu events were lost (%s): the export is not complete.", n, causes);
+                cli_note("%lu %s lost (%s): the export is not complete.", n,
+                         n == 1 ? "event was" : "events were", causes);
         if (e->n_unreadable)
                 cli_note("%lu lines of the answer could not be read and are left out.", e->n_unreadable);
 }

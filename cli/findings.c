@@ -108,8 +108,8 @@ static void print_loss(const struct cli *c, struct json_object *losses, bool any
         }
         if (any)
                 putchar('\n');
-        snprintf(text, sizeof(text),
-                 "%lu events were lost (%s): findings may be missing, and counts too small.", total, causes);
+        snprintf(text, sizeof(text), "%lu %s lost (%s): findings may be missing, and counts too small.",
+                 total, total == 1 ? "event was" : "events were", causes);
         print_wrapped(c, "", text);
 }
 
