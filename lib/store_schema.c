@@ -9,17 +9,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "procfs.h"
 #include "text.h"
 
-#define SHOWN_MAX 512 /* of a path in a sentence */
+#define SHOWN_MAX     512 /* of a path in a sentence */
+#define LOCK_RETRY_MS 50
+#define LOCK_RETRIES  40 /* two seconds for a daemon that is being killed */
+#define PF_EXITING    4  /* linux/sched.h */
 
 /* The first bytes of any SQLite file; big-endian numbers. https://www.sqlite.org/fileformat.html */
 #define HEADER_SIZE           100
@@ -186,6 +192,34 @@ static int refuse_locked(const char *dir, int fd, char *buf, size_t size)
         return -EBUSY;
 }
 
+/* A killed owner takes a moment to go, and holds the lock until its last thread has. */
+static bool owner_is_ending(int fd)
+{
+        long pid = lock_owner(fd);
+        struct proc_status status;
+        struct proc_stat stat;
+
+        if (pid <= 0 || pid > PROC_PIDS_MAX)
+                return false;
+        if (procfs_status((uint32_t)pid, 0, &status) < 0 || procfs_stat((uint32_t)pid, 0, &stat) < 0)
+                return true;
+        return stat.state == 'Z' || stat.state == 'X' || (stat.flags & PF_EXITING) ||
+               (status.sig_pending | status.sig_shared_pending) & 1ULL << (SIGKILL - 1);
+}
+
+static int take_lock(int fd)
+{
+        const struct timespec pause = {.tv_nsec = LOCK_RETRY_MS * (long)NSEC_PER_MSEC};
+
+        for (int i = 0;; i++) {
+                if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+                        return 0;
+                if (errno != EWOULDBLOCK || i == LOCK_RETRIES || !owner_is_ending(fd))
+                        return -errno;
+                nanosleep(&pause, NULL);
+        }
+}
+
 /* Writes our pid for whoever is refused. */
 static int sign_lock(int fd)
 {
@@ -212,9 +246,10 @@ int store_lock_dir(const char *dir, int *ret_fd, char *error, size_t size)
                 return refuse_dir(dir, errno, error, size);
         if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return refuse_dir(dir, EINVAL, error, size);
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? refuse_locked(dir, fd, error, size)
-                                            : refuse_dir(dir, errno, error, size);
+        r = take_lock(fd);
+        if (r < 0)
+                return r == -EWOULDBLOCK ? refuse_locked(dir, fd, error, size)
+                                         : refuse_dir(dir, -r, error, size);
         r = sign_lock(fd);
         if (r < 0)
                 return refuse_dir(dir, -r, error, size);

@@ -810,6 +810,34 @@ START_TEST(a_second_daemon_is_refused_and_told_who)
 }
 END_TEST
 
+/* Here the lock outlives its owner by a child; a killed daemon's threads do the same. */
+START_TEST(a_killed_owner_is_waited_for)
+{
+        int ready[2];
+        pid_t child;
+        char byte;
+
+        ck_assert_int_eq(pipe(ready), 0);
+        child = fork();
+        if (child == 0) {
+                open_store();
+                if (fork() == 0) {
+                        ck_assert_int_eq(write(ready[1], "x", 1), 1);
+                        usleep(300000);
+                        _exit(0);
+                }
+                pause();
+                _exit(0);
+        }
+        ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+        ck_assert_int_eq(kill(child, SIGKILL), 0);
+        store_close(open_store());
+        ck_assert_int_eq(waitpid(child, NULL, 0), child);
+        close(ready[0]);
+        close(ready[1]);
+}
+END_TEST
+
 START_TEST(the_lock_is_not_inherited_by_programs_we_start)
 {
         struct store *s = open_store();
@@ -1188,6 +1216,7 @@ static TCase *refusal_cases(void)
         tcase_add_test(t, a_missing_directory_is_named);
         tcase_add_test(t, a_file_is_no_directory);
         tcase_add_test(t, a_second_daemon_is_refused_and_told_who);
+        tcase_add_test(t, a_killed_owner_is_waited_for);
         tcase_add_test(t, the_lock_is_not_inherited_by_programs_we_start);
         tcase_add_test(t, a_store_from_the_future_is_left_alone);
         tcase_add_test(t, somebody_elses_database_is_left_alone);
