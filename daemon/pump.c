@@ -2,6 +2,7 @@
 #include "pump.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,7 +25,9 @@
 #define QUESTIONS_MAX   1024
 #define RECONCILE_NS    (5 * NSEC_PER_SEC)  /* at most this often after a loss */
 #define DEPARTED_NS     (10 * NSEC_PER_SEC) /* processes that ended unseen are looked for this often */
-#define FLUSH_ROUNDS    64                  /* of the ring, when asked for everything that happened before */
+#define LOG_BURST       20                  /* findings that are logged in ... */
+#define LOG_WINDOW_NS   (10 * NSEC_PER_SEC)
+#define FLUSH_ROUNDS    64    /* of the ring, when asked for everything that happened before */
 #define SECOND_ACCURACY 50000 /* us the once-a-second work may come late: lets wake-ups coincide */
 
 struct follower {
@@ -59,6 +62,7 @@ struct pump {
         uint64_t bad_records, follower_losses, unresolved, deferred_lost;
         uint64_t reported[_LOST_MAX]; /* losses already told as loss events */
         uint64_t reconciled_ns, departed_ns;
+        uint64_t logged_ns, n_logged; /* findings of this window */
         bool must_reconcile;
 };
 
@@ -243,12 +247,27 @@ static void on_question(void *userdata, const struct model_question *q)
                 p->questions[p->n_questions++] = *q;
 }
 
+/* Anybody can make findings by the thousand; the journal would drop our other messages with them. */
+static bool may_log(struct pump *p)
+{
+        uint64_t now = clock_ns(CLOCK_BOOTTIME);
+
+        if (now >= p->logged_ns + LOG_WINDOW_NS) {
+                if (p->n_logged > LOG_BURST)
+                        log_info("%" PRIu64 " more findings were not logged; ptracectl diagnose has them.",
+                                 p->n_logged - LOG_BURST);
+                p->logged_ns = now;
+                p->n_logged = 0;
+        }
+        return ++p->n_logged <= LOG_BURST;
+}
+
 static void on_finding(void *userdata, const struct finding *f, bool is_new)
 {
         struct pump *p = userdata;
 
         store_put_finding(p->store, f);
-        if (is_new)
+        if (is_new && may_log(p))
                 log_info("Found %s%s%s: %s", finding_code_to_string(f->code), f->cause[0] ? "/" : "",
                          f->cause, f->summary);
 }
