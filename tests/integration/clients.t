@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Clients that mean no good: crowds, garbage, bodies without end, followers that never read. The daemon goes
+# on answering the others.
+. "$(dirname "$0")/tap.bash"
+need curl || skip_all "no curl"
+start_daemon
+
+USERS=4 EACH=40 # more than the limits for one user, and for all unprivileged ones
+HELD=()
+
+# as UID COMMAND... &: becomes the command, so that $! is its pid
+as() {
+        local uid=$1
+        shift
+        exec setpriv --reuid "$uid" --regid "$uid" --clear-groups -- "$@"
+}
+ask() { curl -s -m 10 --unix-socket "$T/sock" "http://x$1"; }
+status_of() { curl -s -m 10 -o /dev/null -w '%{http_code}' --unix-socket "$T/sock" "$@"; }
+descriptors() { find "/proc/$DAEMON/fd" -mindepth 1 | wc -l; }
+few_descriptors() { (($(descriptors) <= before + 2)); }
+all_followers_gone() { [[ $(ask /v1/status | jq .counts.followers) == 0 ]]; }
+release() {
+        kill "${HELD[@]}" 2>/dev/null
+        wait "${HELD[@]}" 2>/dev/null
+        HELD=()
+}
+chmod 755 "$T"
+before=$(descriptors)
+
+# ---- a crowd of several users, each with as many connections as it gets
+for ((u = 0; u < USERS; u++)); do
+        for ((i = 0; i < EACH; i++)); do
+                as $((60000 + u)) curl -s -N -o /dev/null --unix-socket "$T/sock" 'http://x/v1/events?follow=1' &
+                HELD+=($!)
+        done
+done
+sleep 2
+is "$(status_of http://x/v1/status)" 200 "root is answered while users hold all they can get"
+timeout 2 curl -s -N -D "$T/head" -o /dev/null --unix-socket "$T/sock" 'http://x/v1/events?follow=1'
+like "$(head -n 1 "$T/head")" ' 200 ' "root can follow while users hold all followers they can get"
+release
+ok "followers that vanished are forgotten" wait_for 10 all_followers_gone
+ok "and their descriptors closed" wait_for 10 few_descriptors
+
+# ---- requests that are none
+head -c 200000 /dev/urandom | timeout 10 curl -s -m 5 -o /dev/null --unix-socket "$T/sock" -X POST -T - http://x/v1/status
+is "$(head -c 1000000 /dev/zero | status_of --data-binary @- http://x/v1/status)" 413 "a body too large is refused"
+is "$(status_of "http://x/$(head -c 30000 /dev/zero | tr '\0' a)")" 414 "a path too long is refused"
+is "$(status_of 'http://x/v1/processes/4294967297/why')" 400 "a pid too large is refused"
+is "$(status_of 'http://x/v1/events?type=%ff%fe')" 400 "an argument that is no text is refused"
+is "$(status_of http://x/healthz)" 200 "the daemon answers on"
+
+# ---- followers that do not read lose events, and nobody else does
+for ((i = 0; i < 8; i++)); do
+        curl -s -N --limit-rate 1 -o /dev/null --unix-socket "$T/sock" 'http://x/v1/events?follow=1' &
+        HELD+=($!)
+done
+fixture target target idle
+idle=$PID
+fixture tracer tracer hold "$idle"
+ok "events are stored meanwhile" wait_for 10 traced_in_who "$idle"
+release
+stop_daemon
+is "$RC" 0 "the daemon stops cleanly"
+done_testing
