@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 
 #include "child.h"
+#include "own_file.h"
 #include "cleanup.h"
 #include "elf_text.h"
 
@@ -431,15 +432,16 @@ static void find_mapped(uint32_t pid, const void *address, struct mapped *ret)
 
 START_TEST(finds_a_mapped_file_by_its_identity)
 {
-        char exe[PATH_MAX] = "", path[PATH_MAX];
+        char exe[PATH_MAX] = "", inside[PATH_MAX] = "", path[PATH_MAX];
         uint32_t child = child_new(NULL);
         struct mapped mapped;
         struct stat a, b;
         int fd;
 
         ck_assert_int_gt(readlink(SELF, exe, sizeof(exe) - 1), 0);
+        own_file_in_filesystem(inside);
         find_mapped(child, sized_breakpoint, &mapped);
-        ck_assert_int_eq(elf_text_find_file(child, mapped.dev, mapped.inode, exe, path, sizeof(path)), 0);
+        ck_assert_int_eq(elf_text_find_file(child, mapped.dev, mapped.inode, inside, path, sizeof(path)), 0);
         ck_assert_int_eq(stat(path, &a), 0);
         ck_assert_int_eq(stat(exe, &b), 0);
         ck_assert_uint_eq(a.st_ino, b.st_ino);
@@ -452,15 +454,16 @@ START_TEST(finds_a_mapped_file_by_its_identity)
         ck_assert_str_eq(path, exe);
 
         /* The path alone is not believed, neither is an inode of another device. */
-        ck_assert_int_eq(elf_text_find_file(child, mapped.dev, mapped.inode + 1, exe, path, sizeof(path)),
+        ck_assert_int_eq(elf_text_find_file(child, mapped.dev, mapped.inode + 1, inside, path, sizeof(path)),
                          -ENOENT);
         ck_assert_int_eq(elf_text_find_file(child, mapped.dev + 1, mapped.inode, "", path, sizeof(path)),
                          -ENOENT);
-        ck_assert_int_eq(elf_text_find_file(child, mapped.dev, mapped.inode, exe, path, 4), -ENAMETOOLONG);
+        ck_assert_int_eq(elf_text_find_file(child, mapped.dev, mapped.inode, inside, path, 4),
+                         -ENAMETOOLONG);
 
         /* Already dead: our own view of the same file serves. */
         child_end(child);
-        fd = elf_text_open_mapped(child, mapped.dev, mapped.inode, exe, path, sizeof(path));
+        fd = elf_text_open_mapped(child, mapped.dev, mapped.inode, inside, path, sizeof(path));
         ck_assert_int_ge(fd, 0);
         close(fd);
         ck_assert_str_eq(path, exe);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "child.h"
+#include "own_file.h"
 
 #include "../../daemon/enrich.c"
 #include "../../daemon/enrich_text.c"
@@ -257,7 +258,7 @@ static struct rec_text text_record(uint32_t pid, const char *address)
         struct place place = {.address = (uint64_t)(uintptr_t)address};
         struct task_ref task = task_of(pid);
         struct rec_text r = {.what = TEXT_TRAP, .address = place.address, .bytes_valid = 1};
-        char exe[4096] = "", *component;
+        char path[PATH_MAX] = "", *component;
 
         ck_assert_int_eq(elf_text_each_mapping(pid, note_place, &place), 1);
         r.h.time_ns = 1000;
@@ -271,8 +272,8 @@ static struct rec_text text_record(uint32_t pid, const char *address)
         r.inode = place.m.inode;
         r.dev = place.m.dev;
         memcpy(r.bytes, address - 8, sizeof(r.bytes));
-        ck_assert_int_gt(readlink("/proc/self/exe", exe, sizeof(exe) - 1), 0);
-        while ((component = strrchr(exe, '/'))) {
+        own_file_in_filesystem(path);
+        while ((component = strrchr(path, '/'))) {
                 snprintf(r.path[r.depth++], REC_NAME_LEN, "%s", component + 1);
                 *component = 0;
         }
