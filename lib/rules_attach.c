@@ -50,6 +50,8 @@ static bool decide(const struct model *m, const struct event *e, struct access_v
         if (e->tracer.pid && e->tracer.pid == e->actor.pid)
                 return false;
         access_from_event(&f, e);
+        if (!f.target.pid && !e->ns_level && e->error != ESRCH)
+                f.target.pid = e->vpid; /* gone before it was looked at: the number is all there is */
         process_name(m, &f.caller);
         process_name(m, &f.target);
         process_name(m, &f.holder);
@@ -73,6 +75,7 @@ static void report_refusal(struct model *m, const struct rule *r, const struct e
                 f.target = e->actor;
         else if (!f.target.pid)
                 f.target.pid = e->vpid;
+        process_name(m, &f.target);
         f.other_pid = e->actor.pid;
         if (v->cause == ACCESS_GONE)
                 f.severity = SEVERITY_INFO;
