@@ -105,8 +105,32 @@ const char *word_request(int32_t request, char buf[WORD_MAX])
                 const char *name;
         } names[] = {
                 {PTRACE_TRACEME, "PTRACE_TRACEME"},
+                {PTRACE_PEEKTEXT, "PTRACE_PEEKTEXT"},
+                {PTRACE_PEEKDATA, "PTRACE_PEEKDATA"},
+                {PTRACE_PEEKUSER, "PTRACE_PEEKUSER"},
+                {PTRACE_POKETEXT, "PTRACE_POKETEXT"},
+                {PTRACE_POKEDATA, "PTRACE_POKEDATA"},
+                {PTRACE_POKEUSER, "PTRACE_POKEUSER"},
+                {PTRACE_CONT, "PTRACE_CONT"},
+                {PTRACE_KILL, "PTRACE_KILL"},
+                {PTRACE_SINGLESTEP, "PTRACE_SINGLESTEP"},
+                {PTRACE_GETREGS, "PTRACE_GETREGS"},
+                {PTRACE_SETREGS, "PTRACE_SETREGS"},
+                {PTRACE_GETFPREGS, "PTRACE_GETFPREGS"},
+                {PTRACE_SETFPREGS, "PTRACE_SETFPREGS"},
                 {PTRACE_ATTACH, "PTRACE_ATTACH"},
+                {PTRACE_DETACH, "PTRACE_DETACH"},
+                {PTRACE_SYSCALL, "PTRACE_SYSCALL"},
+                {PTRACE_SETOPTIONS, "PTRACE_SETOPTIONS"},
+                {PTRACE_GETEVENTMSG, "PTRACE_GETEVENTMSG"},
+                {PTRACE_GETSIGINFO, "PTRACE_GETSIGINFO"},
+                {PTRACE_SETSIGINFO, "PTRACE_SETSIGINFO"},
+                {PTRACE_GETREGSET, "PTRACE_GETREGSET"},
+                {PTRACE_SETREGSET, "PTRACE_SETREGSET"},
                 {PTRACE_SEIZE, "PTRACE_SEIZE"},
+                {PTRACE_INTERRUPT, "PTRACE_INTERRUPT"},
+                {PTRACE_LISTEN, "PTRACE_LISTEN"},
+                {PTRACE_GET_SYSCALL_INFO, "PTRACE_GET_SYSCALL_INFO"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
