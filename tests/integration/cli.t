@@ -128,6 +128,13 @@ for verb in who why diagnose; do
         exits 0 "$verb on a hostile name, --json" "$PTRACECTL" "$verb" "$evil" --json
         ok "$verb on a hostile name: valid JSON" jq -es "length > 0" "$T/o"
 done
+if need script; then
+        script -qec "'$PTRACECTL' export --format csv --pid $evil" /dev/null </dev/null >"$T/o"
+        like "$(cat "$T/o")" '\\u001b' "export of a hostile name to a terminal: is there"
+        unlike "$(cat "$T/o")" "$ESC" "export of a hostile name to a terminal prints no escape codes"
+else
+        skip "export of a hostile name to a terminal" "script is not installed"
+fi
 
 # ---- an unprivileged caller
 exits 0 "nobody: status" "${NOBODY[@]}" "$PTRACECTL" status
