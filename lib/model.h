@@ -22,8 +22,8 @@
 
 #define MODEL_PROCESSES_MAX 32768
 #define MODEL_THREADS_MAX   65536 /* only threads that matter: traced, or seen in an event */
-#define MODEL_SESSIONS_MAX  8192  /* ended ones kept for history; the store keeps the rest */
-#define MODEL_FINDINGS_MAX  4096
+#define MODEL_SESSIONS_MAX  4096  /* ended ones kept for history; the store keeps the rest */
+#define MODEL_FINDINGS_MAX  1024  /* the store keeps all */
 
 struct model;
 
