@@ -27,7 +27,8 @@
 #define DEPARTED_NS     (10 * NSEC_PER_SEC) /* processes that ended unseen are looked for this often */
 #define LOG_BURST       20                  /* findings that are logged in ... */
 #define LOG_WINDOW_NS   (10 * NSEC_PER_SEC)
-#define FLUSH_ROUNDS    64    /* of the ring, when asked for everything that happened before */
+#define CONSUME_NS      (50 * NSEC_PER_MSEC) /* reading the ring, before others have their turn */
+#define FLUSH_ROUNDS    20                   /* of that, when asked for everything that happened before */
 #define SECOND_ACCURACY 50000 /* us the once-a-second work may come late: lets wake-ups coincide */
 
 struct follower {
@@ -48,6 +49,8 @@ struct pump {
         sd_event_source *ring_io, *look_again, *every_second, *question_due;
 
         uint64_t next_seq;
+        uint64_t consume_until_ns; /* CLOCK_MONOTONIC */
+        bool more;                 /* the ring was left before it was empty */
         struct follower followers[PUMP_FOLLOWERS_MAX];
         size_t n_followers;
 
@@ -203,7 +206,7 @@ static int on_record(void *userdata, void *data, size_t size)
 
         if (take_record(p, data, size) == -EBADMSG)
                 p->bad_records++;
-        return 0;
+        return clock_ns(CLOCK_MONOTONIC) < p->consume_until_ns ? 0 : -EAGAIN;
 }
 
 /* ---- questions and samples -----------------------------------------------------------------------------
@@ -275,19 +278,25 @@ static void on_finding(void *userdata, const struct finding *f, bool is_new)
 /* ---- waking and sleeping -------------------------------------------------------------------------------
  */
 
+/* A storm can fill the ring as fast as it is read, and reading would never end: others must have their turn.
+ * Returns how many records there were, or 1 if there are more. */
 static int consume(struct pump *p)
 {
-        int n = p->ring ? ring_buffer__consume(p->ring) : 0;
+        int n = 0;
 
+        p->consume_until_ns = clock_ns(CLOCK_MONOTONIC) + CONSUME_NS;
+        if (p->ring)
+                n = ring_buffer__consume(p->ring);
+        p->more = n == -EAGAIN;
         if (p->n_questions)
                 answer_questions(p);
-        return n;
+        return p->more ? 1 : n;
 }
 
 /* Awake: look again every PUMP_COALESCE_US, so that a busy machine pays no wake-up per record. */
 static void stay_awake(struct pump *p)
 {
-        sd_event_source_set_time_relative(p->look_again, PUMP_COALESCE_US);
+        sd_event_source_set_time_relative(p->look_again, p->more ? 0 : PUMP_COALESCE_US);
         sd_event_source_set_enabled(p->look_again, SD_EVENT_ONESHOT);
 }
 
