@@ -50,7 +50,8 @@ int help_all(const struct cli *c)
         }
         print_options(c, OPTION(OPT_JSON) | OPTION(OPT_SOCKET) | OPTION(OPT_HELP) | OPTION(OPT_VERSION));
         puts("\n'ptracectl VERB --help' says more about a verb; so does ptracectl(1).\n"
-             "Exit status: 0 done, 1 failed, 2 usage, 3 ptraced not reachable, 4 refused by permission.");
+             "Exit status: 0 done, 1 failed, 2 usage, 3 ptraced not reachable, 4 refused by permission,\n"
+             "10 diagnose --exit-code with findings.");
         return EXIT_DONE;
 }
 
