@@ -97,7 +97,7 @@ test-vm: all scenarios
 
 # The parts in turn; each ends with its runner's closing line, and all of them with a summary.
 test: deps
-	$(Q)MAKE='$(MAKE)' tests/all
+	$(Q)tests/all
 
 demo: deps-demo
 	$(Q)$(MAKE) all scenarios
