@@ -75,7 +75,11 @@ static __always_inline void describe_target(struct rec_signal *r, struct task_st
         struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
 
         describe_typed_task(&r->target, t);
-        describe_tracer(&r->tracer, t);
+        r->ptrace = t->ptrace;
+        if (r->ptrace)
+                describe_tracer(&r->tracer, t);
+        else
+                describe_nobody(&r->tracer);
         r->parent_pid = parent->tgid;
         r->parent_start_ns = start_of_process(parent);
         r->parent_tracer = 0;
@@ -83,7 +87,6 @@ static __always_inline void describe_target(struct rec_signal *r, struct task_st
                 r->parent_tracer = BPF_CORE_READ(parent, parent, tgid);
                 r->flags |= SIG_F_PARENT_TRACED;
         }
-        r->ptrace = t->ptrace;
         r->ip = regs ? regs->ip : 0;
         if (t->jobctl & JOBCTL_STOP_DEQUEUED)
                 r->flags |= SIG_F_RESIDUE;
