@@ -5,8 +5,10 @@
  * same loop reads them all, so that their costs differ by the programs alone.
  *
  * Prints "ready"; then a pid on standard input is answered by
- *   pid=P generated=N delivered=N lost=N
- * for the events that had that process as target, since the start. End of input ends it.
+ *   pid=P generated=N delivered=N lost=N generate_ns=NS deliver_ns=NS
+ * for the events that had that process as target, since the start. End of input ends it. The last two are
+ * there with -s only: the run time of each program by the kernel's own statistics, which a busy machine
+ * disturbs less than a clock around the generator; but taking it costs time in each run.
  */
 #include <errno.h>
 #include <error.h>
@@ -33,6 +35,8 @@ struct floor {
         struct ptraced_bpf *ptraced;
         struct bpf_object *obj;
         struct bpf_link *generate, *deliver;
+        int programs[2];
+        bool with_stats;
         struct ring_buffer *ring;
         uint32_t (*seen)[2]; /* by pid: records of signals generated and delivered */
 };
@@ -84,12 +88,14 @@ static void open_object(struct floor *f, const struct mode *m)
                 die(-errno, "cannot open the programs of", m->name);
 }
 
-static struct bpf_link *attach(struct bpf_object *obj, const char *program)
+static struct bpf_link *attach(struct bpf_object *obj, const char *name, int *ret_program)
 {
-        struct bpf_link *link = bpf_program__attach(bpf_object__find_program_by_name(obj, program));
+        struct bpf_program *program = bpf_object__find_program_by_name(obj, name);
+        struct bpf_link *link = bpf_program__attach(program);
 
         if (!link)
-                die(-errno, "cannot attach", program);
+                die(-errno, "cannot attach", name);
+        *ret_program = bpf_program__fd(program);
         return link;
 }
 
@@ -131,8 +137,8 @@ static void load(struct floor *f, const struct mode *m)
         f->ring = ring_buffer__new(map_of(f, "ring"), on_record, f, NULL);
         if (!f->ring)
                 die(-errno, "cannot map the ring of", m->name);
-        f->generate = attach(f->obj, m->generate);
-        f->deliver = attach(f->obj, m->deliver);
+        f->generate = attach(f->obj, m->generate, &f->programs[0]);
+        f->deliver = attach(f->obj, m->deliver, &f->programs[1]);
 }
 
 static void add_counters(const struct floor *f, uint32_t pid, uint64_t n[2])
@@ -178,6 +184,16 @@ static uint64_t lost(const struct floor *f)
         return n;
 }
 
+static double run_time(int program)
+{
+        struct bpf_prog_info info = {};
+        uint32_t size = sizeof(info);
+
+        if (bpf_obj_get_info_by_fd(program, &info, &size) || !info.run_cnt)
+                return 0;
+        return (double)info.run_time_ns / (double)info.run_cnt;
+}
+
 static void answer(struct floor *f, uint32_t pid)
 {
         uint64_t n[2] = {};
@@ -191,8 +207,12 @@ static void answer(struct floor *f, uint32_t pid)
                 add_counters(f, pid, n);
         else
                 add_floor_counters(f, pid, n);
-        printf("pid=%u generated=%ju delivered=%ju lost=%ju\n", pid, (uintmax_t)n[0], (uintmax_t)n[1],
+        printf("pid=%u generated=%ju delivered=%ju lost=%ju", pid, (uintmax_t)n[0], (uintmax_t)n[1],
                (uintmax_t)lost(f));
+        if (f->with_stats)
+                printf(" generate_ns=%.1f deliver_ns=%.1f", run_time(f->programs[0]),
+                       run_time(f->programs[1]));
+        putchar('\n');
         fflush(stdout);
 }
 
@@ -229,22 +249,32 @@ static const struct mode *find_mode(const char *name)
         return NULL;
 }
 
+static int usage(void)
+{
+        fprintf(stderr, "Usage: floor [-s] MODE\n\n");
+        for (size_t i = 0; i < ELEMENTSOF(modes); i++)
+                fprintf(stderr, "  %-6s %s\n", modes[i].name, modes[i].what);
+        return 2;
+}
+
 int main(int argc, char **argv)
 {
-        const struct mode *m = argc == 2 ? find_mode(argv[1]) : NULL;
-        struct floor f = {};
+        struct floor f = {.with_stats = argc == 3 && !strcmp(argv[1], "-s")};
+        const struct mode *m = argc == 2 || f.with_stats ? find_mode(argv[argc - 1]) : NULL;
+        _cleanup_close_ int stats = -1;
 
-        if (!m) {
-                fprintf(stderr, "Usage: floor MODE\n\n");
-                for (size_t i = 0; i < ELEMENTSOF(modes); i++)
-                        fprintf(stderr, "  %-6s %s\n", modes[i].name, modes[i].what);
-                return 2;
-        }
+        if (!m)
+                return usage();
         libbpf_set_print(quiet);
         f.seen = calloc(PIDS_SIZE, sizeof(*f.seen));
         if (!f.seen)
                 die(-ENOMEM, "cannot start", m->name);
         load(&f, m);
+        if (f.with_stats) {
+                stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+                if (stats < 0)
+                        die(-errno, "no run-time statistics for", m->name);
+        }
         puts("ready");
         fflush(stdout);
         serve(&f);

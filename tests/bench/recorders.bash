@@ -93,7 +93,7 @@ ptraced_losses() { ctl status | jq -r .losses.total; }
 start_floor() {
         mkfifo "$T/rec.in"
         exec {FLOOR_IN}<>"$T/rec.in"
-        "$BENCH/floor" "$1" <"$T/rec.in" >"$T/rec.out" 2>"$T/rec.err" {FLOOR_IN}>&- &
+        "$BENCH/floor" ${FLOOR_OPTION:+"$FLOOR_OPTION"} "$1" <"$T/rec.in" >"$T/rec.out" 2>"$T/rec.err" {FLOOR_IN}>&- &
         REC_PID=$!
         await has_line "$T/rec.out" ready
 }

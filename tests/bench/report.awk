@@ -55,9 +55,15 @@ function paragraph(text) {
         print form == "md" ? text "  " : text
 }
 
-FILENAME ~ /conditions$/ { condition[++n_conditions] = $0; next }
-FILENAME ~ /skipped$/ { skipped[++n_skipped] = $0; next }
-FILENAME ~ /losses$/ { if ($2 + 0 >= own_losses[$1]) own_losses[$1] = $2 + 0; next }
+FILENAME == "conditions" { condition[++n_conditions] = $0; next }
+FILENAME == "skipped" { skipped[++n_skipped] = $0; next }
+FILENAME == "losses" { if ($2 + 0 >= own_losses[$1]) own_losses[$1] = $2 + 0; next }
+
+FILENAME == "statistics" {
+        run[$2, $3, "generate", ++n_runs[$2, $3]] = $4
+        run[$2, $3, "deliver", n_runs[$2, $3]] = $5
+        next
+}
 
 FNR == 1 { set = FILENAME ~ /floor/ ? "floor" : "all" }
 $3 == "bare" { bare[set, $1, $2, $4] = $5; }
@@ -188,6 +194,33 @@ function table_of_the_floor(    c, i, j, name, x, m) {
         paragraph("takes most of the time, and happens at most 32 times a second for one process and kind of signal.")
 }
 
+function run_of(name, o, what) {
+        return n_runs[name, o] ? median(run, name SUBSEP o SUBSEP what, n_runs[name, o]) : "-"
+}
+
+# Above the empty programs, as those pay for the statistics, too.
+function table_of_runs(    c, i, j, k, name, x, empty, count, what) {
+        count = split("kill-trap generate raise generate raise deliver int3 generate int3 deliver", what, " ")
+        title("Run time of a program by the kernel's statistics, above that of an empty one, ns")
+        c[1] = "programs"
+        for (j = 1; j <= count; j += 2)
+                c[++k + 1] = what[j] ": " what[j + 1]
+        row(c, k + 1)
+        rule(k + 1)
+        for (i = 1; i <= n_recorders["floor"]; i++) {
+                name = recorder["floor", i]
+                if (name ~ /^(nothing|empty)$/)
+                        continue
+                c[1] = name
+                for (j = 1; j <= count; j += 2) {
+                        empty = run_of("empty", what[j], what[j + 1])
+                        x = run_of(name, what[j], what[j + 1])
+                        c[(j + 3) / 2] = x == "-" ? x : sprintf("%.0f ±%.0f", x - empty, SPREAD)
+                }
+                row(c, k + 1)
+        }
+}
+
 # ---- targets -----------------------------------------------------------------------------------------
 
 function verdict(what, value, limit, unit) {
@@ -234,5 +267,7 @@ END {
                 paragraph(condition[i])
         table_of_ratios()
         table_of_the_floor()
+        if (n_recorders["floor"])
+                table_of_runs()
         targets()
 }
