@@ -280,7 +280,7 @@ int BPF_PROG(on_unlink, struct task_struct *child)
         describe_task(&r->target, child);
         r->cause = detach_cause(child, bpf_get_current_task_btf());
         r->sig = -1;
-        r->vpid = 0;
+        r->vpid = r->ns_level = r->pad = 0;
         r->ptrace = child->ptrace;
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
@@ -409,7 +409,8 @@ static __always_inline int send_detach_by_pid(struct task_struct *t, __u32 vpid,
         r->cause = DETACH_CALL;
         r->sig = sig;
         r->vpid = vpid;
-        r->ptrace = 0;
+        r->ns_level = namespace_level(t);
+        r->ptrace = r->pad = 0;
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
 }

@@ -184,7 +184,9 @@ struct rec_detach {
         rec_u32 cause;          /* enum rec_detach_cause */
         rec_s32 sig;            /* signal passed on by PTRACE_DETACH, -1: not known */
         rec_u32 vpid;
-        rec_u32 ptrace; /* task_struct.ptrace just before */
+        rec_u32 ptrace;   /* task_struct.ptrace just before */
+        rec_u32 ns_level; /* of the pid namespace that vpid is of */
+        rec_u32 pad;
 };
 
 struct rec_wait {

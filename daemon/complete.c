@@ -56,6 +56,7 @@ int complete_event(const struct model *m, struct event *e)
 
 void complete_counter(const struct model *m, struct event *e)
 {
+        struct proc_status tracer;
         struct session s;
 
         if (e->target.pid || !e->tracer.tid)
@@ -66,6 +67,10 @@ void complete_counter(const struct model *m, struct event *e)
                 e->tracer = s.tracer;
                 return;
         }
-        procfs_task(e->tracer.tid, &e->tracer);
-        procfs_task(e->vpid, &e->target);
+        /* A number of another pid namespace would name somebody else's process here. */
+        if (procfs_task(e->tracer.tid, &e->tracer) < 0 ||
+            procfs_status(e->tracer.pid, e->tracer.tid, &tracer) < 0)
+                return;
+        if (tracer.n_nspid == 1)
+                procfs_task(e->vpid, &e->target);
 }

@@ -118,6 +118,7 @@ static void detach_event(const void *data, struct event *e)
         task_from_record(&e->target, &r->target);
         e->cause = r->cause < ELEMENTSOF(causes) ? causes[r->cause] : DETACHED_UNSEEN;
         e->sig = r->sig > 0 ? r->sig : 0;
+        e->ns_level = r->ns_level;
         e->vpid = r->vpid;
         e->ptrace = r->ptrace;
 }
