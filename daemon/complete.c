@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "../bpf/records.h"
 #include "../lib/cleanup.h"
 #include "../lib/procfs.h"
 #include "enrich.h"
@@ -33,10 +34,41 @@ static bool find_session(const struct model *m, uint32_t tracer_pid, uint32_t tr
         return true;
 }
 
+struct holder_search {
+        uint32_t tid;
+        struct session found;
+};
+
+static int compare_tracee(void *userdata, const struct session *s)
+{
+        struct holder_search *q = userdata;
+
+        if (s->target.tid != q->tid)
+                return 0;
+        q->found = *s;
+        return 1;
+}
+
+/* The target was gone when /proc was asked: the model still knows who held it. */
+static void complete_refused(const struct model *m, struct event *e)
+{
+        struct holder_search q = {.tid = e->target.tid ?: e->vpid};
+
+        if (e->facts & ATT_F_TARGET_KNOWN || e->tracer.pid || (e->ns_level && !e->target.tid) || !q.tid ||
+            model_each_session(m, 0, false, compare_tracee, &q) != 1)
+                return;
+        if (!e->target.pid)
+                e->target = q.found.target;
+        if (task_same_process(&e->target, &q.found.target))
+                e->tracer = q.found.tracer;
+}
+
 int complete_event(const struct model *m, struct event *e)
 {
         struct session s;
 
+        if (e->type == EV_PTRACE_REFUSED)
+                complete_refused(m, e);
         if (e->target.pid || !e->vpid)
                 return 0;
         switch (e->type) {

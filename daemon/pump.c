@@ -193,7 +193,7 @@ static int take_record(struct pump *p, const void *data, size_t size)
                 return r;
         if (e.type == EV_PTRACE_REFUSED)
                 enrich_refused(&e);
-        else if (complete_event(p->model, &e) < 0)
+        if (complete_event(p->model, &e) < 0)
                 p->unresolved++;
         if (is_attach(e.type) && loader_tier(p->loader) != TIER_FULL)
                 watch_parties(p, &e);
