@@ -235,27 +235,32 @@ static __always_inline void count_event(struct count_value *v, __u64 now)
 }
 
 /*
- * Is this event part of a flood? If so it has been counted and the program is done. If not, it is due a
- * record. Windows are kept without a lock: two CPUs may open one twice and send a few records more than
- * `burst`, but each event is either sent or counted, never both and never neither.
+ * The place of this event among the records of its key in this window, from 1; 0 when it is part of a flood:
+ * then it has been counted and the program is done. Windows are kept without a lock: two CPUs may open one
+ * twice and send a few records more than `burst`, but each event is either sent or counted, never both and
+ * never neither.
  */
-static __always_inline bool counted_as_flood(const struct count_key *key, __u64 now)
+static __always_inline __u64 place_in_window(const struct count_key *key, __u64 now)
 {
         struct count_value *v = bpf_map_lookup_elem(&counters, key);
 
         if (!v)
-                return !start_counter(key, now);
+                return start_counter(key, now) ? 1 : 0;
         if (v->in_window >= burst && now - v->window_ns < COUNT_WINDOW_NS) {
                 count_event(v, now);
-                return true;
+                return 0;
         }
         if (now - v->window_ns >= COUNT_WINDOW_NS) {
                 v->window_ns = now;
                 v->in_window = 0;
         }
         v->last_ns = now;
-        __sync_fetch_and_add(&v->in_window, 1);
-        return false;
+        return __sync_fetch_and_add(&v->in_window, 1) + 1;
+}
+
+static __always_inline bool counted_as_flood(const struct count_key *key, __u64 now)
+{
+        return !place_in_window(key, now);
 }
 
 /* The record could not be sent: keep the total exact at least. */

@@ -278,6 +278,7 @@ struct count_value {
 };
 
 #define COUNT_BURST     32 /* records per key and window */
+#define TEXT_BURST      8  /* of them, how many have the text around the trap sent along: it is dear */
 #define COUNT_WINDOW_NS 1000000000ULL
 #define COUNT_KEYS_MAX  16384 /* entries of the counters hash */
 #define RING_BYTES      (4u << 20)

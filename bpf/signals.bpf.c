@@ -241,7 +241,7 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
         struct count_key key;
         struct rec_signal *r;
         __u32 flags;
-        __u64 now;
+        __u64 now, place;
 
         if (!is_interesting(sig, ALWAYS | IF_TRACED))
                 return 0;
@@ -281,7 +281,8 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
                 count_plain(&key, now);
                 return 0;
         }
-        if (counted_as_flood(&key, now))
+        place = place_in_window(&key, now);
+        if (!place)
                 return 0;
 
         r = reserve_record(REC_SIGNAL, sizeof(*r), now);
@@ -311,8 +312,8 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
         flags = r->flags;
         bpf_ringbuf_submit(r, submit_flags());
 
-        if (sig == SIGTRAP && info.code == SI_KERNEL && !(flags & SIG_F_PRIV) && sender == target &&
-            !sender->ptrace) {
+        if (place <= TEXT_BURST && sig == SIGTRAP && info.code == SI_KERNEL && !(flags & SIG_F_PRIV) &&
+            sender == target && !sender->ptrace) {
                 struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(sender);
 
                 send_text(sender, BPF_CORE_READ(regs, ip) - 1, TEXT_TRAP);
@@ -332,7 +333,7 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
         struct count_key key;
         struct rec_signal *r;
         __u32 flags;
-        __u64 now;
+        __u64 now, place;
 
         if (!is_interesting(sig, SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGSTOP)))
                 return 0;
@@ -354,7 +355,8 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
                 .kind = COUNT_DELIVER,
                 .handled = disposition(action.handler),
         };
-        if (counted_as_flood(&key, now))
+        place = place_in_window(&key, now);
+        if (!place)
                 return 0;
 
         r = reserve_record(REC_SIGNAL, sizeof(*r), now);
@@ -375,7 +377,7 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
         describe_target(r, t, parent);
         bpf_ringbuf_submit(r, submit_flags());
 
-        if (sig == SIGTRAP && action.handler > 1 && !t->ptrace)
+        if (sig == SIGTRAP && action.handler > 1 && !t->ptrace && place <= TEXT_BURST)
                 send_text(t, action.handler, TEXT_HANDLER);
         return 0;
 }
