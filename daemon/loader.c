@@ -314,8 +314,7 @@ static int load_best(struct loader *l, int wanted)
         btf__free(btf);
         if (r && !may_load())
                 snprintf(l->reason, sizeof(l->reason),
-                         "BPF is not permitted without CAP_BPF and CAP_PERFMON (%s); run ptraced as root, "
-                         "or with both",
+                         "BPF is not permitted (%s): run ptraced as root, or with CAP_BPF and CAP_PERFMON",
                          strerrorname_np(-r) ?: "?");
         return r;
 }
