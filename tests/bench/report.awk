@@ -29,7 +29,7 @@ function row(cells, n,    i, line) {
                 for (i = 1; i <= n; i++)
                         line = line " " cells[i] " |"
         } else {
-                line = sprintf("%-18s", cells[1])
+                line = sprintf("%-20s", cells[1])
                 for (i = 2; i <= n; i++)
                         line = line sprintf(" %14s", cells[i])
         }
@@ -105,7 +105,7 @@ function learn(    i, f, k, base, set) {
 function lost(name,    i, k, e, s) {
         for (i = 1; i <= n_ops["all"]; i++) {
                 k = "all" SUBSEP name SUBSEP op["all", i]
-                if (op["all", i] !~ /^(kill|kill-trap|raise|int3)$/ || (name ~ /^ptraced/ && op["all", i] == "kill"))
+                if (op["all", i] !~ /^(kill|kill-trap|raise|int3)$/ || (name ~ /^(ptraced.*|flood)$/ && op["all", i] == "kill"))
                         continue
                 e += expected[k]
                 s += seen[k]
@@ -113,6 +113,12 @@ function lost(name,    i, k, e, s) {
         if (!e || name ~ /^(nothing|strace|ptraced-proc)$/)
                 return "-"
         return sprintf("%.2f %%", 100 * (e - s) / e)
+}
+
+function label(name) {
+        if (name == "nothing")
+                return "nothing (control)"
+        return name == "flood" ? "its signal programs" : name
 }
 
 function ratio_cell(set, name, o,    k, m) {
@@ -145,7 +151,7 @@ function table_of_ratios(    c, i, j, name, k, m) {
         row(c, m + 4)
         for (i = 1; i <= n_recorders["all"]; i++) {
                 name = recorder["all", i]
-                c[1] = name == "nothing" ? "nothing (control)" : name
+                c[1] = label(name)
                 for (j = 1; j <= m; j++)
                         c[j + 1] = ratio_cell("all", name, op["all", j])
                 k = "all" SUBSEP name SUBSEP "raise"
@@ -155,6 +161,8 @@ function table_of_ratios(    c, i, j, name, k, m) {
                 row(c, m + 4)
         }
         print ""
+        if (("all", "flood") in recorder_known)
+                paragraph("Its signal programs: those of ptraced alone, each signal counted: all that tier full runs in a storm of signals.")
         for (name in own_losses)
                 paragraph(name " counted " own_losses[name] " lost records of its own in its worst round.")
         for (i = 1; i <= n_skipped; i++) {
@@ -242,12 +250,12 @@ function against(set, name, other, o, limit, what,    a, b) {
 
 function targets(    j, t, tiers, o, k, m) {
         title("Targets")
-        split("ptraced-full ptraced-tracepoint", tiers, " ")
-        for (t = 1; t <= 2; t++)
+        split("ptraced-full ptraced-tracepoint flood", tiers, " ")
+        for (t = 1; t <= 3; t++)
                 for (j = 1; j <= n_ops["all"]; j++) {
                         o = op["all", j]
                         if (o ~ /^(kill|kill-trap|raise|int3)$/)
-                                against("all", tiers[t], "perf-record", o, 0.5, "cost of " tiers[t] " on " o ", as a part of perf record's")
+                                against("all", tiers[t], "perf-record", o, 0.5, "cost of " (tiers[t] == "flood" ? "ptraced's signal programs" : tiers[t]) " on " o ", as a part of perf record's")
                 }
         for (j = 1; j <= n_ops["floor"]; j++) {
                 o = op["floor", j]

@@ -33,7 +33,7 @@
 #define CALIBRATIONS 5
 #define PORTIONS     1000 /* -r: operations come in portions, this many a second */
 
-static pid_t child;
+static pid_t self, child;
 
 /* ---- the operations ----------------------------------------------------------------------------------- */
 
@@ -82,12 +82,12 @@ static void do_fork(void)
 
 static void do_kill_usr1(void)
 {
-        kill(getpid(), SIGUSR1);
+        kill(self, SIGUSR1);
 }
 
 static void do_kill_trap(void)
 {
-        kill(getpid(), SIGTRAP);
+        kill(self, SIGTRAP);
 }
 
 static void do_raise(void)
@@ -283,7 +283,7 @@ static void pin(int cpu)
 
 static void report(const struct mode *m, uint64_t ops, double ns, uint64_t cpu, uint64_t wall)
 {
-        printf("pid=%d ops=%ju ns=%.1f cpu=%.1f generated=%ju delivered=%ju seconds=%.3f\n", getpid(),
+        printf("pid=%d ops=%ju ns=%.1f cpu=%.1f generated=%ju delivered=%ju seconds=%.3f\n", self,
                (uintmax_t)ops, ns, (double)cpu / (double)ops, (uintmax_t)ops * m->generated,
                (uintmax_t)ops * m->delivered, (double)wall / NSEC_PER_SEC);
 }
@@ -319,6 +319,7 @@ int main(int argc, char **argv)
                 usage(stderr);
                 return 2;
         }
+        self = getpid();
         if (m->setup)
                 m->setup();
         start = now_ns();
