@@ -142,8 +142,10 @@ install: all
 	$(Q)sed -i 's|@sbindir@|$(PREFIX)/sbin|' $(DESTDIR)$(LIBDIR)/systemd/system/ptraced.service
 	@echo 'Next: systemd-sysusers; systemctl daemon-reload; systemctl enable --now ptraced'
 
-# Directories that are empty now go too, except bin and sbin.
+# Stops it first, for a unit that is gone cannot be disabled. Directories that are empty now go too, except bin
+# and sbin.
 uninstall:
+	$(Q)$(if $(DESTDIR),:,systemctl -q disable --now ptraced.socket ptraced.service 2>/dev/null || :)
 	$(Q)for f in $(INSTALL); do IFS=:; set -- $$f; unset IFS; rm -f $(DESTDIR)$$2; \
 		case $$2 in */bin/* | */sbin/*) ;; *) rmdir $(DESTDIR)$${2%/*} 2>/dev/null || :; esac; done
 	@echo 'Left: records in /var/lib/ptraced, settings in /etc/ptraced, the group ptraced'

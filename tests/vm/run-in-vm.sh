@@ -19,7 +19,7 @@
 #
 # CMD runs as root with stdin /dev/null. Its stdout and stderr arrive apart and byte for byte, so
 # `-- tar c results >x.tar` gets files out. Exit status: CMD's own (128+N for signal N); 124 timed out; 125 the
-# guest died without a status (its last console lines are shown); 126 setup failed on the host.
+# guest died without a status (its last console lines are shown); 126 setup failed on the host, or QEMU was killed.
 # $QEMU names another QEMU binary, $QEMU_OPTS adds options to it.
 #
 # The host is protected from outside the guest: virtiofsd serves a read-only bind mount, 9p is readonly=on.
@@ -395,6 +395,10 @@ finish() {
                 echo "run-in-vm: timed out after $LIMIT s" >&2
                 tail -5 "$RUN/console.log" >&2
                 exit 124
+        fi
+        if grep -q 'terminating on signal' "$RUN/qemu.log" || [ "$QEMU_RC" -gt 128 ]; then
+                echo "run-in-vm: QEMU was ended from outside: $(tail -1 "$RUN/qemu.log")" >&2
+                exit 126
         fi
         {
                 echo "run-in-vm: the guest ended without a status (QEMU's was $QEMU_RC)"

@@ -135,11 +135,14 @@ test_stop() {
 
 test_uninstall() {
         diag "$(systemd-analyze security --no-pager ptraced.service 2>&1 | tail -n 1)"
+        ok "enable" systemctl -q enable --now ptraced.service
         ok "make uninstall" make -s -C "$ROOT" uninstall PREFIX=$PREFIX
         installed_files >"$T/removed"
         is "$(diff "$T/before" "$T/removed")" "" "it leaves nothing behind"
         systemctl daemon-reload
         is "$(property LoadState)" not-found "the unit is gone"
+        is "$(pidof ptraced)" "" "the daemon too"
+        is "$(find /etc/systemd/system -name 'ptraced*')" "" "and what enabled it"
 }
 
 test_install
