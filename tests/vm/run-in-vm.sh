@@ -338,19 +338,23 @@ cpu_model() {
 }
 
 share_root() {
-        local virtiofsd i
+        local virtiofsd mount i
         if [ "$FS" = 9p ]; then
                 QEMU_ARGS+=(-virtfs "local,path=$ROOT,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap")
                 return
         fi
         virtiofsd=$(find /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd 2>/dev/null | head -1)
         [ -n "$virtiofsd" ] || die "virtiofsd is not installed (make deps installs it)"
+        # the working directory may be on a mount of its own: a volume, a separate /home
+        mount=$(findmnt -n -o TARGET --target "$CWD") || die "no such directory: $CWD"
+        [ "$ROOT" = / ] && [ "$mount" != / ] || mount=''
         mkdir "$RUN/ro"
-        # A mount namespace of its own, with a read-only bind of the root and a /run for virtiofsd's lock file.
+        # A mount namespace of its own, with read-only binds and a /run for virtiofsd's lock file.
         unshare -m --propagation private sh -c '
-                mount --bind "$3" "$1/ro" && mount -o remount,bind,ro "$1/ro" && mount -t tmpfs run /run &&
+                show() { mount --bind "$1" "$2" && mount -o remount,bind,ro "$2"; }
+                show "$3" "$1/ro" && { [ -z "$4" ] || show "$4" "$1/ro$4"; } && mount -t tmpfs run /run &&
                 exec "$2" --socket-path="$1/fs.sock" -o source="$1/ro" -o cache=always -o sandbox=chroot
-        ' - "$RUN" "$virtiofsd" "$ROOT" >"$RUN/virtiofsd.log" 2>&1 </dev/null &
+        ' - "$RUN" "$virtiofsd" "$ROOT" "$mount" >"$RUN/virtiofsd.log" 2>&1 </dev/null &
         FS_PID=$!
         for ((i = 0; i < 100; i++)); do
                 [ ! -S "$RUN/fs.sock" ] || break
