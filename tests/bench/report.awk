@@ -199,7 +199,7 @@ function table_of_the_floor(    c, i, j, name, x, m) {
         print ""
         paragraph("flood and edge are ptraced's programs when they count and when they record each signal. A trap that no debugger")
         paragraph("awaits (raise, int3) is recorded with the program text around it and what is mapped there: asking for the mapping")
-        paragraph("takes most of the time, and happens at most 32 times a second for one process and kind of signal.")
+        paragraph("takes most of the time, and happens at most 8 times a second for one process and kind of signal.")
 }
 
 function run_of(name, o, what) {
