@@ -150,7 +150,7 @@ uninstall:
 		case $$2 in */bin/* | */sbin/*) ;; *) rmdir $(DESTDIR)$${2%/*} 2>/dev/null || :; esac; done
 	@echo 'Left: records in /var/lib/ptraced, settings in /etc/ptraced, the group ptraced'
 
-FORMATTED = $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h)
+FORMATTED = $(shell git ls-files '*.c' '*.h')
 format:
 	$(Q)clang-format -i $(FORMATTED)
 format-check:
