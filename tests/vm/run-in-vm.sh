@@ -253,7 +253,7 @@ cp /vm/vm.target /vm/vm-job.service run/systemd/system/
 ln -s /dev/null run/tmpfiles.d/tmp.conf
 ln -s /dev/null run/systemd/system/systemd-timesyncd.service
 rm -f .dockerenv
-exec switch_root /new /sbin/init
+exec switch_root /new /lib/systemd/systemd
 EOF
         chmod +x "$IRFS/init"
 }

@@ -30,7 +30,7 @@ test_install() {
         ok "the group exists" getent group ptraced
         ok "tmpfiles.d" systemd-tmpfiles --create $PREFIX/lib/tmpfiles.d/ptraced.conf
         systemctl daemon-reload
-        is "$(systemd-analyze verify ptraced.service ptraced.socket 2>&1 | grep ptraced)" "" "the units are valid"
+        is "$(systemd-analyze --man=no verify ptraced.service ptraced.socket 2>&1 | grep ptraced)" "" "the units are valid"
 }
 
 test_socket_activation() {
