@@ -44,6 +44,7 @@ enum rec_type {
         REC_FORK,        /* struct rec_fork: process or thread, perhaps auto-attached */
         REC_EXEC,        /* struct rec_exec */
         REC_EXIT,        /* struct rec_exit: a watched thread exits */
+        REC_GUARD,       /* struct rec_guard: the guard refused, or would have, or saw memory read */
         _REC_TYPE_MAX,
 };
 
@@ -54,6 +55,7 @@ enum rec_loss {
         LOSS_STORAGE,        /* task storage could not be allocated: a task is not watched */
         LOSS_PROG_SKIPPED,   /* kernel skipped a program (recursion guard); read from bpf_prog_info */
         LOSS_TARGET_UNKNOWN, /* tier tracepoint: the tracee of a ptrace call could not be told */
+        LOSS_GUARD_SLOT,     /* an attach was refused because its slot could not be stored */
         _REC_LOSS_MAX,
 };
 
@@ -245,13 +247,39 @@ struct rec_exit {
 };
 #define REC_TRACEES_MAX 64
 
+enum rec_guard_flags {
+        GRD_F_AUDIT = 1 << 0,  /* allowed, but would have been refused */
+        GRD_F_MEMORY = 1 << 1, /* no attach: another way to the target's memory or descriptors */
+};
+
+struct rec_guard {
+        struct rec_header h;
+        struct rec_task caller; /* of a traceme: the tracee, who makes the call */
+        struct rec_task target;
+        struct rec_task holder; /* who traces the target, or is attaching to it (pid only); empty: nobody */
+        rec_u64 claim;          /* its id, 0: none was looked at */
+        rec_u64 request; /* PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_TRACEME; memory: the system call's number */
+        rec_u32 reason;  /* enum guard_reason of guard.h */
+        rec_u32 source;  /* enum guard_source */
+        rec_s32 error;   /* positive errno, 0: allowed */
+        rec_u32 rule;    /* index of the rule that matched, from 1; 0: none */
+        rec_u32 flags;   /* enum rec_guard_flags */
+        rec_u32 caller_uid;
+        rec_u32 target_uid;
+        rec_u32 vpid;     /* of the target, as the caller's pid namespace numbers it */
+        rec_u32 ns_level; /* of that namespace */
+        rec_u32 pad;
+};
+
 /* ---- floods ---------------------------------------------------------------------------------------- */
 
 enum count_kind {
         COUNT_GENERATE = 1,
         COUNT_DELIVER,
         COUNT_PTRACE,
-        COUNT_WAIT
+        COUNT_WAIT,
+        COUNT_GUARD, /* refusals by the guard: code is the reason, result 1 for audit, handled 1 for memory
+                      */
 };
 
 /*
@@ -307,6 +335,7 @@ struct watch {
 static_assert(sizeof(struct rec_header) == 16, "records.h: header");
 static_assert(sizeof(struct rec_task) == 40, "records.h: task");
 static_assert(sizeof(struct rec_signal) == 16 + 3 * 40 + 80, "records.h: signal has no padding");
+static_assert(sizeof(struct rec_guard) == 16 + 3 * 40 + 56, "records.h: guard has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
 static_assert(sizeof(struct watch) == 24, "records.h: watch");

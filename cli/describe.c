@@ -346,6 +346,13 @@ static void describe_start(struct line *l, const struct event *e)
         say_text(l, ", boot ", e->note);
 }
 
+static void describe_claim(struct line *l, const struct event *e)
+{
+        say_text(l, "", event_type_to_string(e->type));
+        say_text(l, " ", e->owner);
+        say_text(l, ": ", e->note);
+}
+
 static const struct {
         void (*describe)(struct line *l, const struct event *e);
         bool interesting; /* always; signals and states decide by more than their type */
@@ -373,6 +380,15 @@ static const struct {
         [EV_TASK_STATE] = {describe_state, false},
         [EV_TEXT_SCAN] = {describe_scan, false},
         [EV_DAEMON_START] = {describe_start, true},
+        [EV_CLAIM_MADE] = {describe_claim, true},
+        [EV_CLAIM_QUEUED] = {describe_claim, true},
+        [EV_CLAIM_RENEWED] = {describe_claim, false},
+        [EV_CLAIM_TAKEN] = {describe_claim, true},
+        [EV_CLAIM_ENDED] = {describe_claim, true},
+        [EV_CLAIM_AUDIT] = {describe_claim, true},
+        [EV_POLICY_LOADED] = {describe_claim, true},
+        [EV_POLICY_REJECTED] = {describe_claim, true},
+        [EV_POLICY_GUARD] = {describe_claim, true},
 };
 static_assert(ELEMENTSOF(types) == _EV_MAX, "a row for each type of event");
 

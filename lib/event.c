@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bpf/guard.h"
 #include "cleanup.h"
 
 static const char *const type_names[] = {
@@ -35,6 +36,15 @@ static const char *const type_names[] = {
         [EV_TASK_STATE] = "task.state",
         [EV_TEXT_SCAN] = "text.scan",
         [EV_DAEMON_START] = "daemon.start",
+        [EV_CLAIM_MADE] = "claim.made",
+        [EV_CLAIM_QUEUED] = "claim.queued",
+        [EV_CLAIM_RENEWED] = "claim.renewed",
+        [EV_CLAIM_TAKEN] = "claim.taken",
+        [EV_CLAIM_ENDED] = "claim.ended",
+        [EV_CLAIM_AUDIT] = "claim.audit",
+        [EV_POLICY_LOADED] = "policy.loaded",
+        [EV_POLICY_REJECTED] = "policy.rejected",
+        [EV_POLICY_GUARD] = "policy.guard",
 };
 static_assert(ELEMENTSOF(type_names) == _EV_MAX, "each event type has a name");
 static_assert(_EV_MAX <= 32, "event types fit the bits of event_field.types and event_filter.types");
@@ -58,6 +68,7 @@ static const char *const counted_names[] = {
         [EV_TASK_EXEC] = "task.exec",
         [EV_TASK_EXIT] = "task.exit",
         [EV_MEMORY_ACCESS] = "memory.access",
+        [EV_CLAIM_AUDIT] = "claim.audit",
 };
 
 static const char *const result_names[] = {
@@ -86,16 +97,47 @@ static const char *const cause_names[] = {
 };
 static_assert(ELEMENTSOF(cause_names) == _DETACHED_MAX, "each detach cause has a name");
 
+/* 0 is "not asked" and has no name. */
+static const char *const reason_names[] = {
+        [GUARD_HELD] = "held",       [GUARD_TAKING] = "taking",   [GUARD_CLAIMED] = "claimed",
+        [GUARD_DENIED] = "denied",   [GUARD_NOT_OWNER] = "owner", [GUARD_CYCLE] = "cycle",
+        [GUARD_NO_SLOT] = "no-slot", [GUARD_MEMORY] = "memory",
+};
+static_assert(ELEMENTSOF(reason_names) == _GUARD_REASON_MAX, "each reason of the guard has a name");
+
+static const char *const source_names[] = {
+        [SOURCE_CLAIM] = "claim", [SOURCE_RULE] = "policy", [SOURCE_SINGLE] = "single"};
+static_assert(ELEMENTSOF(source_names) == _GUARD_SOURCE_MAX, "each source of a refusal has a name");
+
+static const char *const mode_names[] = {[GUARD_ENFORCE] = "enforce", [GUARD_AUDIT] = "audit"};
+static_assert(ELEMENTSOF(mode_names) == _GUARD_MODE_MAX, "each mode has a name");
+
+static const char *const state_names[] = {
+        [GUARD_OFF] = "off", [GUARD_ON] = "on", [GUARD_ON_AUDIT] = "audit"};
+static_assert(ELEMENTSOF(state_names) == _GUARD_STATE_MAX, "each state of the guard has a name");
+
+static const char *const end_names[] = {
+        [CLAIM_RELEASED] = "released",     [CLAIM_LEASE_OVER] = "lease-over",
+        [CLAIM_OWNER_GONE] = "owner-gone", [CLAIM_TARGET_GONE] = "target-gone",
+        [CLAIM_TAKEN_OVER] = "taken-over", [CLAIM_GUARD_OFF] = "guard-off",
+};
+static_assert(ELEMENTSOF(end_names) == _CLAIM_END_MAX, "each end of a claim has a name");
+
 #define T(type)    (1u << EV_##type)
 #define SIGNALS    (T(SIGNAL_GENERATE) | T(SIGNAL_DELIVER))
 #define LINKS      (T(PTRACE_ATTACH) | T(PTRACE_SEIZE) | T(PTRACE_TRACEME) | T(PTRACE_AUTOATTACH))
 #define WAITS      (T(WAIT_REAP) | T(WAIT_ERROR))
-#define HAS_TARGET (~(T(NONE) | T(LOSS) | T(DAEMON_START)))
+#define CLAIMS     (T(CLAIM_MADE) | T(CLAIM_QUEUED) | T(CLAIM_RENEWED) | T(CLAIM_TAKEN) | T(CLAIM_ENDED))
+#define POLICIES   (T(POLICY_LOADED) | T(POLICY_REJECTED) | T(POLICY_GUARD))
+#define GUARDED    (T(PTRACE_REFUSED) | T(CLAIM_AUDIT) | T(MEMORY_ACCESS))
+#define HAS_TARGET (~(T(NONE) | T(LOSS) | T(DAEMON_START) | POLICIES))
 #define HAS_TRACER                                                                              \
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TASK_FORK) | T(TASK_EXEC) | \
-         T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE))
+         T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | CLAIMS)
 
-#define HAS_ACTOR  (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | T(WAIT_REAP) | T(TASK_FORK))
+#define HAS_ACTOR                                                                                  \
+        (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | T(WAIT_REAP) | T(TASK_FORK) | \
+         T(CLAIM_AUDIT) | CLAIMS | POLICIES)
 #define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO))
 
 /* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
@@ -202,6 +244,23 @@ static const struct event_field fields[] = {
         STRING("cause", note, T(LOSS)),
         STRING("boot_id", note, T(DAEMON_START)),
         STRING("tier", path, T(DAEMON_START)),
+
+        TASK("caller", actor, T(CLAIM_AUDIT) | CLAIMS | POLICIES),
+        I32("request", request, T(CLAIM_AUDIT) | T(MEMORY_ACCESS)),
+        U64("claim", claim, GUARDED | CLAIMS),
+        ENUM("reason", guard_reason, reason_names, GUARDED | T(COUNTER)),
+        ENUM("source", guard_source, source_names, GUARDED),
+        ENUM("mode", guard_mode, mode_names, CLAIMS),
+        ENUM("state", guard_state, state_names, T(POLICY_GUARD)),
+        ENUM("end", claim_end, end_names, T(CLAIM_ENDED)),
+        U64("lease_ns", lease_ns, CLAIMS),
+        STRING("owner", owner, T(PTRACE_REFUSED) | T(CLAIM_AUDIT) | CLAIMS),
+        STRING("rule", note, GUARDED),
+        STRING("detail", note, CLAIMS | POLICIES),
+        U64("position", count, T(CLAIM_QUEUED)),
+        U64("rules", count, T(POLICY_LOADED)),
+        U32("caller_uid", caller_uid, T(CLAIM_AUDIT) | CLAIMS | POLICIES),
+        U32("target_uid", target_uid, T(CLAIM_AUDIT)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -43,6 +43,15 @@ enum event_type {
         EV_TASK_STATE,   /* what /proc says of a tracee and its tracer: stopped, running, zombie */
         EV_TEXT_SCAN,    /* what is mapped at an address, and whether the file has an int3 there too */
         EV_DAEMON_START, /* recording began: boot id, tier. Later events know nothing of a gap before it */
+        EV_CLAIM_MADE,   /* also when a waiter's turn came */
+        EV_CLAIM_QUEUED,
+        EV_CLAIM_RENEWED,
+        EV_CLAIM_TAKEN,     /* by another owner, explicitly */
+        EV_CLAIM_ENDED,     /* released, lease over, owner or target gone */
+        EV_CLAIM_AUDIT,     /* an attach that the guard would have refused, but only looked on */
+        EV_POLICY_LOADED,   /* the policy files hold from now on */
+        EV_POLICY_REJECTED, /* a mistake in them: the former policy stays */
+        EV_POLICY_GUARD,    /* the rule `single` for every process was switched */
         _EV_MAX,
 };
 
@@ -75,6 +84,16 @@ enum event_origin {
         ORIGIN_SCAN /* found in /proc: began earlier, or the attach was not seen */,
         _ORIGIN_MAX
 };
+/* Why a claim ended. */
+enum claim_end {
+        CLAIM_RELEASED = 1,
+        CLAIM_LEASE_OVER,
+        CLAIM_OWNER_GONE,  /* and its grace time is over */
+        CLAIM_TARGET_GONE, /* the process ended, or runs as another user now */
+        CLAIM_TAKEN_OVER,
+        CLAIM_GUARD_OFF, /* the emergency switch */
+        _CLAIM_END_MAX,
+};
 enum detach_cause {
         DETACHED_BY_CALL = 1,
         DETACHED_TRACER_EXIT,
@@ -90,6 +109,7 @@ enum detach_cause {
 #define EVENT_UNIT_MAX   128
 #define EVENT_SYMBOL_MAX 128
 #define EVENT_NOTE_MAX   96
+#define EVENT_OWNER_MAX  96
 
 struct event {
         uint64_t seq;     /* order of arrival, unique in a store; 0: not numbered yet */
@@ -154,6 +174,15 @@ struct event {
         uint64_t count;    /* counter: events since the last counter event of this key; loss: events lost */
         uint64_t first_ns; /* counter: CLOCK_BOOTTIME of the first of them */
 
+        /* the guard; owner and note (the rule's name, what was wrong with a policy) are below */
+        uint64_t claim;       /* id of the claim, 0: none */
+        int32_t guard_reason; /* enum guard_reason of bpf/guard.h */
+        int32_t guard_source; /* enum guard_source */
+        int32_t guard_mode;   /* enum guard_mode */
+        int32_t guard_state;  /* enum guard_state, of policy.guard */
+        int32_t claim_end;    /* enum claim_end */
+        uint64_t lease_ns;    /* of a claim, 0: none */
+
         uint64_t file_offset;
         uint32_t uid;
         uint32_t inner_pid;            /* task.info: the pid inside its own pid namespace */
@@ -161,7 +190,9 @@ struct event {
         char args[EVENT_ARGS_MAX];     /* task.info: command line, NULs replaced by spaces */
         char unit[EVENT_UNIT_MAX];     /* task.info: systemd unit or container id, from the cgroup path */
         char symbol[EVENT_SYMBOL_MAX]; /* text.scan: function+offset; task.info: terminal */
-        char note[EVENT_NOTE_MAX]; /* loss: cause; daemon.start: boot id; text.scan: "trap" or "handler" */
+        char owner[EVENT_OWNER_MAX]; /* whom a claim admits: "pid 4711 (gdb)", "exe /usr/bin/gdb", "uid 1000"
+                                      */
+        char note[EVENT_NOTE_MAX];   /* loss: cause; daemon.start: boot id; text.scan: "trap" or "handler" */
 };
 
 enum event_field_kind {

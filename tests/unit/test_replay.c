@@ -12,7 +12,7 @@
 #define HISTORY_LENGTH 400
 #define PROCESSES      6
 #define THREADS        3
-#define GARBAGE_EVENTS 15000
+#define GARBAGE_EVENTS 20000
 #define SMALL_WORLD    7 /* pids of garbage that meets itself */
 
 /* ---- possible histories ------------------------------------------------------------------------------ */
