@@ -329,7 +329,9 @@ START_TEST(garbage_does_no_harm)
         ck_assert_int_eq(model_new(&m, NULL, &sink, NULL), 0);
         play_garbage(m, &state, _i % 2);
         model_each_finding(m, 0, check_finding, &n);
-        ck_assert_uint_gt(n, 0);
+        /* In a world of millions of pids nobody may meet anybody. */
+        if (_i % 2)
+                ck_assert_uint_gt(n, 0);
         model_free(m);
 }
 END_TEST

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The arbiter: claims, policy and the rule `single`, for clients. It keeps the book (lib/claim.h), carries
+ * its effects out in the kernel (guard.h) or, where the kernel has no guard, by hold (hold.h), follows the
+ * ends of owners and targets by pidfd, and restores itself at start from the kernel's maps, or from
+ * claims.json in the state directory where there is no guard.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "../bpf/decide.h"
+#include "../lib/claim.h"
+#include "../lib/policy.h"
+#include "guard.h"
+#include "hold.h"
+#include "pump.h"
+
+struct arbiter;
+
+enum arbiter_means { /* how claims are kept here */
+        MEANS_KERNEL,
+        MEANS_HOLD, /* ptraced itself occupies the slot: a gap of moments when an owner is let in */
+        _MEANS_MAX,
+};
+const char *arbiter_means_to_string(enum arbiter_means m); /* "kernel", "hold" */
+
+int arbiter_new(struct arbiter **ret, sd_event *event, struct guard *guard, struct hold *hold,
+                struct pump *pump, const char *state_dir, const char *policy_dir, uint64_t grace_ns);
+struct arbiter *arbiter_free(
+        struct arbiter *a); /* claims stay in the kernel; waiters are told; returns NULL */
+
+enum arbiter_means arbiter_means(const struct arbiter *a);
+const struct claim_book *arbiter_book(const struct arbiter *a);
+/* The policy that holds now, and since when; error of the last attempt that failed, "" if none since. */
+const struct policy *arbiter_policy(const struct arbiter *a, uint64_t *ret_wall_ns, const char **ret_error);
+enum guard_state arbiter_state(const struct arbiter *a);
+
+/* on_done is called once, now or later: c NULL and a negative error if there will be no claim. Returns the
+ * ticket to cancel a waiter with, or 0 when on_done was already called. */
+typedef void (*arbiter_done)(void *userdata, const struct claim *c, int error, const char *sentence,
+                             const char *hint);
+uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *r, arbiter_done on_done,
+                       void *userdata);
+void arbiter_cancel(struct arbiter *a, uint64_t ticket);
+int arbiter_renew(struct arbiter *a, uint64_t id, uint64_t lease_ns, const char *token,
+                  const struct guard_owner *owner, const char *owner_text, const struct task_ref *asker,
+                  uint32_t asker_uid, bool privileged, const struct claim **ret);
+int arbiter_release(struct arbiter *a, uint64_t id, const char *token, const struct task_ref *asker,
+                    uint32_t asker_uid, bool privileged);
+int arbiter_set_state(struct arbiter *a, enum guard_state state, const struct task_ref *asker,
+                      uint32_t asker_uid);
+/* The emergency switch: every claim, rule and `single` ends; programs leave the kernel. */
+int arbiter_clear(struct arbiter *a, const struct task_ref *asker, uint32_t asker_uid);
+/* Read the policy files again. A mistake leaves the former policy: -EINVAL, error has FILE:LINE. */
+int arbiter_reload(struct arbiter *a, const struct task_ref *asker, uint32_t asker_uid, char *error,
+                   size_t size);
+
+/* Of an attach by `tracer` to `target`, before it is tried: facts for guard_decide() and what decided. */
+struct arbiter_opinion {
+        struct guard_facts facts;
+        struct guard_verdict verdict;
+        const struct claim *claim; /* on the target, NULL: none */
+        size_t rule;               /* of the policy, from 1; 0: none */
+};
+void arbiter_ask(struct arbiter *a, const struct task_ref *tracer, const struct task_ref *target,
+                 struct arbiter_opinion *ret);
