@@ -17,6 +17,9 @@
 #include "../lib/cleanup.h"
 #include "../lib/request.h"
 #include "../lib/store.h"
+#include "arbiter.h"
+#include "guard.h"
+#include "hold.h"
 #include "loader.h"
 #include "peer.h"
 #include "pump.h"
@@ -31,6 +34,9 @@ struct api {
         struct loader *loader;
         struct pump *pump;
         struct store *store;
+        struct guard *guard;
+        struct hold *hold;
+        struct arbiter *arbiter;
         const char *socket_path, *state_dir;
         uint64_t max_store_bytes;
         uint64_t started_ns, started_wall_ns; /* CLOCK_BOOTTIME, CLOCK_REALTIME */

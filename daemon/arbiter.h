@@ -36,6 +36,12 @@ const struct claim_book *arbiter_book(const struct arbiter *a);
 /* The policy that holds now, and since when; error of the last attempt that failed, "" if none since. */
 const struct policy *arbiter_policy(const struct arbiter *a, uint64_t *ret_wall_ns, const char **ret_error);
 enum guard_state arbiter_state(const struct arbiter *a);
+/* False where rules and `single` cannot be enforced: then the policy only says what it would be. */
+bool arbiter_enforces(const struct arbiter *a);
+/* For events, which carry a claim's id and a rule's index (from 1): whom the claim admits, what the rule is
+ * called. "" if it is not known. */
+const char *arbiter_owner_text(const struct arbiter *a, uint64_t claim);
+const char *arbiter_rule_name(const struct arbiter *a, size_t index);
 
 /* on_done is called once, now or later: c NULL and a negative error if there will be no claim. Returns the
  * ticket to cancel a waiter with, or 0 when on_done was already called. */
@@ -49,6 +55,10 @@ int arbiter_renew(struct arbiter *a, uint64_t id, uint64_t lease_ns, const char 
                   uint32_t asker_uid, bool privileged, const struct claim **ret);
 int arbiter_release(struct arbiter *a, uint64_t id, const char *token, const struct task_ref *asker,
                     uint32_t asker_uid, bool privileged);
+/* Let the owner in: in MEANS_HOLD ptraced lets go of the target; in MEANS_KERNEL nobody is in its way.
+ * -EPERM: neither the owner nor whoever made the claim asks. */
+int arbiter_enter(struct arbiter *a, uint64_t id, const char *token, const struct task_ref *asker,
+                  uint32_t asker_uid, bool privileged);
 int arbiter_set_state(struct arbiter *a, enum guard_state state, const struct task_ref *asker,
                       uint32_t asker_uid);
 /* The emergency switch: every claim, rule and `single` ends; programs leave the kernel. */
