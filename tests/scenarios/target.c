@@ -5,9 +5,11 @@
  * further lines. `work` is the function whose address raw tracers plant a breakpoint at.
  */
 
+#include <linux/sched.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -17,6 +19,7 @@
 #define THREADS_MAX 64
 #define CHILDREN    5
 
+static char **words; /* those behind STATE */
 static volatile sig_atomic_t traps;
 static volatile unsigned long worked;
 
@@ -312,6 +315,61 @@ static int state_children(int ignored)
         return 0;
 }
 
+/* exec PROGRAM ARG...: become another program when told. */
+static int state_exec(int arg)
+{
+        (void)arg;
+        ready();
+        fixture_go(-1);
+        execv(words[0], words);
+        die(words[0]);
+        return 1;
+}
+
+/* reuse PID: idle under the pid of a process that is gone. */
+static int state_reuse(int pid)
+{
+        pid_t set = pid;
+        struct clone_args a = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&set, .set_tid_size = 1};
+        long child = syscall(SYS_clone3, &a, sizeof(a));
+
+        if (child < 0)
+                die("clone3 with a pid of our choice");
+        if (child == 0) {
+                fixture_guard();
+                return state_idle(0);
+        }
+        if (waitpid((pid_t)child, NULL, 0) != child)
+                die("waitpid");
+        return 0;
+}
+
+/* A crash handler: when told, a child of ours attaches to our second thread. */
+static int state_own_helper(int arg)
+{
+        pthread_t thread;
+        pid_t child;
+
+        (void)arg;
+        pthread_barrier_init(&started, NULL, 2);
+        if (pthread_create(&thread, NULL, idle_thread, &tids[0]) != 0)
+                die("pthread_create");
+        pthread_barrier_wait(&started);
+        printf("ready pid=%d tid1=%d\n", getpid(), tids[0]);
+        fixture_go(-1);
+        child = fork();
+        if (child == 0) {
+                int error = ptrace(PTRACE_SEIZE, tids[0], NULL, NULL) < 0 ? errno : 0;
+
+                printf("done helper=%s\n", error ? strerrorname_np(error) : "attached");
+                _exit(0);
+        }
+        if (child < 0 || waitpid(child, NULL, 0) < 0)
+                die("fork");
+        fixture_go(-1);
+        return 0;
+}
+
 static const struct state {
         const char *name;
         int (*run)(int arg);
@@ -333,11 +391,15 @@ static const struct state {
         {"burst", state_burst},
         {"fork-server", state_fork_server},
         {"children", state_children},
+        {"exec", state_exec},
+        {"reuse", state_reuse},
+        {"own-helper", state_own_helper},
 };
 
 int main(int argc, char **argv)
 {
         fixture_guard();
+        words = argv + (argc > 2 ? 2 : argc);
         for (size_t i = 0; argc > 1 && i < sizeof(states) / sizeof(states[0]); i++)
                 if (strcmp(argv[1], states[i].name) == 0)
                         return states[i].run(argc > 2 ? atoi(argv[2]) : 0);

@@ -5,6 +5,7 @@
  * waits for SIGUSR1 from the test (fixture.h).
  */
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "fixture.h"
@@ -215,6 +217,36 @@ static int mode_attach_seccomp(int n, char **args)
         return mode_attach(n, args);
 }
 
+/* read-vm PID ADDRESS: read memory as profilers do, without ptrace. */
+static int mode_read_vm(int n, char **args)
+{
+        char byte;
+        struct iovec here = {.iov_base = &byte, .iov_len = 1}, there = here;
+        int error;
+
+        if (n < 2)
+                return 2;
+        there.iov_base = (void *)strtoul(args[1], NULL, 0);
+        error = process_vm_readv(atoi(args[0]), &here, 1, &there, 1, 0) == 1 ? 0 : errno;
+        printf("ready pid=%d errno=%s\n", getpid(), error ? strerrorname_np(error) : "0");
+        return error ? 1 : 0;
+}
+
+/* read-mem PID ADDRESS: the same by /proc/PID/mem. */
+static int mode_read_mem(int n, char **args)
+{
+        char path[32], byte;
+        int fd, error;
+
+        if (n < 2)
+                return 2;
+        snprintf(path, sizeof(path), "/proc/%d/mem", atoi(args[0]));
+        fd = open(path, O_RDONLY);
+        error = fd >= 0 && pread(fd, &byte, 1, (off_t)strtoul(args[1], NULL, 0)) == 1 ? 0 : errno;
+        printf("ready pid=%d errno=%s\n", getpid(), error ? strerrorname_np(error) : "0");
+        return error ? 1 : 0;
+}
+
 static const struct mode {
         const char *name;
         int (*run)(int n, char **args);
@@ -227,6 +259,8 @@ static const struct mode {
         {"attach-self", mode_attach_self},
         {"attach-seccomp", mode_attach_seccomp},
         {"stop", mode_stop},
+        {"read-vm", mode_read_vm},
+        {"read-mem", mode_read_mem},
 };
 
 int main(int argc, char **argv)
