@@ -131,9 +131,14 @@ static bool owns_cached(const struct peer *peer, const struct model *model, stru
 bool peer_sees_event(const struct peer *peer, const struct model *model, struct owner_cache *cache,
                      const struct event *e)
 {
+        /* A refused attach, and a claim, are also theirs who made them. */
+        static const uint32_t callers = 1U << EV_PTRACE_REFUSED | 1U << EV_CLAIM_MADE |
+                                        1U << EV_CLAIM_QUEUED | 1U << EV_CLAIM_RENEWED |
+                                        1U << EV_CLAIM_TAKEN | 1U << EV_CLAIM_ENDED;
+
         if (peer->privileged || e->type == EV_LOSS || e->type == EV_DAEMON_START)
                 return true;
-        if (e->type == EV_PTRACE_REFUSED && e->caller_uid == peer->uid)
+        if (callers & 1U << e->type && e->caller_uid == peer->uid)
                 return true;
         return owns_cached(peer, model, cache, &e->target);
 }
@@ -146,7 +151,7 @@ bool peer_sees_finding(const struct peer *peer, const struct model *model, const
         if (peer->privileged || peer_owns(peer, model, &f->target))
                 return true;
         if (f->code != FIND_ATTACH_REFUSED_TRACED && f->code != FIND_ATTACH_REFUSED_PERMISSION &&
-            f->code != FIND_ATTACH_REFUSED_TARGET)
+            f->code != FIND_ATTACH_REFUSED_TARGET && f->code != FIND_ATTACH_REFUSED_CLAIMED)
                 return false;
         /* Whoever was refused may know why. A finding keeps only the pid of the other party: the process
          * must be old enough to have been it. */

@@ -47,8 +47,8 @@ struct owner_cache {
  */
 bool peer_owns(const struct peer *peer, const struct model *model, const struct task_ref *task);
 
-/* May the peer see this event: it concerns a process of theirs, or is their own refused attach. cache may
- * be shared by all peers. */
+/* May the peer see this event: it concerns a process of theirs, or is their own refused attach, or
+ * claim. cache may be shared by all peers. */
 bool peer_sees_event(const struct peer *peer, const struct model *model, struct owner_cache *cache,
                      const struct event *e);
 bool peer_sees_finding(const struct peer *peer, const struct model *model, const struct finding *f);

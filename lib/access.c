@@ -8,6 +8,7 @@
 
 #include "../bpf/records.h"
 #include "access.h"
+#include "access_guard.h"
 #include "cleanup.h"
 #include "text.h"
 #include "wording.h"
@@ -27,6 +28,11 @@ static const char *const cause_names[] = {
         [ACCESS_UID] = "uid",
         [ACCESS_NOT_DUMPABLE] = "not-dumpable",
         [ACCESS_CAPABILITY] = "capability",
+        [ACCESS_CLAIMED] = "claimed",
+        [ACCESS_POLICY] = "policy",
+        [ACCESS_HELD] = "held",
+        [ACCESS_CYCLE] = "cycle",
+        [ACCESS_BUSY] = "busy",
         [ACCESS_YAMA] = "yama",
         [ACCESS_LSM] = "lsm",
 };
@@ -75,7 +81,18 @@ void access_from_event(struct access_facts *f, const struct event *e)
                 .yama = e->yama,
                 /* Host root is uid 0 as the kernel counts; a container's root is some other uid there. */
                 .caller_host_root = e->caller_uid == 0 && (e->facts & ATT_F_CAP_PTRACE),
+                .guard = {.reason = (uint32_t)e->guard_reason,
+                          .source = (uint32_t)e->guard_source,
+                          .audit = e->type == EV_CLAIM_AUDIT,
+                          .claim = e->claim},
         };
+        if (e->guard_reason != GUARD_ALLOWED) {
+                /* The kernel's guard refuses with EBUSY, and never without a source. */
+                f->guard.by_hold = (e->guard_reason == GUARD_CLAIMED && e->error == EPERM) ||
+                                   (e->guard_reason == GUARD_HELD && e->guard_source == SOURCE_NONE);
+                memcpy(f->guard.owner, e->owner, sizeof(f->guard.owner));
+                memcpy(f->guard.rule, e->note, sizeof(f->guard.rule));
+        }
         /* A bit that is set is true. One that is not says something only if the target was looked at. */
         f->known = e->facts & ATT_F_TARGET_KNOWN ? ~(uint32_t)ATT_F_LSM_CALLED | e->facts : e->facts;
 }
@@ -142,8 +159,12 @@ static bool refuses_zombie(const struct access_facts *f)
 
 static bool refuses_traced(const struct access_facts *f)
 {
-        if (f->holder.pid)
-                return true;
+        if (f->guard.by_hold)
+                return false; /* no debugger is in the way */
+        if (f->holder.pid || guard_says_held(f))
+                return f->guard.reason != GUARD_TAKING;
+        if (guard_decided(f))
+                return false;
         /* The security modules agreed and it was refused all the same: what is left is a tracer that was
          * there at that moment. */
         return f->error == EPERM && passed_to_lsm(f) && f->lsm_error == 0 && !refuses_zombie(f);
@@ -201,11 +222,6 @@ static bool refuses_lsm(const struct access_facts *f)
 }
 
 /* ---- how it is told --------------------------------------------------------------------------------- */
-
-struct telling {
-        const struct access_facts *f;
-        char caller[WORD_MAX], target[WORD_MAX], holder[WORD_MAX];
-};
 
 static void tell_gone(const struct telling *t, char *why, char *remedy, char *risk)
 {
@@ -269,6 +285,12 @@ static void tell_traced(const struct telling *t, char *why, char *remedy, char *
         };
         char clock[WORD_MAX], lasted[64], idle[64];
 
+        if (!f->holder.pid && guard_says_held(f)) {
+                say(why, ACCESS_TEXT_MAX, "another process traces %s", t->target);
+                guard_say_single(f, why);
+                say(remedy, ACCESS_TEXT_MAX, "see which: ptracectl who %" PRIu32, f->target.pid);
+                return;
+        }
         if (!f->holder.pid) {
                 say(why, ACCESS_TEXT_MAX, "%s was traced at that moment by a tracer that has left since",
                     t->target);
@@ -282,6 +304,7 @@ static void tell_traced(const struct telling *t, char *why, char *remedy, char *
         if (f->holder_idle_ns)
                 say(why, ACCESS_TEXT_MAX, ", idle for %s",
                     text_duration(f->holder_idle_ns, idle, sizeof(idle)));
+        guard_say_single(f, why);
         say_release(remedy, ACCESS_TEXT_MAX, &f->holder);
         say_release_risk(risk, ACCESS_TEXT_MAX, &ties);
         if (known_true(f, ATT_F_SAME_MM) || known_true(f, ATT_F_CHILD_OF_TARGET))
@@ -382,22 +405,28 @@ static const struct check {
         enum access_cause cause;
         int error;        /* what an attempt would get */
         bool last_resort; /* considered only if nothing above refuses */
+        bool guard;       /* ptraced's own refusal, not the kernel's */
         bool (*refuses)(const struct access_facts *f);
         void (*tell)(const struct telling *t, char *why, char *remedy, char *risk);
 } checks[] = {
-        {ACCESS_GONE, ESRCH, false, refuses_gone, tell_gone},
-        {ACCESS_PID_NAMESPACE, ESRCH, false, refuses_pid_namespace, tell_pid_namespace},
-        {ACCESS_SECCOMP, EPERM, false, refuses_seccomp, tell_seccomp},
-        {ACCESS_KERNEL_THREAD, EPERM, false, refuses_kernel_thread, tell_kernel_thread},
-        {ACCESS_OWN_THREAD_GROUP, EPERM, false, refuses_own_thread_group, tell_own_thread_group},
-        {ACCESS_ZOMBIE, EPERM, false, refuses_zombie, tell_zombie},
-        {ACCESS_TRACED, EPERM, false, refuses_traced, tell_traced},
-        {ACCESS_USER_NAMESPACE, EPERM, false, refuses_user_namespace, tell_user_namespace},
-        {ACCESS_UID, EPERM, false, refuses_uid, tell_uid},
-        {ACCESS_NOT_DUMPABLE, EPERM, false, refuses_not_dumpable, tell_not_dumpable},
-        {ACCESS_CAPABILITY, EPERM, false, refuses_capability, tell_capability},
-        {ACCESS_YAMA, EPERM, true, refuses_yama, tell_yama},
-        {ACCESS_LSM, EPERM, true, refuses_lsm, tell_lsm},
+        {ACCESS_GONE, ESRCH, false, false, refuses_gone, tell_gone},
+        {ACCESS_PID_NAMESPACE, ESRCH, false, false, refuses_pid_namespace, tell_pid_namespace},
+        {ACCESS_SECCOMP, EPERM, false, false, refuses_seccomp, tell_seccomp},
+        {ACCESS_KERNEL_THREAD, EPERM, false, false, refuses_kernel_thread, tell_kernel_thread},
+        {ACCESS_OWN_THREAD_GROUP, EPERM, false, false, refuses_own_thread_group, tell_own_thread_group},
+        {ACCESS_ZOMBIE, EPERM, false, false, refuses_zombie, tell_zombie},
+        {ACCESS_TRACED, EPERM, false, false, refuses_traced, tell_traced},
+        {ACCESS_USER_NAMESPACE, EPERM, false, false, refuses_user_namespace, tell_user_namespace},
+        {ACCESS_UID, EPERM, false, false, refuses_uid, tell_uid},
+        {ACCESS_NOT_DUMPABLE, EPERM, false, false, refuses_not_dumpable, tell_not_dumpable},
+        {ACCESS_CAPABILITY, EPERM, false, false, refuses_capability, tell_capability},
+        {ACCESS_CLAIMED, EBUSY, false, true, refuses_claimed, tell_claimed},
+        {ACCESS_POLICY, EBUSY, false, true, refuses_policy, tell_policy},
+        {ACCESS_HELD, EPERM, false, true, refuses_held, tell_held},
+        {ACCESS_CYCLE, EBUSY, false, true, refuses_cycle, tell_cycle},
+        {ACCESS_BUSY, EBUSY, false, true, refuses_busy, tell_busy},
+        {ACCESS_YAMA, EPERM, true, false, refuses_yama, tell_yama},
+        {ACCESS_LSM, EPERM, true, false, refuses_lsm, tell_lsm},
 };
 static_assert(ELEMENTSOF(checks) == _ACCESS_MAX - 1, "one check per cause");
 
@@ -448,14 +477,20 @@ static void begin_telling(struct telling *t, const struct access_facts *f)
         word_thread(&f->target, t->target);
 }
 
-static void add_circumstances(struct access_verdict *v, const struct access_facts *f)
+static void add_circumstances(struct access_verdict *v, const struct access_facts *f,
+                              const struct telling *t)
 {
+        char audit[ACCESS_TEXT_MAX] = "";
+
+        guard_say_audit(t, audit);
+        if (audit[0])
+                add_fact(v, audit);
         if (f->caller_has_filter && v->cause != ACCESS_SECCOMP)
                 add_fact(v, "the caller runs under a seccomp filter, which may refuse ptrace before "
                             "anything else");
         if (f->yama == 1 && v->cause == ACCESS_NONE && f->yama_exempt == ANSWER_UNKNOWN && f->error == 0)
                 add_fact(v, "kernel.yama.ptrace_scope is 1");
-        if (f->holder.pid && (f->holder_options & PTRACE_O_EXITKILL))
+        if (f->holder.pid && !f->guard.by_hold && (f->holder_options & PTRACE_O_EXITKILL))
                 add_fact(v, "the target dies when its tracer ends (PTRACE_O_EXITKILL)");
         if (v->cause != ACCESS_NONE && known_true(f, ATT_F_SAME_MM))
                 add_fact(v, "the caller shares the target's memory: it is the target's own helper");
@@ -483,35 +518,63 @@ static bool worth_telling(const struct access_facts *f, enum access_cause first,
                (f->lsm_error || f->yama >= 2 || f->yama_exempt == ANSWER_NO);
 }
 
+/* What refuses first. A refusal that the guard itself made comes before whatever else is true. */
+static const struct check *find_cause(const struct access_facts *f)
+{
+        if (guard_decided(f))
+                for (size_t i = 0; i < ELEMENTSOF(checks); i++)
+                        if (checks[i].guard && checks[i].refuses(f))
+                                return &checks[i];
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++)
+                if (checks[i].refuses(f))
+                        return &checks[i];
+        return NULL;
+}
+
+/* The guard is asked before the kernel's own test for a tracer, and after its tests of ids. */
+static int error_of(const struct access_facts *f, const struct check *first)
+{
+        if (f->error)
+                return f->error;
+        if (first->guard || (first->cause == ACCESS_TRACED && guard_says_held(f)))
+                return guard_error(f);
+        return first->error;
+}
+
+static bool to_be_told(const struct access_facts *f, const struct check *first, const struct check *c)
+{
+        if (c == first || !c->refuses(f))
+                return false;
+        return !c->last_resort || worth_telling(f, first->cause, c->cause);
+}
+
 void access_decide(const struct access_facts *f, struct access_verdict *ret)
 {
         char why[ACCESS_TEXT_MAX] = "", besides[ACCESS_TEXT_MAX] = "";
+        const struct check *first = find_cause(f);
         struct telling t;
 
         memset(ret, 0, sizeof(*ret));
-        ret->allowed = f->error == 0;
-        ret->error = f->error;
         begin_telling(&t, f);
-        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
+        ret->error = f->error;
+        if (first) {
+                first->tell(&t, why, ret->remedy, ret->risk);
+                add_fact(ret, why);
+                ret->cause = first->cause;
+                ret->error = error_of(f, first);
+        }
+        ret->allowed = ret->error == 0;
+        for (size_t i = 0; first && i < ELEMENTSOF(checks); i++) {
                 char sentence[ACCESS_TEXT_MAX] = "", no_remedy[ACCESS_TEXT_MAX] = "",
                      no_risk[ACCESS_TEXT_MAX] = "";
-                const struct check *c = &checks[i];
-                bool first = ret->cause == ACCESS_NONE;
 
-                if (c->last_resort && !first && !worth_telling(f, ret->cause, c->cause))
+                if (!to_be_told(f, first, &checks[i]))
                         continue;
-                if (!c->refuses(f))
-                        continue;
-                c->tell(&t, sentence, first ? ret->remedy : no_remedy, first ? ret->risk : no_risk);
+                checks[i].tell(&t, sentence, no_remedy, no_risk);
                 add_fact(ret, sentence);
-                if (first) {
-                        memcpy(why, sentence, sizeof(why));
-                        ret->cause = c->cause;
-                        ret->allowed = false;
-                        ret->error = f->error ?: c->error;
-                } else if (ret->cause == ACCESS_TRACED && !besides[0])
+                if (ret->cause == ACCESS_TRACED && !besides[0])
                         memcpy(besides, sentence, sizeof(besides));
         }
-        add_circumstances(ret, f);
+        add_circumstances(ret, f, &t);
         conclude(&t, why, besides, ret);
 }

@@ -6,8 +6,9 @@
  * before an attach was tried (error is 0), the rules ask after one was refused (error is its errno).
  *
  * The order is the kernel's (ptrace_attach() and __ptrace_may_access()), except that a target that is
- * traced is reported as traced even where the kernel stopped earlier: both facts are then told. A security
- * module is named only when everything before it passed. Pure.
+ * traced is reported as traced even where the kernel stopped earlier: both facts are then told. Claims and
+ * policy come after what no claim can change. A security module is named only when everything before it
+ * passed. A refusal that is recorded as the guard's own is the guard's, whatever else is true. Pure.
  */
 
 #include <stdbool.h>
@@ -29,6 +30,11 @@ enum access_cause {
         ACCESS_UID,
         ACCESS_NOT_DUMPABLE,
         ACCESS_CAPABILITY,
+        ACCESS_CLAIMED, /* a claim, also one that is kept by hold */
+        ACCESS_POLICY,  /* a rule of the policy */
+        ACCESS_HELD,    /* ptraced itself traces it, on nobody's behalf */
+        ACCESS_CYCLE,   /* the target traces the caller */
+        ACCESS_BUSY,    /* somebody is attaching at this moment, or there was no memory: try again */
         ACCESS_YAMA,
         ACCESS_LSM,
         _ACCESS_MAX,
@@ -41,6 +47,21 @@ enum access_answer {
         ANSWER_UNKNOWN,
         ANSWER_NO,
         ANSWER_YES
+};
+
+/* What ptraced's own guard says of the attach: asked before one, told by the event after. */
+struct access_guard {
+        uint32_t reason; /* enum guard_reason; GUARD_ALLOWED: it has nothing against it */
+        uint32_t source; /* enum guard_source */
+        bool audit;      /* it only looks on */
+        bool by_hold;   /* the holder is a hold helper of ptraced: no debugger, and EPERM instead of EBUSY */
+        bool admits;    /* the claim admits the caller: ptraced lets go for it */
+        bool caught;    /* held at a breakpoint nobody owns */
+        uint64_t claim; /* its id, 0: none */
+        uint64_t lease_left_ns;              /* 0: none, or not known */
+        char owner[EVENT_OWNER_MAX];         /* of the claim */
+        char rule[EVENT_NOTE_MAX];           /* name of the rule, "": none */
+        char rule_place[2 * EVENT_NOTE_MAX]; /* "FILE:LINE", "": not known */
 };
 
 struct access_facts {
@@ -65,6 +86,9 @@ struct access_facts {
         uint64_t holder_idle_ns; /* 0: active, or not known */
         uint64_t holder_options; /* PTRACE_O_* */
         uint64_t holder_traps;
+        bool holder_options_unknown; /* it attached before recording began */
+
+        struct access_guard guard;
 };
 
 /* Ids as /proc/PID/status tells them. */

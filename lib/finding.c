@@ -26,6 +26,7 @@ static const char *const code_names[] = {
         [FIND_ATTACH_STORM] = "attach-storm",
         [FIND_LEFT_STOPPED] = "left-stopped",
         [FIND_TRACER_HUNG] = "tracer-hung",
+        [FIND_ATTACH_REFUSED_CLAIMED] = "attach-refused-claimed",
 };
 static_assert(ELEMENTSOF(code_names) == _FIND_MAX, "one name per finding code");
 

@@ -29,6 +29,7 @@ enum finding_code {
         FIND_ATTACH_STORM,
         FIND_LEFT_STOPPED,
         FIND_TRACER_HUNG,
+        FIND_ATTACH_REFUSED_CLAIMED,
         _FIND_MAX,
 };
 

@@ -43,6 +43,8 @@ static const struct rule rules[] = {
          rule_left_stopped, "a process is stopped by a SIGSTOP that a departed tracer left behind"},
         {FIND_TRACER_HUNG, SEVERITY_WARNING, T(TASK_STATE), rule_tracer_hung,
          "a tracer is itself stopped while its tracee waits for it"},
+        {FIND_ATTACH_REFUSED_CLAIMED, SEVERITY_WARNING, T(PTRACE_REFUSED) | T(COUNTER),
+         rule_attach_refused_claimed, "an attach was refused by a claim, the policy or a hold of ptraced's"},
 };
 static_assert(ELEMENTSOF(rules) == _FIND_MAX - 1, "one rule per finding, in the order of the codes or not");
 

@@ -48,6 +48,7 @@ void finding_from_hold(const struct model *m, struct finding *f, enum finding_co
 void rule_attach_refused_traced(struct model *m, const struct rule *r, const struct event *e);
 void rule_attach_refused_permission(struct model *m, const struct rule *r, const struct event *e);
 void rule_attach_refused_target(struct model *m, const struct rule *r, const struct event *e);
+void rule_attach_refused_claimed(struct model *m, const struct rule *r, const struct event *e);
 void rule_attach_storm(struct model *m, const struct rule *r, const struct event *e);
 void rule_split_tracers(struct model *m, const struct rule *r, const struct event *e);
 void rule_tracer_cycle(struct model *m, const struct rule *r, const struct event *e);

@@ -2,13 +2,14 @@
 
 /* Who holds what, and who was refused. */
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 
-#include "../bpf/records.h"
+#include "../bpf/guard.h"
 #include "cleanup.h"
 #include "rules.h"
 #include "text.h"
@@ -21,13 +22,32 @@
 
 /* ---- refused ------------------------------------------------------------------------------------------ */
 
+/* The session of the tracer in the way: on that thread, or where the guard counts per process, on any. */
+static const struct session *session_of_holder(const struct model *m, const struct event *e)
+{
+        const struct process *p = process_of(m, &e->target);
+        const struct thread *t = thread_of(m, &e->target);
+
+        if (t && t->slot && t->slot->s.tracer.pid == e->tracer.pid)
+                return &t->slot->s;
+        if (!p || e->guard_reason == GUARD_ALLOWED)
+                return NULL;
+        LIST_FOREACH (it, &p->threads) {
+                const struct slot *s = LIST_ENTRY(it, struct thread, in_process)->slot;
+
+                if (s && s->s.tracer.pid == e->tracer.pid)
+                        return &s->s;
+        }
+        return NULL;
+}
+
 /* What the model knows of the tracer in the way. */
 static void describe_holder(const struct model *m, const struct event *e, struct access_facts *f)
 {
-        const struct thread *t = thread_of(m, &e->target);
-        const struct session *s = t && t->slot ? &t->slot->s : NULL;
+        const struct session *s = session_of_holder(m, e);
 
-        if (!s || s->tracer.pid != f->holder.pid)
+        f->holder_options_unknown = !s || (s->origin == ORIGIN_SCAN && !s->ptrace);
+        if (!s)
                 return;
         f->holder_options = s->options;
         f->holder_traps = s->n_traps;
@@ -40,12 +60,14 @@ static void describe_holder(const struct model *m, const struct event *e, struct
 }
 
 /* False where nothing is to be said: not a refusal we explain, or a tracer that attaches twice. */
-static bool decide(const struct model *m, const struct event *e, struct access_verdict *ret)
+static bool explain(const struct model *m, const struct event *e, struct access_verdict *ret)
 {
         const struct process *target = process_of(m, &e->target);
         struct access_facts f;
 
-        if (e->type != EV_PTRACE_REFUSED || (e->error != EPERM && e->error != EACCES && e->error != ESRCH))
+        if (e->type != EV_PTRACE_REFUSED)
+                return false;
+        if (e->guard_reason == GUARD_ALLOWED && e->error != EPERM && e->error != EACCES && e->error != ESRCH)
                 return false;
         if (e->tracer.pid && e->tracer.pid == e->actor.pid)
                 return false;
@@ -63,8 +85,14 @@ static bool decide(const struct model *m, const struct event *e, struct access_v
         return true;
 }
 
+/* Of a refusal that is the kernel's own, not the guard's. */
+static bool decide_kernels(const struct model *m, const struct event *e, struct access_verdict *ret)
+{
+        return e->guard_reason == GUARD_ALLOWED && explain(m, e, ret);
+}
+
 static void report_refusal(struct model *m, const struct rule *r, const struct event *e,
-                           const struct access_verdict *v)
+                           const struct access_verdict *v, const char *cause)
 {
         struct finding f;
 
@@ -79,8 +107,7 @@ static void report_refusal(struct model *m, const struct rule *r, const struct e
         f.other_pid = e->actor.pid;
         if (v->cause == ACCESS_GONE)
                 f.severity = SEVERITY_INFO;
-        if (v->cause != ACCESS_TRACED)
-                say(f.cause, sizeof(f.cause), "%s", access_cause_to_string(v->cause));
+        say(f.cause, sizeof(f.cause), "%s", cause);
         say(f.summary, sizeof(f.summary), "%s", v->summary);
         say(f.remedy, sizeof(f.remedy), "%s", v->remedy);
         say(f.risk, sizeof(f.risk), "%s", v->risk);
@@ -107,17 +134,43 @@ static bool counts_refusals(const struct event *e)
         return e->type == EV_COUNTER && e->of_type == EV_PTRACE_REFUSED;
 }
 
-void rule_attach_refused_traced(struct model *m, const struct rule *r, const struct event *e)
+/* What of it came too fast to be recorded one by one. */
+static void count_more_refusals(struct model *m, const struct rule *r, const struct event *e)
 {
         const struct storm *s = counts_refusals(e) ? storm_of_counter(m, e) : NULL;
         const struct process *p = s ? process_of(m, &s->target) : NULL;
         struct finding *f = p ? model_last_finding(m, r->code, p, s->caller.pid) : NULL;
-        struct access_verdict v;
 
         if (f)
                 model_count_more(m, f, e->count);
-        if (decide(m, e, &v) && v.cause == ACCESS_TRACED)
-                report_refusal(m, r, e, &v);
+}
+
+void rule_attach_refused_traced(struct model *m, const struct rule *r, const struct event *e)
+{
+        struct access_verdict v;
+
+        if (e->guard_reason == GUARD_ALLOWED)
+                count_more_refusals(m, r, e);
+        if (decide_kernels(m, e, &v) && v.cause == ACCESS_TRACED)
+                report_refusal(m, r, e, &v, "");
+}
+
+/* The cause is the guard's reason: "held" may be a debugger, or ptraced itself. */
+void rule_attach_refused_claimed(struct model *m, const struct rule *r, const struct event *e)
+{
+        static const char *const causes[] = {
+                [GUARD_HELD] = "held",       [GUARD_TAKING] = "taking",    [GUARD_CLAIMED] = "claimed",
+                [GUARD_DENIED] = "policy",   [GUARD_NOT_OWNER] = "policy", [GUARD_CYCLE] = "cycle",
+                [GUARD_NO_SLOT] = "no-slot", [GUARD_MEMORY] = "memory",
+        };
+        static_assert(ELEMENTSOF(causes) == _GUARD_REASON_MAX, "a cause for each reason of the guard");
+        struct access_verdict v;
+
+        if (e->guard_reason <= GUARD_ALLOWED || e->guard_reason >= _GUARD_REASON_MAX)
+                return;
+        count_more_refusals(m, r, e);
+        if (explain(m, e, &v) && v.cause != ACCESS_NONE)
+                report_refusal(m, r, e, &v, causes[e->guard_reason]);
 }
 
 void rule_attach_refused_permission(struct model *m, const struct rule *r, const struct event *e)
@@ -127,8 +180,8 @@ void rule_attach_refused_permission(struct model *m, const struct rule *r, const
                 1u << ACCESS_NOT_DUMPABLE | 1u << ACCESS_CAPABILITY | 1u << ACCESS_YAMA | 1u << ACCESS_LSM;
         struct access_verdict v;
 
-        if (decide(m, e, &v) && causes & 1u << v.cause)
-                report_refusal(m, r, e, &v);
+        if (decide_kernels(m, e, &v) && causes & 1u << v.cause)
+                report_refusal(m, r, e, &v, access_cause_to_string(v.cause));
 }
 
 /* Threads come and go while a debugger attaches to all of them: some are gone when it gets there. */
@@ -149,8 +202,8 @@ void rule_attach_refused_target(struct model *m, const struct rule *r, const str
                                        1u << ACCESS_ZOMBIE;
         struct access_verdict v;
 
-        if (decide(m, e, &v) && causes & 1u << v.cause && !is_churn(m, e, v.cause))
-                report_refusal(m, r, e, &v);
+        if (decide_kernels(m, e, &v) && causes & 1u << v.cause && !is_churn(m, e, v.cause))
+                report_refusal(m, r, e, &v, access_cause_to_string(v.cause));
 }
 
 /* ---- storms ------------------------------------------------------------------------------------------- */

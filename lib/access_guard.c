@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Refusals that are ptraced's own: they can be waited for, released or taken, and each way is named. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "access_guard.h"
+#include "text.h"
+
+#define OWNER_ESCAPED_MAX (EVENT_OWNER_MAX * 4 + 1)
+
+/* Claims, rules and the single tracer count only where they are enforced. */
+static bool guard_against(const struct access_facts *f)
+{
+        return f->guard.reason != GUARD_ALLOWED && !f->guard.audit;
+}
+
+bool guard_decided(const struct access_facts *f)
+{
+        return f->error && guard_against(f);
+}
+
+bool guard_says_held(const struct access_facts *f)
+{
+        return guard_against(f) && f->guard.reason == GUARD_HELD && !f->guard.by_hold;
+}
+
+int guard_error(const struct access_facts *f)
+{
+        if (f->guard.by_hold)
+                return EPERM; /* the helper is a tracer like any other */
+        return f->guard.reason == GUARD_NO_SLOT ? EAGAIN : EBUSY;
+}
+
+/* ---- pieces ----------------------------------------------------------------------------------------- */
+
+/* "uid 1000 (claim 12)", with what is left of its lease. */
+static void say_claim(const struct access_facts *f, char *text)
+{
+        char owner[OWNER_ESCAPED_MAX], left[64];
+
+        say(text, ACCESS_TEXT_MAX, "%s (claim %" PRIu64 ")",
+            f->guard.owner[0] ? text_escape(f->guard.owner, owner, sizeof(owner)) : "somebody else",
+            f->guard.claim);
+        if (f->guard.lease_left_ns)
+                say(text, ACCESS_TEXT_MAX, ", for %s more",
+                    text_duration(f->guard.lease_left_ns, left, sizeof(left)));
+}
+
+/* "rule php of /etc/ptraced/policy.d/php.conf:3" */
+static void say_rule(const struct access_facts *f, char *text)
+{
+        char name[OWNER_ESCAPED_MAX], place[sizeof(f->guard.rule_place) * 4 + 1];
+
+        if (!f->guard.rule[0]) {
+                say(text, ACCESS_TEXT_MAX, "a rule of the policy");
+                return;
+        }
+        say(text, ACCESS_TEXT_MAX, "rule \"%s\"", text_escape(f->guard.rule, name, sizeof(name)));
+        if (f->guard.rule_place[0])
+                say(text, ACCESS_TEXT_MAX, " of %s", text_escape(f->guard.rule_place, place, sizeof(place)));
+}
+
+void guard_say_single(const struct access_facts *f, char *text)
+{
+        if (!guard_says_held(f))
+                return;
+        switch (f->guard.source) {
+        case SOURCE_CLAIM:
+                say(text, ACCESS_TEXT_MAX, ", and claim %" PRIu64 " admits one tracer at a time",
+                    f->guard.claim);
+                break;
+        case SOURCE_RULE:
+                say(text, ACCESS_TEXT_MAX, ", and ");
+                say_rule(f, text);
+                say(text, ACCESS_TEXT_MAX, " admits one tracer at a time");
+                break;
+        default:
+                say(text, ACCESS_TEXT_MAX, ", and the guard admits one tracer to a process at a time");
+        }
+}
+
+static void say_turn(const struct access_facts *f, char *text)
+{
+        say(text, ACCESS_TEXT_MAX, "wait for a turn: ptracectl debug --wait %" PRIu32 " -- ...",
+            f->target.pid);
+}
+
+/* Of taking a process over: what its tracer may leave in it. What was not looked at is said, too. */
+static void say_taking_risk(const struct telling *t, char *text)
+{
+        const struct access_facts *f = t->f;
+        const struct tracer_ties ties = {
+                .tracer = f->holder,
+                .target = f->target,
+                .options = f->holder_options,
+                .n_traps = f->holder_traps,
+        };
+
+        if (!f->holder.pid || f->guard.by_hold) {
+                say(text, ACCESS_TEXT_MAX,
+                    f->error
+                            ? "whether the owner's debugger was in it is not known from this refusal: ended "
+                              "by --take it may leave breakpoints, and the program dies at the next one"
+                            : "waiting and releasing have none; --take costs the owner the turn, and no "
+                              "debugger of theirs is in the program now");
+                return;
+        }
+        say(text, ACCESS_TEXT_MAX, "of --take: ");
+        say_release_risk(text, ACCESS_TEXT_MAX, &ties);
+        if (f->holder_options_unknown)
+                say(text, ACCESS_TEXT_MAX,
+                    "; it attached before recording began: whether PTRACE_O_EXITKILL is set is not known, "
+                    "and with it the program dies with its tracer");
+}
+
+/* ---- claims and hold --------------------------------------------------------------------------------- */
+
+/* Also a claim that admits the caller, while ptraced itself keeps the place: a bare attach gets EPERM. */
+bool refuses_claimed(const struct access_facts *f)
+{
+        if (!guard_against(f))
+                return false;
+        return f->guard.reason == GUARD_CLAIMED ||
+               (f->guard.reason == GUARD_HELD && f->guard.by_hold && f->guard.claim);
+}
+
+void tell_claimed(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        const struct access_facts *f = t->f;
+
+        say(why, ACCESS_TEXT_MAX, "%s is %s ", t->target,
+            f->guard.by_hold ? "held by ptraced for" : "claimed by");
+        say_claim(f, why);
+        if (f->guard.admits) {
+                say(why, ACCESS_TEXT_MAX, ", which admits the caller, but ptraced has to let go first");
+                say(remedy, ACCESS_TEXT_MAX, "start the debugger with ptracectl debug %" PRIu32 " -- ...",
+                    f->target.pid);
+                return;
+        }
+        say_turn(f, remedy);
+        say(remedy, ACCESS_TEXT_MAX,
+            "; or the owner releases it: ptracectl release %" PRIu64
+            "; or root takes it: ptracectl debug --take %" PRIu32 " -- ...",
+            f->guard.claim, f->target.pid);
+        say_taking_risk(t, risk);
+}
+
+bool refuses_held(const struct access_facts *f)
+{
+        return guard_against(f) && f->guard.reason == GUARD_HELD && f->guard.by_hold && !f->guard.claim;
+}
+
+void tell_held(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        (void)risk;
+        say(why, ACCESS_TEXT_MAX, "%s is held by ptraced itself, for nobody in particular", t->target);
+        if (t->f->guard.caught)
+                say(why, ACCESS_TEXT_MAX, ": it ran into a breakpoint that nobody owns, and is kept alive");
+        say(remedy, ACCESS_TEXT_MAX,
+            "start the debugger with ptracectl debug %" PRIu32 " -- ..., which ptraced lets in",
+            t->f->target.pid);
+}
+
+/* ---- policy ------------------------------------------------------------------------------------------ */
+
+bool refuses_policy(const struct access_facts *f)
+{
+        return guard_against(f) && (f->guard.reason == GUARD_DENIED || f->guard.reason == GUARD_NOT_OWNER ||
+                                    f->guard.reason == GUARD_MEMORY);
+}
+
+void tell_policy(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        const struct access_facts *f = t->f;
+        bool denied = f->guard.reason == GUARD_DENIED;
+
+        say_rule(f, why);
+        if (f->guard.reason == GUARD_MEMORY)
+                say(why, ACCESS_TEXT_MAX, " forbids reading the memory of %s", t->target);
+        else
+                say(why, ACCESS_TEXT_MAX, denied ? " lets nobody trace %s" : " lets only others trace %s",
+                    t->target);
+        if (f->guard.reason == GUARD_NOT_OWNER)
+                say(remedy, ACCESS_TEXT_MAX,
+                    "use a tracer that the rule names, or claim the process: ptracectl debug %" PRIu32
+                    " -- ...; or ",
+                    f->target.pid);
+        say(remedy, ACCESS_TEXT_MAX,
+            "root changes the rule (ptracectl policy show), then: ptracectl policy "
+            "reload");
+        say(risk, ACCESS_TEXT_MAX, "the changed rule holds for every process it matches");
+}
+
+/* ---- of the moment ----------------------------------------------------------------------------------- */
+
+bool refuses_cycle(const struct access_facts *f)
+{
+        return guard_against(f) && f->guard.reason == GUARD_CYCLE;
+}
+
+void tell_cycle(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        (void)risk;
+        say(why, ACCESS_TEXT_MAX,
+            "%s traces %s, perhaps through others: two that trace each other stop each other for good",
+            t->target, t->caller);
+        say(remedy, ACCESS_TEXT_MAX, "detach %s from %s first: ptracectl who %" PRIu32, t->target, t->caller,
+            t->f->caller.pid);
+}
+
+bool refuses_busy(const struct access_facts *f)
+{
+        return guard_against(f) && (f->guard.reason == GUARD_TAKING || f->guard.reason == GUARD_NO_SLOT);
+}
+
+void tell_busy(const struct telling *t, char *why, char *remedy, char *risk)
+{
+        (void)risk;
+        if (t->f->guard.reason == GUARD_NO_SLOT)
+                say(why, ACCESS_TEXT_MAX, "the kernel had no memory to note who attaches to %s", t->target);
+        else if (t->f->holder.pid)
+                say(why, ACCESS_TEXT_MAX, "%s is attaching to %s at this moment", t->holder, t->target);
+        else
+                say(why, ACCESS_TEXT_MAX, "another process is attaching to %s at this moment", t->target);
+        say(remedy, ACCESS_TEXT_MAX, "try again");
+}
+
+void guard_say_audit(const struct telling *t, char *text)
+{
+        static const struct {
+                bool (*refuses)(const struct access_facts *f);
+                void (*tell)(const struct telling *t, char *why, char *remedy, char *risk);
+        } rows[] = {
+                {refuses_claimed, tell_claimed}, {refuses_policy, tell_policy}, {refuses_held, tell_held},
+                {refuses_cycle, tell_cycle},     {refuses_busy, tell_busy},
+        };
+        struct access_facts enforced = *t->f;
+        struct telling as_if = *t;
+        char remedy[ACCESS_TEXT_MAX] = "", risk[ACCESS_TEXT_MAX] = "";
+
+        if (t->f->guard.reason == GUARD_ALLOWED || !t->f->guard.audit)
+                return;
+        enforced.guard.audit = false;
+        as_if.f = &enforced;
+        say(text, ACCESS_TEXT_MAX, "audit only, it is not refused: ");
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                if (rows[i].refuses(&enforced)) {
+                        rows[i].tell(&as_if, text, remedy, risk);
+                        return;
+                }
+        say(text, ACCESS_TEXT_MAX, "%s has a tracer already", t->target);
+}
