@@ -2,13 +2,16 @@
 #include "describe.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "../bpf/guard.h"
 #include "../lib/text.h"
 #include "../lib/wording.h"
 #include "output.h"
@@ -176,6 +179,46 @@ static void describe_detach(struct line *l, const struct event *e)
         say_task(l, how[e->cause > 0 && e->cause < _DETACHED_MAX ? e->cause : 0], &e->target);
 }
 
+/* "claimed by uid 1000 (claim 12)": on whose behalf the guard refused. */
+static void say_guard(struct line *l, const struct event *e)
+{
+        switch (e->guard_reason) {
+        case GUARD_HELD:
+                if (e->guard_source == SOURCE_NONE)
+                        add(l, "held by ptraced itself");
+                else
+                        say_task(l, "already traced by ", &e->tracer);
+                break;
+        case GUARD_TAKING:
+                say_task(l, "at this moment attached to by ", &e->tracer);
+                break;
+        case GUARD_CLAIMED:
+                say_text(l, e->error == EPERM ? "held by ptraced for " : "claimed by ", e->owner);
+                break;
+        case GUARD_DENIED:
+                add(l, "the policy lets nobody trace it");
+                break;
+        case GUARD_NOT_OWNER:
+                add(l, "the policy lets only others trace it");
+                break;
+        case GUARD_CYCLE:
+                add(l, "it traces the caller");
+                break;
+        case GUARD_NO_SLOT:
+                add(l, "no memory to note the attach");
+                break;
+        default:
+                add(l, "the policy forbids reading its memory");
+        }
+        if (e->guard_source == SOURCE_CLAIM)
+                add(l, " (claim %lu)", e->claim);
+        else if (e->guard_source == SOURCE_RULE) {
+                say_text(l, " (rule \"", e->note);
+                add(l, "\")");
+        } else if (e->guard_source == SOURCE_SINGLE)
+                add(l, " (guard on)");
+}
+
 static void describe_refused(struct line *l, const struct event *e)
 {
         char name[24];
@@ -188,8 +231,20 @@ static void describe_refused(struct line *l, const struct event *e)
         else
                 add(l, " may not attach to pid %u", e->vpid);
         add(l, ": %s", errno_name(e->error, name, sizeof(name)));
-        if (e->tracer.pid)
+        if (e->guard_reason) {
+                add(l, ", ");
+                say_guard(l, e);
+        } else if (e->tracer.pid)
                 say_task(l, ", already traced by ", &e->tracer);
+}
+
+static void describe_audit(struct line *l, const struct event *e)
+{
+        say_task(l, "", &e->actor);
+        say_task(l, " attaches to ", &e->target);
+        add(l, " (audit: it would be refused, ");
+        say_guard(l, e);
+        add(l, ")");
 }
 
 static void describe_tracer_exit(struct line *l, const struct event *e)
@@ -276,10 +331,49 @@ static void describe_exit(struct line *l, const struct event *e)
         say_status(l, e->status);
 }
 
+/* The ways to another process's memory or descriptors that the kernel asks the same question for. */
+static const char *access_name(int32_t request)
+{
+        static const struct {
+                int32_t request;
+                const char *name;
+        } names[] = {
+                {SYS_process_vm_readv, "process_vm_readv"},
+                {SYS_process_vm_writev, "process_vm_writev"},
+                {SYS_openat, "opening its files in /proc"},
+                {SYS_open, "opening its files in /proc"},
+                {SYS_openat2, "opening its files in /proc"},
+                {SYS_pidfd_getfd, "pidfd_getfd"},
+                {SYS_kcmp, "kcmp"},
+                {SYS_perf_event_open, "perf_event_open"},
+                {SYS_process_madvise, "process_madvise"},
+                {SYS_move_pages, "move_pages"},
+                {SYS_get_robust_list, "get_robust_list"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (names[i].request == request)
+                        return names[i].name;
+        return NULL;
+}
+
 static void describe_memory(struct line *l, const struct event *e)
 {
+        const char *how = access_name(e->request);
+        char name[24];
+
         say_task(l, "", &e->actor);
-        say_task(l, " accessed the memory of ", &e->target);
+        say_task(l, e->error ? " may not access the memory of " : " accessed the memory of ", &e->target);
+        if (how)
+                add(l, " by %s", how);
+        else
+                add(l, " by system call %d", e->request);
+        if (e->error)
+                add(l, ": %s, ", errno_name(e->error, name, sizeof(name)));
+        else if (e->guard_reason)
+                add(l, ", audit: ");
+        if (e->error || e->guard_reason)
+                say_guard(l, e);
 }
 
 static void describe_counter(struct line *l, const struct event *e)
@@ -291,6 +385,8 @@ static void describe_counter(struct line *l, const struct event *e)
                 add(l, "%s", word_request(e->request, name));
         else
                 add(l, "%s", enum_name("of_type", e->of_type));
+        if (e->guard_reason)
+                add(l, " (%s)", enum_name("reason", e->guard_reason));
         if (e->sig) {
                 add(l, " ");
                 say_signal(l, e);
@@ -346,11 +442,76 @@ static void describe_start(struct line *l, const struct event *e)
         say_text(l, ", boot ", e->note);
 }
 
+/* "claim 12 of uid 1000 on api(4711)" */
+static void say_claim(struct line *l, const struct event *e)
+{
+        add(l, "claim %lu of ", e->claim);
+        say_text(l, "", e->owner);
+        say_task(l, " on ", &e->target);
+}
+
+/* What it is good for, who asked, and what else is to be said. */
+static void say_terms(struct line *l, const struct event *e)
+{
+        char lease[64];
+
+        if (e->guard_mode == GUARD_AUDIT)
+                add(l, ", audit only");
+        if (e->lease_ns)
+                add(l, ", for %s", text_duration(e->lease_ns, lease, sizeof(lease)));
+        if (e->actor.pid)
+                say_task(l, ", asked for by ", &e->actor);
+        if (e->note[0])
+                say_text(l, ": ", e->note);
+}
+
 static void describe_claim(struct line *l, const struct event *e)
 {
-        say_text(l, "", event_type_to_string(e->type));
-        say_text(l, " ", e->owner);
-        say_text(l, ": ", e->note);
+        static const char *const ends[] = {
+                [0] = "ended",
+                [CLAIM_RELEASED] = "was released",
+                [CLAIM_LEASE_OVER] = "ended with its lease",
+                [CLAIM_OWNER_GONE] = "ended: the owner is gone",
+                [CLAIM_TARGET_GONE] = "ended: the process is gone, or is another user's now",
+                [CLAIM_TAKEN_OVER] = "ended: it was taken over",
+                [CLAIM_GUARD_OFF] = "ended: the guard was cleared",
+        };
+        static_assert(ELEMENTSOF(ends) == _CLAIM_END_MAX, "words for each end of a claim");
+
+        if (e->type == EV_CLAIM_QUEUED) {
+                say_text(l, "", e->owner);
+                say_task(l, " waits for ", &e->target);
+                add(l, ", place %lu", e->count);
+                say_terms(l, e);
+                return;
+        }
+        say_claim(l, e);
+        if (e->type == EV_CLAIM_ENDED) {
+                add(l, " %s", ends[e->claim_end > 0 && e->claim_end < _CLAIM_END_MAX ? e->claim_end : 0]);
+                if (e->note[0])
+                        say_text(l, ": ", e->note);
+                return;
+        }
+        add(l, e->type == EV_CLAIM_MADE      ? " was made"
+               : e->type == EV_CLAIM_RENEWED ? " was renewed"
+                                             : " was made, taken from its owner");
+        say_terms(l, e);
+}
+
+static void describe_policy(struct line *l, const struct event *e)
+{
+        if (e->type == EV_POLICY_GUARD)
+                add(l, "the guard was switched %s", enum_name("state", e->guard_state));
+        else if (e->type == EV_POLICY_LOADED)
+                add(l, "the policy was read: %lu %s", e->count, e->count == 1 ? "rule" : "rules");
+        else
+                add(l, "the policy was rejected, and the former one stays");
+        if (e->actor.pid) {
+                say_task(l, ", by ", &e->actor);
+                add(l, " (uid %u)", e->caller_uid);
+        }
+        if (e->note[0])
+                say_text(l, ": ", e->note);
 }
 
 static const struct {
@@ -385,10 +546,10 @@ static const struct {
         [EV_CLAIM_RENEWED] = {describe_claim, false},
         [EV_CLAIM_TAKEN] = {describe_claim, true},
         [EV_CLAIM_ENDED] = {describe_claim, true},
-        [EV_CLAIM_AUDIT] = {describe_claim, true},
-        [EV_POLICY_LOADED] = {describe_claim, true},
-        [EV_POLICY_REJECTED] = {describe_claim, true},
-        [EV_POLICY_GUARD] = {describe_claim, true},
+        [EV_CLAIM_AUDIT] = {describe_audit, true},
+        [EV_POLICY_LOADED] = {describe_policy, true},
+        [EV_POLICY_REJECTED] = {describe_policy, true},
+        [EV_POLICY_GUARD] = {describe_policy, true},
 };
 static_assert(ELEMENTSOF(types) == _EV_MAX, "a row for each type of event");
 

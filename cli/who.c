@@ -152,10 +152,41 @@ static bool any_exitkill(struct json_object *threads)
         return false;
 }
 
-/* What a table cannot say in one word, below it. */
+/* ---- the claim --------------------------------------------------------------------------------------- */
+
+static struct json_object *claim_of(struct json_object *o)
+{
+        return member_object(o, "claim") ?: member_object(member_object(o, "process"), "claim");
+}
+
+/* "uid 1000 (claim 12), 4 min left, 2 waiting". Not escaped. "" without a claim. */
+static const char *claim_text(struct json_object *o, char *buf, size_t size)
+{
+        struct json_object *claim = claim_of(o);
+        char left[64];
+        size_t n;
+
+        buf[0] = 0;
+        if (!claim)
+                return buf;
+        n = (size_t)snprintf(buf, size, "%s (claim %lu%s)%s",
+                             member_string(member_object(claim, "owner"), "text"), member_u64(claim, "id"),
+                             !strcmp(member_string(claim, "mode"), "audit") ? ", audit only" : "",
+                             !strcmp(member_string(claim, "means"), "hold") ? ", kept by hold" : "");
+        if (n < size && member_time(claim, "lease_ends"))
+                n += (size_t)snprintf(
+                        buf + n, size - n, ", %s left",
+                        seconds_text(member_double(claim, "lease_left_s"), left, sizeof(left)));
+        if (n < size && member_u64(claim, "waiters"))
+                snprintf(buf + n, size - n, ", %lu waiting", member_u64(claim, "waiters"));
+        return buf;
+}
+
+/* ---- what a table cannot say in one word, below it ---------------------------------------------------- */
+
 static void print_remarks(const struct cli *c, struct json_object *process, struct json_object *threads)
 {
-        char line[512], text[TASK_TEXT_MAX], other[TASK_TEXT_MAX];
+        char line[SHOWN_TEXT_MAX], text[TASK_TEXT_MAX], other[TASK_TEXT_MAX];
 
         if (is_split(threads)) {
                 size_t i = 1;
@@ -175,6 +206,18 @@ static void print_remarks(const struct cli *c, struct json_object *process, stru
                          member_u64(process, "pid"));
                 print_wrapped(c, "", line);
         }
+}
+
+static void print_claim(const struct cli *c, struct json_object *o)
+{
+        struct json_object *process = member_object(o, "process");
+        char line[SHOWN_TEXT_MAX], text[SHOWN_TEXT_MAX / 2];
+
+        if (!*claim_text(o, text, sizeof(text)))
+                return;
+        snprintf(line, sizeof(line), "%s(%lu) is claimed by %s.", member_string(process, "comm"),
+                 member_u64(process, "pid"), text);
+        print_wrapped(c, "", line);
 }
 
 /* ---- ended sessions --------------------------------------------------------------------------------- */
@@ -269,6 +312,7 @@ static int print_all(const struct cli *c, struct json_object *o)
                 struct json_object *p = json_object_array_get_idx(processes, i);
 
                 print_remarks(c, member_object(p, "process"), member_array(p, "threads"));
+                print_claim(c, p);
         }
         return print_ended(c, "Ended lately:", member_array(o, "ended"), ENDED_SHOWN_LIST);
 }
@@ -343,8 +387,10 @@ static int print_card(const struct cli *c, struct json_object *o)
 {
         struct json_object *p = member_object(o, "process"), *threads = member_array(o, "threads");
         _cleanup_table_ struct table *t = NULL;
+        char claim[SHOWN_TEXT_MAX / 2];
 
         print_process(c, p);
+        print_property(c, "Claim:", claim_text(o, claim, sizeof(claim)));
         print_tracees(c, member_array(o, "tracees"));
         if (array_length(threads) == 0)
                 puts("\nNo thread of it is traced.");

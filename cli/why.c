@@ -31,6 +31,21 @@ static void print_refusals(struct json_object *refusals)
         }
 }
 
+/* Who reserved it, and until when. */
+static void print_claim(const struct cli *c, struct json_object *claim)
+{
+        char line[SHOWN_TEXT_MAX], time[TIME_STRING_MAX];
+        uint64_t ends = member_time(claim, "lease_ends");
+
+        if (!claim)
+                return;
+        snprintf(line, sizeof(line), "%lu, of %s%s%s%s", member_u64(claim, "id"),
+                 member_string(claim, "owner"), ends ? ", until " : "",
+                 ends ? local_time(ends, false, time) : "",
+                 member_bool(claim, "admits") ? ", admits you" : "");
+        print_part(c, "Claim:", line);
+}
+
 static void print_why(const struct cli *c, struct json_object *o)
 {
         struct json_object *facts = member_array(o, "facts"), *by = member_object(o, "asked_by");
@@ -44,6 +59,7 @@ static void print_why(const struct cli *c, struct json_object *o)
                          member_string(o, "cause"));
                 print_part(c, "Errno:", line);
         }
+        print_claim(c, member_object(o, "claim"));
         print_part(c, "Fix:", member_string(o, "remedy"));
         print_part(c, "Risk:", member_string(o, "risk"));
         snprintf(line, sizeof(line), "pid %lu, uid %lu", member_u64(by, "pid"), member_u64(by, "uid"));

@@ -300,6 +300,8 @@ static void event_label(const struct event *e, char *buf, size_t size)
                 snprintf(buf, size, "%s %s", type, errno_name(e->error, error, sizeof(error)));
         else if (e->type == EV_LOSS)
                 snprintf(buf, size, "loss: %s", e->note);
+        else if (e->type >= EV_CLAIM_MADE && e->type <= EV_CLAIM_ENDED)
+                snprintf(buf, size, "%s %s", type, e->owner);
         else
                 snprintf(buf, size, "%s", type);
 }
@@ -307,7 +309,10 @@ static void event_label(const struct event *e, char *buf, size_t size)
 static int put_instant(struct export *x, const struct event *e)
 {
         char label[128], name[JSON_NAME_MAX];
-        bool global = e->type == EV_LOSS || e->type == EV_DAEMON_START;
+        /* Of the whole machine: they have no process to be shown at. */
+        static const uint32_t globals = 1U << EV_LOSS | 1U << EV_DAEMON_START | 1U << EV_POLICY_LOADED |
+                                        1U << EV_POLICY_REJECTED | 1U << EV_POLICY_GUARD;
+        bool global = globals & 1U << e->type;
         struct json_object *o;
         const char *text;
         int r;

@@ -568,6 +568,19 @@ START_TEST(chrome_shows_counters_and_losses)
 }
 END_TEST
 
+START_TEST(chrome_shows_claims_at_their_process_and_policy_everywhere)
+{
+        struct event events[2] = {event_of(EV_CLAIM_TAKEN, 1), event_of(EV_POLICY_GUARD, 2)};
+
+        strcpy(events[0].owner, "uid 1000");
+        struct json_object *o = chrome_of(events, 2), *it = item(o, "i", "claim.taken uid 1000", 0);
+        ck_assert_str_eq(string_of(it, "s"), "t");
+        ck_assert_str_eq(string_of(args(it), "owner"), "uid 1000");
+        ck_assert_str_eq(string_of(item(o, "i", "policy.guard", 0), "s"), "g");
+        json_object_put(o);
+}
+END_TEST
+
 START_TEST(chrome_of_any_events_is_valid_json)
 {
         struct event *events = calloc(4000, sizeof(*events));
@@ -698,6 +711,7 @@ static TCase *format_cases(void)
         tcase_add_test(t, chrome_shows_sessions_as_slices);
         tcase_add_test(t, chrome_sessions_end_with_the_tracee_and_the_recording);
         tcase_add_test(t, chrome_shows_counters_and_losses);
+        tcase_add_test(t, chrome_shows_claims_at_their_process_and_policy_everywhere);
         tcase_add_test(t, chrome_of_any_events_is_valid_json);
         tcase_add_test(t, an_empty_trace_is_valid_in_each_format);
         tcase_add_loop_test(t, losses_appear_in_every_format, 0, _EXPORT_FORMAT_MAX);
