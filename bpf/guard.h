@@ -16,6 +16,7 @@
 #define GUARD_CLAIMS_MAX    4096  /* more claims are refused when they are made */
 #define GUARD_SLOTS_MAX     16384 /* attaches under way, at most; more are refused with EAGAIN */
 #define GUARD_RULES_MAX     64    /* of the policy; a policy with more is not loaded */
+#define GUARD_RULES_BANKS   2     /* a new policy is written beside the one in force, and switched to */
 #define GUARD_TRACERS_MAX   4     /* executables, and users, that one rule admits */
 #define GUARD_GLOB_MAX      128   /* bytes of a pattern, with its NUL */
 #define GUARD_PATH_MAX      256 /* bytes of a path that patterns are matched with; a longer one matches none */
@@ -110,7 +111,10 @@ enum guard_rule_flags { /* which members of a rule count */
         RULE_F_MEMORY_DENY = 1 << 4, /* reading memory without ptrace is refused, too */
 };
 
-/* Value of the array `guard_rules`, in the order of the policy; the first that matches counts. */
+/*
+ * Value of the array `guard_rules`, in the order of the policy; the first that matches counts. The array has
+ * GUARD_RULES_BANKS * GUARD_RULES_MAX of them: those in force begin at guard_config.rules_at.
+ */
 struct guard_rule {
         rec_u32 flags; /* enum guard_rule_flags */
         rec_u32 say;   /* enum guard_say */
@@ -119,7 +123,7 @@ struct guard_rule {
         char exe[GUARD_GLOB_MAX];    /* pattern of the executable's path, as in its own mount namespace */
         char cgroup[GUARD_GLOB_MAX]; /* pattern of the cgroup v2 path, "/system.slice/x.service" */
         char comm[REC_COMM_LEN];     /* pattern */
-        /* Who may trace, all alternatives; none of them: anybody. */
+        /* Of SAY_OWNER: who may trace beside a claim's owner, all alternatives; none of them: nobody. */
         rec_u32 n_tracer_exe, n_tracer_uid;
         rec_u32 tracer_uid[GUARD_TRACERS_MAX];
         char tracer_exe[GUARD_TRACERS_MAX][GUARD_GLOB_MAX];
@@ -136,8 +140,8 @@ enum guard_state { /* of the rule `single` for every process */
 struct guard_config {
         rec_u32 state;   /* enum guard_state */
         rec_u32 n_rules; /* of guard_rules that count */
-        rec_u32 generation;
-        rec_u32 pad;
+        rec_u32 generation; /* of the programs that speak; older ones still decide, until they are removed */
+        rec_u32 rules_at;   /* index of the first rule: 0 or GUARD_RULES_MAX */
         rec_u64 next_claim_id; /* user space's: survives with the claims */
 };
 

@@ -22,20 +22,21 @@ struct seen {
 };
 
 struct floods {
-        int fd;
+        int fd, read_fd;
         size_t n_seen, slots;
         struct seen *seen; /* grows: most machines never have a hundred */
         struct count_key keys[BATCH];
         struct count_value values[BATCH];
 };
 
-int floods_new(struct floods **ret, int counters_fd)
+int floods_new(struct floods **ret, int counters_fd, int read_fd)
 {
         struct floods *f = calloc(1, sizeof(*f));
 
         if (!f)
                 return -ENOMEM;
         f->fd = counters_fd;
+        f->read_fd = read_fd;
         f->slots = 256;
         f->seen = calloc(f->slots, sizeof(*f->seen));
         if (!f->seen) {
@@ -108,6 +109,13 @@ static struct seen *remember(struct floods *f, const struct count_key *key)
         return s;
 }
 
+/* After the event was given away: whoever is killed in between tells it once more rather than never. */
+static void note_read(const struct floods *f, const struct count_key *key, uint64_t count)
+{
+        if (f->read_fd >= 0)
+                bpf_map_update_elem(f->read_fd, key, &count, BPF_ANY);
+}
+
 static void drain_one(struct floods *f, const struct count_key *key, const struct count_value *value,
                       uint64_t now_ns, void (*emit)(void *userdata, struct event *e), void *userdata)
 {
@@ -119,16 +127,22 @@ static void drain_one(struct floods *f, const struct count_key *key, const struc
         if (value->count > s->count) {
                 counter_to_event(key, value, value->count - s->count, s->read_ns, &e);
                 emit(userdata, &e);
+                note_read(f, key, value->count);
         } else if (now_ns > value->last_ns + FLOOD_IDLE_NS) {
                 bpf_map_delete_elem(f->fd, key);
+                if (f->read_fd >= 0)
+                        bpf_map_delete_elem(f->read_fd, key);
                 return; /* not read in this round: the next rebuild forgets it */
         }
         s->count = value->count;
         s->read_ns = now_ns;
 }
 
-int floods_drain(struct floods *f, uint64_t now_ns, void (*emit)(void *userdata, struct event *e),
-                 void *userdata)
+/* Each counter, in batches. Returns 0 or -errno. */
+static int each_counter(struct floods *f,
+                        void (*fn)(struct floods *f, const struct count_key *key,
+                                   const struct count_value *value, void *userdata),
+                        void *userdata)
 {
         LIBBPF_OPTS(bpf_map_batch_opts, opts);
         uint32_t cursor, n;
@@ -144,10 +158,58 @@ int floods_drain(struct floods *f, uint64_t now_ns, void (*emit)(void *userdata,
                 if (r && r != -ENOENT) /* ENOENT: this was the last batch */
                         return r;
                 for (uint32_t i = 0; i < n; i++)
-                        drain_one(f, &f->keys[i], &f->values[i], now_ns, emit, userdata);
+                        fn(f, &f->keys[i], &f->values[i], userdata);
                 first = false;
         }
+        return 0;
+}
+
+struct draining {
+        uint64_t now_ns;
+        void (*emit)(void *userdata, struct event *e);
+        void *userdata;
+};
+
+static void drain(struct floods *f, const struct count_key *key, const struct count_value *value,
+                  void *userdata)
+{
+        struct draining *d = userdata;
+
+        drain_one(f, key, value, d->now_ns, d->emit, d->userdata);
+}
+
+int floods_drain(struct floods *f, uint64_t now_ns, void (*emit)(void *userdata, struct event *e),
+                 void *userdata)
+{
+        struct draining d = {now_ns, emit, userdata};
+        int r = each_counter(f, drain, &d);
+
+        if (r < 0)
+                return r;
         /* Forget what is gone from the kernel's hash before its place is needed, or a reused key is misread.
          */
         return rebuild(f, f->slots, now_ns);
+}
+
+static void begin_one(struct floods *f, const struct count_key *key, const struct count_value *value,
+                      void *userdata)
+{
+        const uint64_t *own_since_ns = userdata;
+        struct seen *s = remember(f, key);
+        uint64_t read = 0;
+        bool earlier = key->kind == COUNT_GUARD || (value->first_ns && value->first_ns < *own_since_ns);
+
+        if (!s)
+                return;
+        if (f->read_fd < 0 || bpf_map_lookup_elem(f->read_fd, key, &read))
+                read = earlier ? 0 : value->count;
+        s->count = MIN_OF(read, value->count);
+        s->read_ns = value->first_ns;
+        if (s->count)
+                note_read(f, key, s->count);
+}
+
+int floods_begin(struct floods *f, uint64_t own_since_ns)
+{
+        return each_counter(f, begin_one, &own_since_ns);
 }

@@ -15,9 +15,13 @@
 
 struct floods;
 
-int floods_new(struct floods **ret, int counters_fd);
+/* read_fd: a hash from key to how far it was told, kept for the next daemon; -1: none. Both are borrowed. */
+int floods_new(struct floods **ret, int counters_fd, int read_fd);
 struct floods *floods_free(struct floods *f); /* returns NULL */
 
+/* What was there before the first drain: of an earlier daemon's counters (begun before own_since_ns, or the
+ * guard's) what it did not tell is new; of our own, nothing is, for it is the self-test. -errno. */
+int floods_begin(struct floods *f, uint64_t own_since_ns);
 /* Read all counters at now_ns (CLOCK_BOOTTIME) and emit what was added since the last call. -errno of the
  * map read. */
 int floods_drain(struct floods *f, uint64_t now_ns, void (*emit)(void *userdata, struct event *e),

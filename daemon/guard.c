@@ -24,24 +24,7 @@ const char *guard_mechanism_to_string(enum guard_mechanism m)
         return m >= 0 && m < _MECHANISM_MAX ? names[m] : NULL;
 }
 
-int guard_open_pins(struct guard_pins **ret, const char *pin_dir _unused_)
-{
-        *ret = NULL;
-        return 0;
-}
-
-int guard_pins_map(const struct guard_pins *p _unused_, const char *name _unused_)
-{
-        return -1;
-}
-
-struct guard_pins *guard_pins_free(struct guard_pins *p _unused_)
-{
-        return NULL;
-}
-
-int guard_new(struct guard **ret, struct loader *loader _unused_, struct guard_pins *pins,
-              const char *pin_dir _unused_)
+int guard_new(struct guard **ret, struct loader *loader _unused_, struct guard_pins *pins)
 {
         struct guard *g = calloc(1, sizeof(*g));
 
@@ -103,8 +86,14 @@ uint64_t guard_next_claim_id(struct guard *g _unused_)
         return 0;
 }
 
-void guard_tend(struct guard *g _unused_)
+bool guard_was_attached(const struct guard *g _unused_)
 {
+        return false;
+}
+
+bool guard_tend(struct guard *g _unused_)
+{
+        return false;
 }
 
 int guard_clear(struct guard *g _unused_)

@@ -22,6 +22,7 @@
 #include "loader.h"
 
 struct guard;
+struct guard_pins;
 
 enum guard_mechanism {
         MECHANISM_NONE,
@@ -46,23 +47,24 @@ struct guard_status {
 };
 
 /*
- * pin_dir NULL: GUARD_PIN_DIR. Never fails for lack of a kernel that can: then the mechanism is
- * MECHANISM_NONE. -EBUSY: another ptraced has the pins (a lock on the directory); it is no error either, and
- * reason says so. Before loader_new() returns the ring, counters and losses of earlier pins must have been
- * handed to it: that is guard_open_pins().
+ * What an earlier daemon left pinned, looked for before loader_new(), which goes on using its ring, counters
+ * and losses. pin_dir NULL: GUARD_PIN_DIR. Where there is nothing, or where another ptraced keeps its guard,
+ * that is no error: -ENOMEM and -ENAMETOOLONG are.
  */
-struct guard_pins; /* maps found pinned: to be used by the loader instead of new ones */
 int guard_open_pins(struct guard_pins **ret, const char *pin_dir);
 /* fd of a pinned map ("ring", "counters", "losses"), -1 if there is none. Owned by the pins. */
 int guard_pins_map(const struct guard_pins *p, const char *name);
 struct guard_pins *guard_pins_free(struct guard_pins *p);
 
-/* Takes pins over (also NULL). */
-int guard_new(struct guard **ret, struct loader *loader, struct guard_pins *pins, const char *pin_dir);
+/* Owns pins from now on; NULL: nothing is ever pinned. Never fails for lack of a kernel that can, or because
+ * another ptraced keeps the guard: then the mechanism is MECHANISM_NONE, and the reason says so. */
+int guard_new(struct guard **ret, struct loader *loader, struct guard_pins *pins);
 /* Pins stay if anything is in force; else nothing remains in the kernel. Returns NULL. */
 struct guard *guard_free(struct guard *g);
 
 void guard_get_status(struct guard *g, struct guard_status *ret);
+/* The programs were attached once, if only by an earlier daemon. */
+bool guard_was_attached(const struct guard *g);
 /* True if claims and rules are enforced by the kernel: mechanism there and proved. */
 bool guard_available(const struct guard *g);
 
@@ -81,7 +83,8 @@ int guard_each_claim(struct guard *g,
                      void *userdata);
 uint64_t guard_next_claim_id(struct guard *g); /* never gives the same twice while pins live */
 /* Once a second: remove claims and slots of processes that are gone; look whether the pins still are there.
- */
-void guard_tend(struct guard *g);
+ * True, once, if somebody removed them: then the guard is off, and every claim and rule was forgotten, so
+ * that none comes back unasked with the next one. */
+bool guard_tend(struct guard *g);
 /* The emergency switch: forget every claim and rule, detach, unpin. */
 int guard_clear(struct guard *g);

@@ -2,9 +2,11 @@
 #include "loader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -15,6 +17,8 @@
 
 #include "../lib/cleanup.h"
 #include "../lib/procfs.h"
+#include "backlog.h"
+#include "guard_pins.h"
 #include "ptraced.skel.h"
 #include "selftest.h"
 #include "tracepoint.h"
@@ -69,6 +73,11 @@ struct loader {
         struct ptraced_bpf *skel;
         struct bpf_link *links[ELEMENTSOF(plans)];
         struct hook hooks[ELEMENTSOF(plans)];
+        const struct guard_pins *pins; /* while loading */
+        struct backlog *backlog;
+        int counters_read, losses_read; /* maps of user space's, -1: none */
+        uint64_t losses_before[_REC_LOSS_MAX];
+        uint64_t attached_ns;
         char reason[256];
 };
 
@@ -79,6 +88,14 @@ static int swallow_log(enum libbpf_print_level level _unused_, const char *forma
                        va_list ap _unused_)
 {
         return 0;
+}
+
+static uint64_t boot_ns(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_BOOTTIME, &t);
+        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
 static void set_missing(struct hook *h, const char *why)
@@ -223,6 +240,24 @@ static int attach_all(struct loader *l, enum tier tier)
         return 0;
 }
 
+/* Those of an earlier daemon, if it left any. */
+static int reuse_maps(const struct loader *l)
+{
+        const struct {
+                struct bpf_map *map;
+                enum pinned_map which;
+        } shared[] = {
+                {l->skel->maps.ring, PINNED_RING},
+                {l->skel->maps.counters, PINNED_COUNTERS},
+                {l->skel->maps.losses, PINNED_LOSSES},
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(shared) && !r && pins_found(l->pins); i++)
+                r = bpf_map__reuse_fd(shared[i].map, pins_map(l->pins, shared[i].which));
+        return r;
+}
+
 /* -errno of what stopped it; l->skel is set only on success. */
 static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, bool with_optional)
 {
@@ -233,7 +268,10 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
                 return -errno;
         r = choose_programs(l, l->skel, tier, btf, with_optional);
         if (!r)
+                r = reuse_maps(l);
+        if (!r)
                 r = ptraced_bpf__load(l->skel);
+        l->attached_ns = boot_ns();
         if (!r)
                 r = attach_all(l, tier);
         if (r)
@@ -319,7 +357,28 @@ static int load_best(struct loader *l, int wanted)
         return r;
 }
 
-int loader_new(struct loader **ret, int wanted, char *error, size_t size)
+static int dup_or_create(const struct guard_pins *pins, enum pinned_map which, uint32_t flags)
+{
+        const struct pinned_layout *m = &pinned_layouts[which];
+        LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+        int fd = pins_found(pins) ? fcntl(pins_map(pins, which), F_DUPFD_CLOEXEC, 3)
+                                  : bpf_map_create(m->type, m->name, m->key, m->value, m->entries, &opts);
+
+        return fd < 0 ? -1 : fd;
+}
+
+/* How far things were told is remembered where the next daemon finds it. Without that a restart only forgets
+ * what nobody had read. */
+static void open_notebook(struct loader *l, const struct guard_pins *pins)
+{
+        l->counters_read = dup_or_create(pins, PINNED_COUNTERS_READ, BPF_F_NO_PREALLOC);
+        l->losses_read = dup_or_create(pins, PINNED_LOSSES_READ, 0);
+        for (uint32_t cause = 0; cause < _REC_LOSS_MAX && l->losses_read >= 0; cause++)
+                if (bpf_map_lookup_elem(l->losses_read, &cause, &l->losses_before[cause]))
+                        l->losses_before[cause] = 0;
+}
+
+int loader_new(struct loader **ret, int wanted, const struct guard_pins *pins, char *error, size_t size)
 {
         struct loader *l = calloc(1, sizeof(*l));
         int r = 0;
@@ -331,6 +390,12 @@ int loader_new(struct loader **ret, int wanted, char *error, size_t size)
         libbpf_set_print(swallow_log);
         init_hooks(l);
         l->tier = TIER_PROC;
+        l->pins = pins;
+        l->counters_read = l->losses_read = -1;
+        if (wanted != TIER_PROC)
+                open_notebook(l, pins);
+        if (pins_found(pins))
+                backlog_take(&l->backlog, pins_map(pins, PINNED_RING), NULL);
         if (wanted != TIER_PROC)
                 r = load_best(l, wanted);
         if (r && wanted != TIER_BEST) {
@@ -341,7 +406,8 @@ int loader_new(struct loader **ret, int wanted, char *error, size_t size)
                 return r;
         }
         if (l->skel)
-                loader_selftest(l, l->hooks, ELEMENTSOF(plans));
+                loader_selftest(l, &l->backlog, l->hooks, ELEMENTSOF(plans));
+        l->pins = NULL;
         *ret = l;
         return 0;
 }
@@ -351,6 +417,11 @@ struct loader *loader_free(struct loader *l)
         if (!l)
                 return NULL;
         detach_all(l);
+        if (l->counters_read >= 0)
+                close(l->counters_read);
+        if (l->losses_read >= 0)
+                close(l->losses_read);
+        backlog_free(l->backlog);
         free(l);
         return NULL;
 }
@@ -379,6 +450,37 @@ int loader_ring_fd(const struct loader *l)
 int loader_counters_fd(const struct loader *l)
 {
         return l->skel ? bpf_map__fd(l->skel->maps.counters) : -1;
+}
+
+int loader_losses_fd(const struct loader *l)
+{
+        return l->skel ? bpf_map__fd(l->skel->maps.losses) : -1;
+}
+
+int loader_counters_read_fd(const struct loader *l)
+{
+        return l->counters_read;
+}
+
+int loader_losses_read_fd(const struct loader *l)
+{
+        return l->losses_read;
+}
+
+const struct backlog *loader_backlog(const struct loader *l)
+{
+        return l->backlog;
+}
+
+void loader_skim_ring(struct loader *l)
+{
+        if (l->skel)
+                backlog_take(&l->backlog, loader_ring_fd(l), backlog_is_refusal);
+}
+
+uint64_t loader_attached_ns(const struct loader *l)
+{
+        return l->attached_ns;
 }
 
 int loader_watch_fd(const struct loader *l)
@@ -430,8 +532,22 @@ void loader_losses(struct loader *l, uint64_t losses[_REC_LOSS_MAX])
                         continue;
                 for (int i = 0; i < cpus; i++)
                         losses[cause] += values[i];
+                losses[cause] -= MIN_OF(losses[cause], l->losses_before[cause]);
         }
         losses[LOSS_PROG_SKIPPED] += skipped_runs(l);
+        losses[LOSS_RING_FULL] += backlog_lost(l->backlog);
+}
+
+void loader_told_losses(struct loader *l, const uint64_t losses[_REC_LOSS_MAX])
+{
+        for (uint32_t cause = 0; cause < _REC_LOSS_MAX && l->losses_read >= 0; cause++) {
+                uint64_t told = l->losses_before[cause] + losses[cause];
+
+                if (cause == LOSS_RING_FULL)
+                        told -= backlog_lost(l->backlog);
+                if (cause != LOSS_PROG_SKIPPED) /* each daemon's programs count from 0 */
+                        bpf_map_update_elem(l->losses_read, &cause, &told, BPF_ANY);
+        }
 }
 
 void loader_arm_wakeup(struct loader *l, bool armed)

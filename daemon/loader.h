@@ -15,6 +15,8 @@
 
 struct loader;
 struct bpf_object;
+struct backlog;
+struct guard_pins;
 
 enum hook_state {
         HOOK_UNUSED, /* not needed in this tier */
@@ -35,9 +37,10 @@ struct hook {
 /*
  * wanted: a tier, or TIER_BEST to take the most this kernel allows. A forced tier that does not load is an
  * error; TIER_BEST never is: at worst the result's tier is TIER_PROC with the reason in loader_reason().
- * error gets one sentence.
+ * error gets one sentence. pins: what an earlier daemon left pinned (guard.h), whose ring, counters and
+ * losses are used on; NULL: nothing.
  */
-int loader_new(struct loader **ret, int wanted, char *error, size_t size);
+int loader_new(struct loader **ret, int wanted, const struct guard_pins *pins, char *error, size_t size);
 struct loader *loader_free(struct loader *l); /* detaches everything; returns NULL */
 
 enum tier loader_tier(const struct loader *l);
@@ -48,9 +51,25 @@ const struct hook *loader_hooks(struct loader *l, size_t *ret_n);
 
 int loader_ring_fd(const struct loader *l);     /* -1 in tier proc */
 int loader_counters_fd(const struct loader *l); /* hash count_key -> count_value */
-int loader_watch_fd(const struct loader *l);    /* task storage struct watch, keyed by pidfd */
-/* Events lost by cause since loading, summed over CPUs, with the programs the kernel skipped. */
+int loader_losses_fd(const struct loader *l);   /* per-CPU array of enum rec_loss */
+/* What user space has told of counters and losses, in maps of its own: they are pinned with the others, so
+ * that the next daemon goes on from there. */
+int loader_counters_read_fd(const struct loader *l); /* hash count_key -> u64 */
+int loader_losses_read_fd(const struct loader *l);   /* array of u64 by enum rec_loss */
+int loader_watch_fd(const struct loader *l);         /* task storage struct watch, keyed by pidfd */
+/* Events lost by cause, summed over CPUs, with the programs the kernel skipped: since loading, or since an
+ * earlier daemon told of its own. */
 void loader_losses(struct loader *l, uint64_t losses[_REC_LOSS_MAX]);
+/* These have been told. */
+void loader_told_losses(struct loader *l, const uint64_t losses[_REC_LOSS_MAX]);
+/* Records of an earlier daemon's ring, and refusals by its guard since; NULL: none. Freed with the loader.
+ */
+const struct backlog *loader_backlog(const struct loader *l);
+/* While the guard proves itself on a ring that nobody reads yet: its refusals are kept, the rest is dropped.
+ */
+void loader_skim_ring(struct loader *l);
+/* When our own programs were attached, CLOCK_BOOTTIME: what was counted before is an earlier daemon's. */
+uint64_t loader_attached_ns(const struct loader *l);
 /* How often hook number i has run while the kernel kept run-time statistics; 0 when it is not loaded. */
 uint64_t loader_runs(const struct loader *l, size_t i);
 /* Sleep protocol with the programs: armed, the next record wakes the ring's epoll; unarmed, none does. */

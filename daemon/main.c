@@ -134,7 +134,7 @@ static int set_up_store(struct daemon *d, char *error, size_t size)
 
 static int set_up_loader(struct daemon *d, char *error, size_t size)
 {
-        return loader_new(&d->loader, d->options.tier, error, size);
+        return loader_new(&d->loader, d->options.tier, NULL, error, size);
 }
 
 static int follow(struct daemon *d, char *error, size_t size)
@@ -297,7 +297,7 @@ static int probe(const struct options *o)
         struct json_object *report;
         char error[ERROR_MAX];
 
-        if (loader_new(&loader, o->tier, error, sizeof(error)) < 0) {
+        if (loader_new(&loader, o->tier, NULL, error, sizeof(error)) < 0) {
                 log_error("%s", error);
                 return STATUS_FAILED;
         }

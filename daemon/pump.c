@@ -12,10 +12,12 @@
 #include "../lib/cleanup.h"
 #include "../lib/procfs.h"
 #include "../lib/record.h"
+#include "backlog.h"
 #include "complete.h"
 #include "departed.h"
 #include "enrich.h"
 #include "floods.h"
+#include "guard.h"
 #include "log.h"
 #include "proctier.h"
 #include "sampler.h"
@@ -36,6 +38,11 @@ struct follower {
         void *userdata;
 };
 
+struct namer {
+        pump_namer fn;
+        void *userdata;
+};
+
 struct pump {
         sd_event *event;
         struct loader *loader;
@@ -53,6 +60,8 @@ struct pump {
         bool more;                 /* the ring was left before it was empty */
         struct follower followers[PUMP_FOLLOWERS_MAX];
         size_t n_followers;
+        struct namer namer;
+        const struct guard *guard; /* NULL: none */
 
         /* Whoever walks the model while it makes events must not see it change: they wait here. */
         bool deferring;
@@ -143,10 +152,22 @@ static int emit(void *userdata, struct event *e)
         return pump_feed(userdata, e);
 }
 
+/*
+ * A refusal of the guard's is told by the guard, with its reasons, and by the program that sees attaches
+ * end, without. No attach ends with these errors otherwise. Comparing with the security module's answer
+ * would miss those whose program the kernel skipped.
+ */
+static bool is_twin(const struct pump *p, int error)
+{
+        return p->guard && guard_was_attached(p->guard) && (error == EBUSY || error == EAGAIN);
+}
+
 static void emit_counter(void *userdata, struct event *e)
 {
         struct pump *p = userdata;
 
+        if (e->of_type == EV_PTRACE_REFUSED && !e->guard_reason && is_twin(p, e->error))
+                return;
         complete_counter(p->model, e);
         pump_feed(p, e);
 }
@@ -180,6 +201,13 @@ static bool is_attach(enum event_type type)
         return type == EV_PTRACE_ATTACH || type == EV_PTRACE_SEIZE || type == EV_PTRACE_TRACEME;
 }
 
+static bool is_twin_record(const struct pump *p, const struct rec_header *h, size_t size)
+{
+        const struct rec_attach *a = (const void *)h;
+
+        return h->type == REC_ATTACH && size >= sizeof(*a) && is_twin(p, -a->ret);
+}
+
 static int take_record(struct pump *p, const void *data, size_t size)
 {
         const struct rec_header *h = data;
@@ -188,9 +216,13 @@ static int take_record(struct pump *p, const void *data, size_t size)
 
         if (size >= sizeof(*h) && h->type == REC_TEXT)
                 return take_text(p, data, size);
+        if (size >= sizeof(*h) && is_twin_record(p, h, size))
+                return 0;
         r = record_to_event(data, size, &e);
         if (r < 0)
                 return r;
+        if (h->type == REC_GUARD && p->namer.fn)
+                p->namer.fn(p->namer.userdata, data, &e);
         if (e.type == EV_PTRACE_REFUSED)
                 enrich_refused(&e);
         if (complete_event(p->model, &e) < 0)
@@ -327,8 +359,10 @@ static int on_look_again(sd_event_source *s _unused_, uint64_t usec _unused_, vo
 
 static void report_losses(struct pump *p)
 {
-        uint64_t losses[_LOST_MAX];
+        uint64_t losses[_LOST_MAX], kernel[_REC_LOSS_MAX];
+        bool some = false;
 
+        loader_losses(p->loader, kernel);
         pump_losses(p, losses);
         for (int c = 0; c < _LOST_MAX; c++) {
                 struct event e = {.type = EV_LOSS, .count = losses[c] - p->reported[c]};
@@ -336,11 +370,14 @@ static void report_losses(struct pump *p)
                 if (losses[c] <= p->reported[c])
                         continue;
                 p->reported[c] = losses[c];
+                some = true;
                 strncpy(e.note, loss_cause_to_string(c), sizeof(e.note) - 1);
                 if (c == LOST_RING_FULL || c == LOST_PROG_SKIPPED)
                         p->must_reconcile = true;
                 pump_feed(p, &e);
         }
+        if (some)
+                loader_told_losses(p->loader, kernel);
 }
 
 /* In the middle of a scan: what the kernel has already told is no difference to be found. */
@@ -407,10 +444,6 @@ static int add_timer(struct pump *p, sd_event_source **ret, sd_event_time_handle
         return r < 0 ? r : sd_event_source_set_enabled(*ret, enabled);
 }
 
-static void ignore_counter(void *userdata _unused_, struct event *e _unused_)
-{
-}
-
 static int open_ring(struct pump *p)
 {
         int r;
@@ -420,11 +453,10 @@ static int open_ring(struct pump *p)
         p->ring = ring_buffer__new(loader_ring_fd(p->loader), on_record, p, NULL);
         if (!p->ring)
                 return -errno;
-        r = floods_new(&p->floods, loader_counters_fd(p->loader));
+        r = floods_new(&p->floods, loader_counters_fd(p->loader), loader_counters_read_fd(p->loader));
         if (r < 0)
                 return r;
-        /* What was counted so far is our own self-test. */
-        floods_drain(p->floods, clock_ns(CLOCK_BOOTTIME), ignore_counter, p);
+        floods_begin(p->floods, loader_attached_ns(p->loader));
         r = sd_event_add_io(p->event, &p->ring_io, ring_buffer__epoll_fd(p->ring), EPOLLIN, on_ring, p);
         if (r < 0)
                 return r;
@@ -493,12 +525,39 @@ static int emit_found(void *userdata, struct event *e)
         return pump_feed(p, e);
 }
 
+static void take_backlog_record(struct pump *p, const void *data, size_t size)
+{
+        if (take_record(p, data, size) == -EBADMSG)
+                p->bad_records++;
+}
+
+static void take_observed(void *userdata, const void *data, size_t size)
+{
+        if (!backlog_is_refusal(data))
+                take_backlog_record(userdata, data, size);
+}
+
+static void take_refusal(void *userdata, const void *data, size_t size)
+{
+        if (backlog_is_refusal(data))
+                take_backlog_record(userdata, data, size);
+}
+
+void pump_take_refusals(struct pump *p)
+{
+        backlog_each(loader_backlog(p->loader), take_refusal, p);
+        if (p->floods)
+                floods_drain(p->floods, clock_ns(CLOCK_BOOTTIME), emit_counter, p);
+}
+
 int pump_start(struct pump *p)
 {
         struct event e = {.type = EV_DAEMON_START};
 
         strncpy(e.path, tier_to_string(loader_tier(p->loader)), sizeof(e.path) - 1);
         procfs_boot_id(e.note);
+        /* What an earlier daemon could not tell any more comes before the start of this one, as it did. */
+        backlog_each(loader_backlog(p->loader), take_observed, p);
         pump_feed(p, &e);
         scan_tracers(emit_found, p);
         if (loader_tier(p->loader) != TIER_PROC)
@@ -548,6 +607,7 @@ const char *loss_cause_to_string(enum loss_cause c)
                 [LOST_BAD_RECORD] = "bad-record",
                 [LOST_FOLLOWER] = "follower",
                 [LOST_CONNECTOR] = "connector",
+                [LOST_GUARD_SLOT] = "guard-slot",
         };
         static_assert(ELEMENTSOF(names) == _LOST_MAX, "a name per cause");
 
@@ -573,6 +633,7 @@ void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX])
         losses[LOST_BAD_RECORD] = p->bad_records;
         losses[LOST_FOLLOWER] = p->follower_losses;
         losses[LOST_CONNECTOR] = p->proctier ? proctier_overruns(p->proctier) : 0;
+        losses[LOST_GUARD_SLOT] = kernel[LOSS_GUARD_SLOT];
 }
 
 int pump_follow(struct pump *p, pump_follower fn, void *userdata)
@@ -590,4 +651,14 @@ void pump_unfollow(struct pump *p, pump_follower fn, void *userdata)
                         p->followers[i] = p->followers[--p->n_followers];
                         return;
                 }
+}
+
+void pump_set_namer(struct pump *p, pump_namer fn, void *userdata)
+{
+        p->namer = (struct namer){fn, userdata};
+}
+
+void pump_set_guard(struct pump *p, const struct guard *guard)
+{
+        p->guard = guard;
 }

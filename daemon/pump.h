@@ -56,7 +56,8 @@ enum loss_cause {
         LOST_MODEL_EVICTED,
         LOST_BAD_RECORD,
         LOST_FOLLOWER,
-        LOST_CONNECTOR, /* tier proc: times the proc connector overflowed */
+        LOST_CONNECTOR,  /* tier proc: times the proc connector overflowed */
+        LOST_GUARD_SLOT, /* attaches that were refused because their slot could not be stored */
         _LOST_MAX,
 };
 const char *loss_cause_to_string(enum loss_cause c); /* "ring-full", ... */
@@ -67,3 +68,14 @@ void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX]);
 typedef void (*pump_follower)(void *userdata, const struct event *e);
 int pump_follow(struct pump *p, pump_follower fn, void *userdata);
 void pump_unfollow(struct pump *p, pump_follower fn, void *userdata);
+
+/* What a record of the guard's names by number, in words: the rule, the owner that a claim admits. Called
+ * before the event is told. */
+struct rec_guard;
+typedef void (*pump_namer)(void *userdata, const struct rec_guard *r, struct event *e);
+void pump_set_namer(struct pump *p, pump_namer fn, void *userdata);
+/* Refusals of a guard are told once, by itself. Borrowed; NULL: there is none. */
+struct guard;
+void pump_set_guard(struct pump *p, const struct guard *guard);
+/* What was refused while no daemon was there: after pump_start() and once the names are known. */
+void pump_take_refusals(struct pump *p);

@@ -15,6 +15,7 @@
 #include <bpf/libbpf.h>
 
 #include "../lib/cleanup.h"
+#include "backlog.h"
 
 /* What a record proves about which program; two rows where two tiers have a program each. */
 static const struct proof {
@@ -36,6 +37,7 @@ static void mark(struct hook *hooks, size_t n, const char *program)
 }
 
 struct reader {
+        struct backlog **backlog;
         struct hook *hooks;
         size_t n_hooks;
 };
@@ -64,6 +66,8 @@ static int note_record(void *userdata, void *data, size_t size)
 
         if (size < sizeof(*h))
                 return 0;
+        if (backlog_is_refusal(h))
+                return backlog_add(r->backlog, data, size), 0;
         if (h->type == REC_ATTACH && size >= sizeof(struct rec_attach))
                 mark_attach(r, data);
         else if (h->type == REC_SIGNAL && size >= sizeof(struct rec_signal))
@@ -141,9 +145,9 @@ static void reset_signals(void)
                 signal(sig, SIG_DFL);
 }
 
-void loader_selftest(struct loader *l, struct hook *hooks, size_t n_hooks)
+void loader_selftest(struct loader *l, struct backlog **backlog, struct hook *hooks, size_t n_hooks)
 {
-        struct reader reader = {.hooks = hooks, .n_hooks = n_hooks};
+        struct reader reader = {.backlog = backlog, .hooks = hooks, .n_hooks = n_hooks};
         struct ring_buffer *ring = NULL;
         _cleanup_close_ int pidfd = -1;
         _cleanup_close_ int stats =
