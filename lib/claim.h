@@ -9,8 +9,12 @@
  * One claim at most for a process at a time; others wait in order of arrival. A claim ends when it is
  * released, its lease is over, its owner (OWNER_PROCESS) or its target is gone, or it is taken over. A claim
  * with a token whose owner is gone stays for the grace time: whoever shows the token then is its owner
- * again. The next waiter is served at once when a claim ends and nobody else traces the target, or as soon
- * as that tracer is gone.
+ * again.
+ *
+ * When a claim ends the next waiter's is made in the same moment, so that nobody slips in between. If a
+ * tracer that it does not admit is still there, the claim is reserved: it keeps others out, and its answer
+ * waits until that tracer has left. The same holds for a takeover that waits. Who waits for a tracer that no
+ * claim let in disturbs nobody: that claim is made as soon as the tracer is gone.
  */
 
 #include <stdbool.h>
@@ -50,14 +54,17 @@ struct claim {
         uint64_t made_ns, end_ns;     /* CLOCK_BOOTTIME; end_ns 0: no lease */
         uint64_t grace_until_ns;      /* owner is gone; 0: it is not */
         uint32_t n_waiters;
+        bool reserved; /* made, but a tracer that it does not admit is still there: not answered yet */
 };
 
 /* Somebody who traces the target now and is not admitted by the request; pid 0: nobody. */
 typedef struct task_ref (*claim_holder_fn)(void *userdata, const struct claim_request *r);
 
+/* None of them may change the book. */
 struct claim_sink {
         void *userdata;
-        /* The kernel (or hold) must know of it. Negative: it cannot be done, and the claim is not made. */
+        /* The kernel (or hold) must know of it; in place of a former claim on that target, for which remove
+         * is not called then. Negative: it cannot be done, and the claim is not made, or stays as it was. */
         int (*install)(void *userdata, const struct claim *c);
         void (*remove)(void *userdata, const struct claim *c);
         /* The waiter with that ticket has got its claim, or never will (c NULL; why is enum claim_end). */
@@ -74,12 +81,14 @@ struct claim_book *claim_book_free(struct claim_book *b);
 /*
  * 1: made, *ret is it. 0: queued, the answer comes later. Else -errno and *ret_holder (pid 0 if none) or
  * *ret_other (NULL if none) say who is in the way:
- *   -EBUSY   another claim, or a tracer that the request does not admit      -EALREADY the asker's own claim
- *   -EPERM   not the asker's process    -EDQUOT too many claims or waiters    -ESRCH    the target is gone
+ *   -EBUSY   another claim, a tracer that the request does not admit, or others wait already
+ *   -EALREADY the asker's own claim for the same owner     -EPERM a privileged claim, which it may not take
+ *   -EDQUOT  too many claims or waiters                    -ESRCH the target is gone
+ * and what install() says.
  */
 int claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r, uint64_t now_ns,
                const struct claim **ret, const struct claim **ret_other, struct task_ref *ret_holder);
-/* A claim that was found in the kernel's maps at start: no effects. */
+/* A claim that was found in the kernel's maps at start: no effects. -EEXIST, -EDQUOT, -ESRCH. */
 int claim_adopt(struct claim_book *b, const struct claim *c);
 /* New lease from now (0: none), and with a token, which must be the claim's, perhaps a new owner. -ENOENT,
  * -EACCES for a wrong token, -EPERM for somebody else's claim. */
@@ -88,18 +97,39 @@ int claim_renew(struct claim_book *b, uint64_t id, uint64_t lease_ns, const char
                 uint32_t asker_uid, bool privileged, uint64_t now_ns, const struct claim **ret);
 int claim_release(struct claim_book *b, uint64_t id, const char *token, const struct task_ref *asker,
                   uint32_t asker_uid, bool privileged, uint64_t now_ns);
-/* A waiter's client went away. */
-void claim_cancel(struct claim_book *b, uint64_t ticket);
+/* A waiter's client went away; a claim that was reserved for it goes to the next. */
+void claim_cancel(struct claim_book *b, uint64_t ticket, uint64_t now_ns);
 /* What happened outside. A process is gone: target or owner. */
 void claim_process_gone(struct claim_book *b, const struct task_ref *process, uint64_t now_ns);
 /* The tracers of a target changed: a waiter's way may be free. */
 void claim_target_free(struct claim_book *b, const struct task_ref *target, uint64_t now_ns);
 /* Leases and grace times. Returns when to call again, UINT64_MAX for never. */
 uint64_t claim_expire(struct claim_book *b, uint64_t now_ns);
+/* One claim ends for a reason that the book cannot see. */
+void claim_terminate(struct claim_book *b, uint64_t id, enum claim_end why, uint64_t now_ns);
 /* The guard was cleared. */
-void claim_end_all(struct claim_book *b, enum claim_end why, uint64_t now_ns);
+void claim_end_all(struct claim_book *b, enum claim_end why, const struct task_ref *asker,
+                   uint32_t asker_uid, uint64_t now_ns);
 
 const struct claim *claim_by_id(const struct claim_book *b, uint64_t id);
 const struct claim *claim_of(const struct claim_book *b, uint32_t pid); /* of a live target; NULL */
 size_t claim_count(const struct claim_book *b);
 int claim_each(const struct claim_book *b, int (*fn)(void *userdata, const struct claim *c), void *userdata);
+
+/* Each waiter, queue by queue; position from 1. */
+struct claim_waiter {
+        const struct claim_request *request;
+        uint64_t since_ns;
+        uint32_t position;
+};
+size_t claim_waiters(const struct claim_book *b);
+int claim_each_waiter(const struct claim_book *b, int (*fn)(void *userdata, const struct claim_waiter *w),
+                      void *userdata);
+/* Each target for which somebody waits that its tracer leaves. fn must not change the book. */
+int claim_each_awaited(const struct claim_book *b, int (*fn)(void *userdata, const struct task_ref *target),
+                       void *userdata);
+/* Does the end of this process matter: is it a target, or an owner? */
+bool claim_follows(const struct claim_book *b, const struct task_ref *process);
+/* May they renew and release it: root and group ptraced, the user who made it, whoever shows its token. 0,
+ * -EACCES for a wrong token, -EPERM. */
+int claim_check_right(const struct claim *c, const char *token, uint32_t asker_uid, bool privileged);

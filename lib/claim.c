@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "claim.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "claim_impl.h"
+#include "cleanup.h"
+
+/* ---- events ------------------------------------------------------------------------------------------ */
+
+/* Who caused it: NULL for the passing of time or the end of a process. */
+struct actor {
+        const struct task_ref *task;
+        uint32_t uid;
+};
+
+static struct event event_of(enum event_type type, const struct claim *c, const struct actor *by)
+{
+        struct event e = {
+                .type = type,
+                .target = c->request.target,
+                .claim = c->id,
+                .guard_mode = (int32_t)c->request.mode,
+                .lease_ns = c->request.lease_ns,
+        };
+
+        if (by && by->task)
+                e.actor = *by->task;
+        if (by)
+                e.caller_uid = by->uid;
+        snprintf(e.owner, sizeof(e.owner), "%s", c->request.owner_text);
+        return e;
+}
+
+static void tell(struct claim_book *b, struct event *e)
+{
+        if (b->sink.event)
+                b->sink.event(b->sink.userdata, e);
+}
+
+static struct actor asker_of(const struct claim_request *r)
+{
+        return (struct actor){&r->asker, r->asker_uid};
+}
+
+static void tell_made(struct claim_book *b, const struct entry *e, const struct task_ref *tracer)
+{
+        struct actor by = asker_of(&e->claim.request);
+        struct event ev = event_of(EV_CLAIM_MADE, &e->claim, &by);
+
+        ev.tracer = *tracer;
+        if (tracer->pid)
+                snprintf(ev.note, sizeof(ev.note), "pid %u (%s) traces it until it leaves", tracer->pid,
+                         tracer->comm);
+        else if (e->claim.made_ns > e->since_ns)
+                snprintf(ev.note, sizeof(ev.note), "after waiting");
+        tell(b, &ev);
+}
+
+static void tell_queued(struct claim_book *b, const struct entry *e)
+{
+        struct actor by = asker_of(&e->claim.request);
+        struct event ev = event_of(EV_CLAIM_QUEUED, &e->claim, &by);
+
+        ev.count = e->place->n_waiting;
+        tell(b, &ev);
+}
+
+static void tell_ended(struct claim_book *b, const struct claim *c, enum claim_end why,
+                       const struct actor *by)
+{
+        struct event ev = event_of(EV_CLAIM_ENDED, c, by);
+
+        ev.claim_end = (int32_t)why;
+        tell(b, &ev);
+}
+
+/* The loser's claim, and who admits whom now. */
+static void tell_taken(struct claim_book *b, const struct claim *c, const struct claim_request *taker)
+{
+        struct actor by = asker_of(taker);
+        struct event ev = event_of(EV_CLAIM_TAKEN, c, &by);
+
+        snprintf(ev.note, sizeof(ev.note), "was for %.80s", c->request.owner_text);
+        snprintf(ev.owner, sizeof(ev.owner), "%s", taker->owner_text);
+        tell(b, &ev);
+}
+
+/* ---- making and ending ------------------------------------------------------------------------------- */
+
+/* Tells the client that waits, if one does. c NULL: it gets nothing. */
+static void answer(struct claim_book *b, struct entry *e, const struct claim *c, int error,
+                   enum claim_end why)
+{
+        if (!e->asked)
+                return;
+        claim_unask(b, e);
+        b->sink.answer(b->sink.userdata, e->claim.request.ticket, c, error, why);
+}
+
+static struct task_ref holder(const struct claim_book *b, const struct claim_request *r)
+{
+        return b->sink.holder ? b->sink.holder(b->sink.userdata, r) : (struct task_ref){};
+}
+
+static uint64_t lease_end(uint64_t lease_ns, uint64_t now)
+{
+        return lease_ns ? now + lease_ns : 0;
+}
+
+/* `former` is the claim that it replaces, or NULL. */
+static int check_room(const struct claim_book *b, const struct entry *e, const struct entry *former)
+{
+        size_t of_uid = e->user->n_claims, all = b->n_claims;
+
+        if (former) {
+                all--;
+                of_uid -= former->user == e->user;
+        }
+        if (all >= GUARD_CLAIMS_MAX || (!e->claim.request.privileged && of_uid >= CLAIM_PER_UID_MAX))
+                return -EDQUOT;
+        return 0;
+}
+
+/* Puts it in force. On failure it is as before. The caller sees to a former claim, then links this one. */
+static int install(struct claim_book *b, struct entry *e, bool reserved, uint64_t now)
+{
+        int r = check_room(b, e, e->place->claim);
+
+        if (r < 0)
+                return r;
+        e->claim.made_ns = now;
+        e->claim.end_ns = lease_end(e->claim.request.lease_ns, now);
+        e->claim.reserved = reserved;
+        return b->sink.install(b->sink.userdata, &e->claim);
+}
+
+static void drop_waiter(struct claim_book *b, struct entry *w, int error, enum claim_end why)
+{
+        answer(b, w, NULL, error, why);
+        claim_unfollow_owner(b, w);
+        claim_entry_free(b, w);
+}
+
+/*
+ * The place has no claim: the first in the queue for whom it can be made gets it. handed_over: a claim ended
+ * at this moment, so a tracer that is still there is the former owner's, and the next claim is reserved.
+ */
+static void serve(struct claim_book *b, struct place *p, bool handed_over, uint64_t now)
+{
+        struct entry *w;
+
+        while (!p->claim && (w = claim_first_waiter(p))) {
+                struct task_ref tracer = holder(b, &w->claim.request);
+                int r;
+
+                if (tracer.pid && !handed_over)
+                        return;
+                claim_dequeue(b, w);
+                r = install(b, w, tracer.pid != 0, now);
+                if (r < 0) {
+                        drop_waiter(b, w, r, r == -ESRCH ? CLAIM_TARGET_GONE : 0);
+                        continue;
+                }
+                claim_link(b, w);
+                tell_made(b, w, &tracer);
+                if (!w->claim.reserved)
+                        answer(b, w, &w->claim, 0, 0);
+        }
+}
+
+/* All who wait for it get nothing. */
+static void empty_queue(struct claim_book *b, struct place *p, int error, enum claim_end why)
+{
+        struct entry *w;
+
+        while ((w = claim_first_waiter(p))) {
+                claim_dequeue(b, w);
+                drop_waiter(b, w, error, why);
+        }
+}
+
+/* Ends it for its owner; the next waiter comes in its place. */
+static void end(struct claim_book *b, struct entry *e, enum claim_end why, const struct actor *by,
+                uint64_t now)
+{
+        struct place *p = e->place;
+
+        tell_ended(b, &e->claim, why, by);
+        claim_unlink(b, e);
+        answer(b, e, NULL, why == CLAIM_TARGET_GONE ? -ESRCH : -ECANCELED, why);
+        if (why == CLAIM_TARGET_GONE)
+                empty_queue(b, p, -ESRCH, why);
+        else
+                serve(b, p, true, now);
+        if (!p->claim)
+                b->sink.remove(b->sink.userdata, &e->claim);
+        claim_entry_free(b, e);
+        claim_place_put(b, p);
+}
+
+/* Its claim and its queue, whatever they are, are of a process that is no more. */
+static void place_gone(struct claim_book *b, struct place *p, uint64_t now)
+{
+        if (p->claim) {
+                end(b, p->claim, CLAIM_TARGET_GONE, NULL, now);
+                return;
+        }
+        empty_queue(b, p, -ESRCH, CLAIM_TARGET_GONE);
+        claim_place_put(b, p);
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------- */
+
+static bool same_owner(const struct claim_request *a, const struct claim_request *b)
+{
+        return a->asker_uid == b->asker_uid && !memcmp(&a->owner, &b->owner, sizeof(a->owner));
+}
+
+static int check_taking(const struct claim *c, const struct claim_request *r)
+{
+        return c->request.privileged && !r->privileged ? -EPERM : 0;
+}
+
+/* Who is in the way of a request that does not wait. */
+static int check_way(const struct place *p, const struct claim_request *r, const struct task_ref *tracer)
+{
+        const struct claim *c = p->claim ? &p->claim->claim : NULL;
+
+        if (c && r->take)
+                return check_taking(c, r);
+        if (c)
+                return same_owner(&c->request, r) && !r->wait ? -EALREADY : -EBUSY;
+        return (tracer->pid || p->n_waiting) && !r->take ? -EBUSY : 0;
+}
+
+static int queue_up(struct claim_book *b, struct place *p, uint64_t id, const struct claim_request *r,
+                    uint64_t now)
+{
+        struct entry *e;
+
+        if (b->n_waiters >= CLAIM_WAITERS_MAX)
+                return -EDQUOT;
+        e = claim_entry_new(b, p, id, r, now);
+        if (!e)
+                return -ENOMEM;
+        if (!r->privileged && e->user->n_waiters >= CLAIM_WAITERS_PER_UID) {
+                claim_entry_free(b, e);
+                return -EDQUOT;
+        }
+        claim_enqueue(b, e);
+        tell_queued(b, e);
+        return 0;
+}
+
+/* The present owner loses it. Its place in the kernel was taken by the new claim already. */
+static void lose(struct claim_book *b, struct entry *loser, const struct claim_request *taker)
+{
+        struct actor by = asker_of(taker);
+
+        tell_taken(b, &loser->claim, taker);
+        tell_ended(b, &loser->claim, CLAIM_TAKEN_OVER, &by);
+        claim_unlink(b, loser);
+        answer(b, loser, NULL, -ECANCELED, CLAIM_TAKEN_OVER);
+        claim_entry_free(b, loser);
+}
+
+static int make_now(struct claim_book *b, struct place *p, uint64_t id, const struct claim_request *r,
+                    const struct task_ref *tracer, uint64_t now, const struct claim **ret)
+{
+        struct entry *e = claim_entry_new(b, p, id, r, now), *former = p->claim;
+        int error;
+
+        if (!e)
+                return -ENOMEM;
+        error = install(b, e, tracer->pid && r->wait, now);
+        if (error < 0) {
+                claim_entry_free(b, e);
+                return error;
+        }
+        if (former)
+                lose(b, former, r);
+        claim_link(b, e);
+        tell_made(b, e, tracer);
+        if (e->claim.reserved) {
+                claim_ask(b, e);
+                return 0;
+        }
+        *ret = &e->claim;
+        return 1;
+}
+
+int claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r, uint64_t now_ns,
+               const struct claim **ret, const struct claim **ret_other, struct task_ref *ret_holder)
+{
+        struct place *p = claim_place_find(b, r->target.pid);
+        struct task_ref tracer;
+        int error;
+
+        *ret_other = NULL;
+        *ret_holder = (struct task_ref){};
+        if (p && p->target.start != r->target.start) {
+                if (p->target.start > r->target.start)
+                        return -ESRCH; /* the pid is another process's by now */
+                place_gone(b, p, now_ns);
+        }
+        p = claim_place_get(b, &r->target);
+        if (!p)
+                return -ENOMEM;
+        /* It is a walk through /proc, and matters only where a claim could be made. */
+        tracer = p->claim && !r->take ? (struct task_ref){} : holder(b, r);
+        error = check_way(p, r, &tracer);
+        if (error == -EBUSY && r->wait)
+                error = queue_up(b, p, id, r, now_ns);
+        else if (error == 0)
+                error = make_now(b, p, id, r, &tracer, now_ns, ret);
+        if (error < 0) {
+                *ret_other = p->claim ? &p->claim->claim : NULL;
+                *ret_holder = tracer;
+        }
+        claim_place_put(b, p);
+        return error;
+}
+
+int claim_adopt(struct claim_book *b, const struct claim *c)
+{
+        struct place *p = claim_place_find(b, c->request.target.pid);
+        struct entry *e;
+
+        if (b->n_claims >= GUARD_CLAIMS_MAX)
+                return -EDQUOT;
+        if (p || claim_find(b, c->id))
+                return -EEXIST;
+        p = claim_place_get(b, &c->request.target);
+        if (!p)
+                return -ENOMEM;
+        e = claim_entry_new(b, p, c->id, &c->request, c->made_ns);
+        if (!e) {
+                claim_place_put(b, p);
+                return -ENOMEM;
+        }
+        e->claim = *c;
+        e->claim.reserved = false;
+        claim_link(b, e);
+        return 0;
+}
+
+/* In a time that does not tell how much of it was right. */
+static bool same_token(const char *a, const char *b)
+{
+        size_t n = strnlen(a, GUARD_TOKEN_MAX), m = strnlen(b, GUARD_TOKEN_MAX);
+        unsigned char difference = n != m;
+
+        for (size_t i = 0; i < MIN_OF(n, m); i++)
+                difference |= (unsigned char)(a[i] ^ b[i]);
+        return !difference;
+}
+
+int claim_check_right(const struct claim *c, const char *token, uint32_t asker_uid, bool privileged)
+{
+        if (token && *token)
+                return c->request.token[0] && same_token(c->request.token, token) ? 0 : -EACCES;
+        return privileged || c->request.asker_uid == asker_uid ? 0 : -EPERM;
+}
+
+int claim_renew(struct claim_book *b, uint64_t id, uint64_t lease_ns, const char *token,
+                const struct guard_owner *owner, const char *owner_text, const struct task_ref *asker,
+                uint32_t asker_uid, bool privileged, uint64_t now_ns, const struct claim **ret)
+{
+        struct entry *e = claim_find(b, id);
+        struct actor by = {asker, asker_uid};
+        struct claim former;
+        struct event ev;
+        int r;
+
+        if (!e)
+                return -ENOENT;
+        r = claim_check_right(&e->claim, token, asker_uid, privileged);
+        if (r < 0)
+                return r;
+        former = e->claim;
+        e->claim.request.lease_ns = lease_ns;
+        e->claim.end_ns = lease_end(lease_ns, now_ns);
+        if (owner) {
+                e->claim.request.owner = *owner;
+                snprintf(e->claim.request.owner_text, sizeof(e->claim.request.owner_text), "%s", owner_text);
+                e->claim.grace_until_ns = 0;
+        }
+        r = b->sink.install(b->sink.userdata, &e->claim);
+        if (r < 0) {
+                e->claim = former;
+                return r;
+        }
+        if (owner) {
+                claim_unfollow_owner(b, e);
+                claim_follow_owner(b, e);
+        }
+        claim_schedule(b, e);
+        ev = event_of(EV_CLAIM_RENEWED, &e->claim, &by);
+        if (owner && strcmp(former.request.owner_text, owner_text) != 0)
+                snprintf(ev.note, sizeof(ev.note), "was for %.80s", former.request.owner_text);
+        tell(b, &ev);
+        *ret = &e->claim;
+        return 0;
+}
+
+int claim_release(struct claim_book *b, uint64_t id, const char *token, const struct task_ref *asker,
+                  uint32_t asker_uid, bool privileged, uint64_t now_ns)
+{
+        struct entry *e = claim_find(b, id);
+        struct actor by = {asker, asker_uid};
+        int r;
+
+        if (!e)
+                return -ENOENT;
+        r = claim_check_right(&e->claim, token, asker_uid, privileged);
+        if (r < 0)
+                return r;
+        end(b, e, CLAIM_RELEASED, &by, now_ns);
+        return 0;
+}
+
+void claim_cancel(struct claim_book *b, uint64_t ticket, uint64_t now_ns)
+{
+        struct entry *e = claim_find_ticket(b, ticket);
+        struct place *p;
+
+        if (!e)
+                return;
+        claim_unask(b, e);
+        if (e->made) {
+                struct actor by = asker_of(&e->claim.request);
+
+                end(b, e, CLAIM_RELEASED, &by, now_ns);
+                return;
+        }
+        p = e->place;
+        claim_dequeue(b, e);
+        claim_unfollow_owner(b, e);
+        claim_entry_free(b, e);
+        if (!p->claim)
+                serve(b, p, false, now_ns);
+        claim_place_put(b, p);
+}
+
+/* ---- what happens outside ---------------------------------------------------------------------------- */
+
+/* An owner is gone. Whoever has the token may come back for the grace time. */
+static void lose_owner(struct claim_book *b, struct entry *e, uint64_t now)
+{
+        claim_unfollow_owner(b, e);
+        if (!e->claim.request.token[0] || e->claim.reserved) {
+                end(b, e, CLAIM_OWNER_GONE, NULL, now);
+                return;
+        }
+        e->claim.grace_until_ns = now + b->grace_ns;
+        claim_schedule(b, e);
+        /* So that the kernel ends it, too, should we not be there. It stands in any case. */
+        b->sink.install(b->sink.userdata, &e->claim);
+}
+
+void claim_process_gone(struct claim_book *b, const struct task_ref *process, uint64_t now_ns)
+{
+        struct place *p = claim_place_find(b, process->pid);
+        struct entry *e;
+
+        if (p && p->target.start == process->start)
+                place_gone(b, p, now_ns);
+        /* Waiters first: none of them is to be served only to end again. */
+        while ((e = claim_find_owned(b, process, false))) {
+                p = e->place;
+                claim_dequeue(b, e);
+                drop_waiter(b, e, -ECANCELED, CLAIM_OWNER_GONE);
+                if (!p->claim)
+                        serve(b, p, false, now_ns);
+                claim_place_put(b, p);
+        }
+        while ((e = claim_find_owned(b, process, true)))
+                lose_owner(b, e, now_ns);
+}
+
+/* The tracer it waited for has left: its time begins now. */
+static void confirm(struct claim_book *b, struct entry *e, uint64_t now)
+{
+        struct task_ref tracer = holder(b, &e->claim.request);
+
+        if (tracer.pid)
+                return;
+        e->claim.reserved = false;
+        e->claim.end_ns = lease_end(e->claim.request.lease_ns, now);
+        claim_schedule(b, e);
+        b->sink.install(b->sink.userdata, &e->claim);
+        answer(b, e, &e->claim, 0, 0);
+}
+
+void claim_target_free(struct claim_book *b, const struct task_ref *target, uint64_t now_ns)
+{
+        struct place *p = claim_place_find(b, target->pid);
+
+        if (!p || p->target.start != target->start)
+                return;
+        if (p->claim && p->claim->claim.reserved)
+                confirm(b, p->claim, now_ns);
+        else if (!p->claim)
+                serve(b, p, false, now_ns);
+        claim_place_put(b, p);
+}
+
+static void expire_one(struct claim_book *b, struct entry *e, uint64_t now)
+{
+        if (e->claim.grace_until_ns && e->claim.grace_until_ns <= now) {
+                end(b, e, CLAIM_OWNER_GONE, NULL, now);
+                return;
+        }
+        if (!e->claim.reserved) {
+                end(b, e, CLAIM_LEASE_OVER, NULL, now);
+                return;
+        }
+        /* Its owner had nothing of it yet. */
+        e->claim.end_ns = lease_end(e->claim.request.lease_ns, now);
+        claim_schedule(b, e);
+        b->sink.install(b->sink.userdata, &e->claim);
+}
+
+uint64_t claim_expire(struct claim_book *b, uint64_t now_ns)
+{
+        while (b->n_heap && claim_due(b->heap[0]) <= now_ns)
+                expire_one(b, b->heap[0], now_ns);
+        return b->n_heap ? claim_due(b->heap[0]) : UINT64_MAX;
+}
+
+void claim_terminate(struct claim_book *b, uint64_t id, enum claim_end why, uint64_t now_ns)
+{
+        struct entry *e = claim_find(b, id);
+
+        if (e)
+                end(b, e, why, NULL, now_ns);
+}
+
+void claim_end_all(struct claim_book *b, enum claim_end why, const struct task_ref *asker,
+                   uint32_t asker_uid, uint64_t now_ns)
+{
+        struct actor by = {asker, asker_uid};
+
+        while (!list_empty(&b->all_places)) {
+                struct place *p = LIST_ENTRY(b->all_places.next, struct place, all);
+                bool claimed = p->claim;
+
+                empty_queue(b, p, -ECANCELED, why);
+                if (claimed)
+                        end(b, p->claim, why, &by, now_ns);
+                else
+                        claim_place_put(b, p);
+        }
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "claim_scene.h"
+
+/* ---- the queue --------------------------------------------------------------------------------------- */
+
+START_TEST(test_queue_in_order)
+{
+        uint64_t tickets[50], id = claimed(10, 20, 1000, S)->id;
+        struct task_ref asker = task(1, 1);
+
+        for (uint32_t i = 0; i < 50; i++) {
+                tickets[i] = queued(10, 100 + i, 1000, S);
+                told(0, EV_CLAIM_QUEUED, next_id - 1);
+                ck_assert_uint_eq(event_at(0)->count, i + 1);
+        }
+        ck_assert_uint_eq(claim_of(book, 10)->n_waiters, 50);
+        for (uint32_t i = 0; i < 50; i++) {
+                ck_assert_int_eq(claim_release(book, id, NULL, &asker, 0, true, 2 * S), 0);
+                ck_assert_uint_eq(out.n_answers, i + 1);
+                ck_assert_uint_eq(out.answers[i].ticket, tickets[i]);
+                ck_assert_int_eq(out.answers[i].error, 0);
+                id = out.answers[i].id;
+                ck_assert_uint_eq(claim_of(book, 10)->id, id);
+                ck_assert_uint_eq(out.in_force, id); /* without a gap: nothing was removed */
+                ck_assert_uint_eq(out.n_removed, 0);
+                ck_assert_uint_eq(claim_of(book, 10)->n_waiters, 49 - i);
+        }
+        ck_assert_int_eq(claim_release(book, id, NULL, &asker, 0, true, 2 * S), 0);
+        ck_assert_uint_eq(out.n_answers, 50);
+        ck_assert_uint_eq(out.n_removed, 1);
+        ck_assert_uint_eq(claim_count(book), 0);
+}
+END_TEST
+
+struct seen {
+        uint32_t pids[8], positions[8];
+        size_t n;
+};
+
+static int see(void *userdata, const struct claim_waiter *w)
+{
+        struct seen *s = userdata;
+
+        s->pids[s->n] = w->request->asker.pid;
+        s->positions[s->n++] = w->position;
+        return 0;
+}
+
+START_TEST(test_cancel_in_the_middle)
+{
+        struct task_ref asker = task(1, 1);
+        uint64_t id = claimed(10, 20, 1000, S)->id;
+        uint64_t a = queued(10, 30, 1000, S), b = queued(10, 31, 1000, S), c = queued(10, 32, 1000, S);
+        struct seen s = {};
+
+        claim_cancel(book, b, 2 * S);
+        claim_cancel(book, b, 2 * S); /* twice does no harm */
+        claim_cancel(book, 424242, 2 * S);
+        claim_each_waiter(book, see, &s);
+        ck_assert_uint_eq(s.n, 2);
+        ck_assert_uint_eq(s.pids[0], 30);
+        ck_assert_uint_eq(s.pids[1], 32);
+        ck_assert_uint_eq(s.positions[1], 2);
+        ck_assert_uint_eq(claim_by_id(book, id)->n_waiters, 2);
+        claim_release(book, id, NULL, &asker, 0, true, 3 * S);
+        ck_assert_uint_eq(last_answer()->ticket, a);
+        claim_release(book, last_answer()->id, NULL, &asker, 0, true, 3 * S);
+        ck_assert_uint_eq(last_answer()->ticket, c);
+        ck_assert_uint_eq(out.n_answers, 2);
+}
+END_TEST
+
+START_TEST(test_waiters_owner_gone)
+{
+        struct task_ref asker = task(1, 1), owner = task(30, 7030);
+        uint64_t id = claimed(10, 20, 1000, S)->id;
+        uint64_t a = queued(10, 30, 1000, S), b = queued(10, 31, 1000, S);
+
+        claim_process_gone(book, &owner, 2 * S);
+        ck_assert_uint_eq(last_answer()->ticket, a);
+        ck_assert_int_eq(last_answer()->error, -ECANCELED);
+        ck_assert_int_eq(last_answer()->why, CLAIM_OWNER_GONE);
+        claim_release(book, id, NULL, &asker, 0, true, 3 * S);
+        ck_assert_uint_eq(last_answer()->ticket, b);
+}
+END_TEST
+
+/* The owner waits for a second process with the claim of the first; both end with it. */
+START_TEST(test_owner_of_claim_and_waiter_gone)
+{
+        struct task_ref owner = task(20, 7020);
+        uint64_t id = claimed(10, 20, 1000, S)->id;
+
+        queued(10, 20, 1000, S);
+        claim_process_gone(book, &owner, 2 * S);
+        told(0, EV_CLAIM_ENDED, id);
+        ck_assert_uint_eq(out.n_answers, 1);
+        ck_assert_int_eq(last_answer()->error, -ECANCELED);
+        ck_assert_uint_eq(claim_count(book) + claim_waiters(book), 0);
+}
+END_TEST
+
+/* Somebody without a claim traces the target: who waits does not disturb them. */
+START_TEST(test_wait_for_tracer)
+{
+        struct task_ref target = task(10, 110), reused = task(10, 111);
+        struct claim_request r = request(10, 50, 1000);
+        uint64_t a, b;
+
+        out.tracer = task(77, 1);
+        a = queued(10, 30, 1000, S);
+        b = queued(10, 31, 1000, S);
+        ck_assert_uint_eq(out.n_installed, 0);
+        claim_target_free(book, &target, 2 * S); /* not so */
+        ck_assert_uint_eq(out.n_answers, 0);
+        out.tracer = task(0, 0);
+        ck_assert_int_eq(make(&r, 2 * S), -EBUSY); /* others were first */
+        claim_target_free(book, &reused, 3 * S);
+        ck_assert_uint_eq(out.n_answers, 0);
+        claim_target_free(book, &target, 3 * S);
+        ck_assert_uint_eq(out.n_answers, 1);
+        ck_assert_uint_eq(last_answer()->ticket, a);
+        claim_target_free(book, &target, 3 * S);
+        ck_assert_uint_eq(out.n_answers, 1);
+        claim_release(book, last_answer()->id, NULL, &target, 0, true, 4 * S);
+        ck_assert_uint_eq(last_answer()->ticket, b);
+}
+END_TEST
+
+/* A lease ends while its owner still traces: the next claim keeps others out, and begins when it has left.
+ */
+START_TEST(test_reserved)
+{
+        struct claim_request r = request(10, 20, 1000), next = request(10, 30, 1000);
+        struct task_ref target = task(10, 110);
+        const struct claim *c;
+
+        r.lease_ns = 5 * S;
+        ck_assert_int_eq(make(&r, S), 1);
+        next.wait = true;
+        next.lease_ns = 3 * S;
+        ck_assert_int_eq(make(&next, 2 * S), 0);
+        out.tracer = task(77, 1);
+        claim_expire(book, 6 * S);
+        c = claim_of(book, 10);
+        ck_assert_ptr_nonnull(c);
+        ck_assert(c->reserved);
+        ck_assert_uint_eq(out.in_force, c->id);
+        ck_assert_uint_eq(out.n_removed, 0);
+        ck_assert_uint_eq(out.n_answers, 0);
+        claim_expire(book, 9 * S); /* its lease does not run out before it begins */
+        ck_assert_ptr_eq(claim_of(book, 10), c);
+        ck_assert_uint_eq(c->end_ns, 12 * S);
+        out.tracer = task(0, 0);
+        claim_target_free(book, &target, 10 * S);
+        ck_assert_uint_eq(out.n_answers, 1);
+        ck_assert_uint_eq(last_answer()->ticket, next.ticket);
+        ck_assert(!c->reserved);
+        ck_assert_uint_eq(c->end_ns, 13 * S);
+}
+END_TEST
+
+START_TEST(test_reserved_cancelled)
+{
+        struct task_ref asker = task(1, 1);
+        uint64_t id = claimed(10, 20, 1000, S)->id;
+        uint64_t a = queued(10, 30, 1000, S), b = queued(10, 31, 1000, S);
+
+        out.tracer = task(77, 1);
+        claim_release(book, id, NULL, &asker, 0, true, 2 * S);
+        ck_assert_uint_eq(claim_of(book, 10)->request.ticket, a);
+        claim_cancel(book, a, 3 * S);
+        ck_assert_uint_eq(claim_of(book, 10)->request.ticket, b);
+        ck_assert(claim_of(book, 10)->reserved);
+        ck_assert_uint_eq(out.n_answers, 0);
+        claim_process_gone(book, &(struct task_ref){.pid = 31, .start = 7031}, 4 * S);
+        ck_assert_uint_eq(claim_count(book), 0);
+        ck_assert_uint_eq(last_answer()->ticket, b);
+        ck_assert_int_eq(last_answer()->error, -ECANCELED);
+        ck_assert_uint_eq(out.n_removed, 1);
+}
+END_TEST
+
+START_TEST(test_waiter_cannot_be_served)
+{
+        struct task_ref asker = task(1, 1);
+        uint64_t id = claimed(10, 20, 1000, S)->id;
+
+        queued(10, 30, 1000, S);
+        queued(10, 31, 1000, S);
+        out.install_error = -ENOSPC;
+        claim_release(book, id, NULL, &asker, 0, true, 2 * S);
+        ck_assert_uint_eq(out.n_answers, 2);
+        ck_assert_int_eq(out.answers[0].error, -ENOSPC);
+        ck_assert_int_eq(out.answers[1].error, -ENOSPC);
+        ck_assert_uint_eq(out.n_removed, 1);
+        ck_assert_uint_eq(claim_count(book) + claim_waiters(book), 0);
+}
+END_TEST
+
+/* ---- takeover ---------------------------------------------------------------------------------------- */
+
+START_TEST(test_take)
+{
+        uint64_t id = claimed(10, 20, 1000, S)->id, ticket = queued(10, 30, 1000, S);
+        struct claim_request r = request(10, 40, 1001);
+        struct task_ref asker = task(1, 1);
+
+        r.take = true;
+        ck_assert_int_eq(make(&r, 2 * S), 1);
+        told(2, EV_CLAIM_TAKEN, id);
+        ck_assert_str_eq(event_at(2)->owner, "pid 40 (gdb)");
+        ck_assert_str_eq(event_at(2)->note, "was for pid 20 (gdb)");
+        ck_assert_uint_eq(event_at(2)->actor.pid, 40);
+        told(1, EV_CLAIM_ENDED, id);
+        ck_assert_int_eq(event_at(1)->claim_end, CLAIM_TAKEN_OVER);
+        told(0, EV_CLAIM_MADE, last_claim->id);
+        ck_assert_uint_eq(out.in_force, last_claim->id);
+        ck_assert_uint_eq(out.n_removed, 0);
+        ck_assert_uint_eq(last_claim->n_waiters, 1);
+        ck_assert_uint_eq(claim_count(book), 1);
+        claim_release(book, last_claim->id, NULL, &asker, 0, true, 3 * S);
+        ck_assert_uint_eq(last_answer()->ticket, ticket);
+}
+END_TEST
+
+/* The loser was the taker's own only claim: nothing of that user may be forgotten too early. */
+START_TEST(test_take_from_oneself)
+{
+        struct claim_request r = request(10, 20, 1000);
+
+        claimed(10, 20, 1000, S);
+        r.take = true;
+        ck_assert_int_eq(make(&r, 2 * S), 1);
+        ck_assert_uint_eq(claim_count(book), 1);
+}
+END_TEST
+
+START_TEST(test_take_from_root)
+{
+        const struct claim *c = claimed(10, 20, 0, S);
+        struct claim_request r = request(10, 40, 1001);
+
+        r.take = true;
+        ck_assert_int_eq(make(&r, 2 * S), -EPERM);
+        ck_assert_ptr_eq(other, c);
+        r = request(10, 40, 0);
+        r.take = true;
+        ck_assert_int_eq(make(&r, 2 * S), 1);
+}
+END_TEST
+
+START_TEST(test_take_fails)
+{
+        uint64_t id = claimed(10, 20, 1000, S)->id;
+        struct claim_request r = request(10, 40, 1001);
+
+        r.take = true;
+        out.install_error = -ENOMEM;
+        ck_assert_int_eq(make(&r, 2 * S), -ENOMEM);
+        ck_assert_uint_eq(claim_of(book, 10)->id, id);
+        told(0, EV_CLAIM_MADE, id);
+}
+END_TEST
+
+/* From a tracer without a claim: made at once, and answered at once unless it waits. */
+START_TEST(test_take_from_tracer)
+{
+        struct claim_request r = request(10, 40, 1001);
+        struct task_ref target = task(10, 110), asker = task(1, 1);
+
+        out.tracer = task(77, 1);
+        r.take = true;
+        ck_assert_int_eq(make(&r, S), 1);
+        ck_assert(!last_claim->reserved);
+        ck_assert_uint_eq(event_at(0)->tracer.pid, 77);
+        claim_release(book, last_claim->id, NULL, &asker, 0, true, S);
+
+        r = request(10, 40, 1001);
+        r.take = r.wait = true;
+        ck_assert_int_eq(make(&r, 2 * S), 0);
+        ck_assert(claim_of(book, 10)->reserved);
+        ck_assert_uint_eq(out.n_answers, 0);
+        out.tracer = task(0, 0);
+        claim_target_free(book, &target, 3 * S);
+        ck_assert_uint_eq(last_answer()->ticket, r.ticket);
+        ck_assert_int_eq(last_answer()->error, 0);
+}
+END_TEST
+
+int main(void)
+{
+        const TTest *const tests[] = {test_queue_in_order,
+                                      test_cancel_in_the_middle,
+                                      test_waiters_owner_gone,
+                                      test_owner_of_claim_and_waiter_gone,
+                                      test_wait_for_tracer,
+                                      test_reserved,
+                                      test_reserved_cancelled,
+                                      test_waiter_cannot_be_served,
+                                      test_take,
+                                      test_take_from_oneself,
+                                      test_take_from_root,
+                                      test_take_fails,
+                                      test_take_from_tracer};
+        Suite *suite = suite_create("claim-queue");
+        TCase *t = tcase_create("claim-queue");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_checked_fixture(t, setup, teardown);
+        for (size_t i = 0; i < ELEMENTSOF(tests); i++)
+                tcase_add_test(t, tests[i]);
+        suite_add_tcase(suite, t);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? 1 : 0;
+}
