@@ -20,7 +20,7 @@ enum exit_code {
         EXIT_FAILED = 1,
         EXIT_USAGE = 2,
         EXIT_UNREACHABLE = 3, /* no daemon answers */
-        EXIT_REFUSED = 4,     /* by permission */
+        EXIT_REFUSED = 4,     /* by a claim, the policy or permission */
         EXIT_FINDINGS = 10,   /* diagnose --exit-code: there are some */
 };
 
@@ -52,8 +52,8 @@ struct verb {
         const char *name;
         const char *args; /* as shown in usage: "[PID]" */
         size_t min_args, max_args;
-        bool command;     /* takes a command line after its options */
-        uint32_t options; /* beside those that every verb has */
+        enum arguments_command command; /* takes a command line after its options */
+        uint32_t options;               /* beside those that every verb has */
         int (*run)(struct cli *c);
         const char *summary; /* one line */
         const char *help;    /* paragraphs, one per line */

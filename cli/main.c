@@ -112,7 +112,7 @@ static const struct verb verbs[] = {
         {
                 .name = "record",
                 .args = "-- CMD...",
-                .command = true,
+                .command = COMMAND_REST,
                 .options = OPTION(OPT_OUTPUT),
                 .run = verb_record,
                 .summary = "Run a command, record it and its children, then diagnose; needs no daemon",

@@ -10,6 +10,7 @@
 
 #include "../lib/family.h"
 #include "../lib/procfs.h"
+#include "command.h"
 #include "findings.h"
 #include "json.h"
 #include "outfile.h"
@@ -18,94 +19,6 @@
 
 #define SETTLE_MS      500 /* after the command's end: late answers (left-over stops, text scans) arrive */
 #define NAME_SHOWN_MAX 32
-#define STATUS_NOT_RUN 127
-#define STATUS_SIGNAL  128
-
-/* The command, waiting before its exec until it is told to go. */
-struct command {
-        struct task_ref task;
-        char **argv;
-        int go;     /* write end: a byte lets it run; closing it without one ends it */
-        int failed; /* read end: the errno of an exec that failed, else end of file */
-        bool running;
-};
-
-static void command_abandon(struct command *cmd)
-{
-        if (cmd->go >= 0)
-                close(TAKE_FD(cmd->go));
-        if (cmd->failed >= 0)
-                close(TAKE_FD(cmd->failed));
-        if (cmd->task.pid && !cmd->running)
-                waitpid((pid_t)cmd->task.pid, NULL, 0);
-}
-#define _cleanup_command_ _cleanup_(command_abandon)
-
-static _Noreturn void become_command(char **argv, int go, int failed, const sigset_t *mask)
-{
-        char byte;
-        int error;
-
-        if (read(go, &byte, 1) != 1)
-                _exit(STATUS_NOT_RUN);
-        signal(SIGPIPE, SIG_DFL);
-        sigprocmask(SIG_SETMASK, mask, NULL);
-        execvp(argv[0], argv);
-        error = errno;
-        if (write(failed, &error, sizeof(error)) < 0)
-                _exit(STATUS_NOT_RUN);
-        _exit(STATUS_NOT_RUN);
-}
-
-/* mask: the signals blocked in the command. */
-static int command_fork(const struct cli *c, const sigset_t *mask, struct command *ret)
-{
-        int go[2] = {-1, -1}, failed[2] = {-1, -1};
-        struct command cmd = {.argv = c->args.command, .go = -1, .failed = -1};
-        pid_t pid = -1;
-
-        if (pipe2(go, O_CLOEXEC) == 0 && pipe2(failed, O_CLOEXEC) == 0)
-                pid = fork();
-        if (pid == 0) {
-                close(go[1]); /* else it would never see that we are gone */
-                become_command(cmd.argv, go[0], failed[1], mask);
-        }
-        if (pid < 0)
-                cli_fail(c, EXIT_FAILED, "fork", "", "No process can be started: %s.",
-                         strerrordesc_np(errno));
-        cmd.go = go[1];
-        cmd.failed = failed[0];
-        if (go[0] >= 0)
-                close(go[0]);
-        if (failed[1] >= 0)
-                close(failed[1]);
-        if (pid < 0) {
-                command_abandon(&cmd);
-                return EXIT_FAILED;
-        }
-        cmd.task.pid = (uint32_t)pid;
-        procfs_task(cmd.task.pid, &cmd.task);
-        *ret = cmd;
-        return EXIT_DONE;
-}
-
-/* Lets it go. The errno of its exec, 0 when it runs. */
-static int command_go(struct command *cmd)
-{
-        int error = 0;
-        ssize_t n;
-
-        if (write(cmd->go, "", 1) != 1) /* ended by a key of the terminal while it waited */
-                return ECANCELED;
-        cmd->running = true;
-        do
-                n = read(cmd->failed, &error, sizeof(error));
-        while (n < 0 && errno == EINTR);
-        if (n != sizeof(error))
-                return 0;
-        waitpid((pid_t)cmd->task.pid, NULL, 0);
-        return error;
-}
 
 /*
  * Waits for its end. Keys of the terminal reach it directly; what is sent to us to end us is passed on to
@@ -121,7 +34,7 @@ static int command_wait(const struct command *cmd, const sigset_t *set)
                 if (sig == SIGTERM || sig == SIGHUP)
                         kill(pid, sig);
         }
-        return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+        return command_status(status);
 }
 
 /* ---- the trace -------------------------------------------------------------------------------------- */
@@ -217,9 +130,9 @@ static void print_result(const struct cli *c, const struct command *cmd, const s
                 json_print(c, diagnosis);
                 return;
         }
-        if (status > STATUS_SIGNAL)
+        if (status > COMMAND_SIGNAL)
                 snprintf(line, sizeof(line), "%s was killed by %s. ", cmd->argv[0],
-                         signal_name(status - STATUS_SIGNAL, name, sizeof(name)));
+                         signal_name(status - COMMAND_SIGNAL, name, sizeof(name)));
         else
                 snprintf(line, sizeof(line), "%s ended with status %d. ", cmd->argv[0], status);
         snprintf(line + strlen(line), sizeof(line) - strlen(line), "%lu events are in %s.", k->n_kept, path);
@@ -273,7 +186,7 @@ static void block_signals(sigset_t *set, sigset_t *before)
 
 int verb_record(struct cli *c)
 {
-        _cleanup_command_ struct command cmd = {.go = -1, .failed = -1};
+        _cleanup_command_ struct command cmd = COMMAND_INIT;
         _cleanup_private_daemon_ struct private_daemon d = {};
         sigset_t set, before;
         int r, error, status;
@@ -289,8 +202,7 @@ int verb_record(struct cli *c)
                 return r;
         error = command_go(&cmd);
         if (error)
-                return cli_fail(c, STATUS_NOT_RUN, "cannot-run", "Is the name right, and is it executable?",
-                                "%s cannot be run: %s.", cmd.argv[0], strerrordesc_np(error));
+                return command_not_run(c, &cmd, error);
         status = command_wait(&cmd, &set);
         r = conclude(c, &cmd, &d, status);
         return r == EXIT_DONE || status != 0 ? status : r;

@@ -116,8 +116,9 @@ static bool is_option(const char *word)
         return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]);
 }
 
-int arguments_parse(const struct option_spec *specs, size_t n_specs, uint32_t allowed, bool command,
-                    int argc, char **argv, struct arguments *ret, char *error, size_t size)
+int arguments_parse(const struct option_spec *specs, size_t n_specs, uint32_t allowed,
+                    enum arguments_command command, int argc, char **argv, struct arguments *ret,
+                    char *error, size_t size)
 {
         struct parser p = {
                 .specs = specs,
@@ -135,7 +136,7 @@ int arguments_parse(const struct option_spec *specs, size_t n_specs, uint32_t al
                 const char *word = argv[p.at];
                 bool dashes = !only_arguments && !strcmp(word, "--");
 
-                if (command && (dashes || !is_option(word))) {
+                if ((command && dashes) || (command == COMMAND_REST && !is_option(word))) {
                         p.at += dashes;
                         p.out.command = p.at < argc ? argv + p.at : NULL;
                         break;

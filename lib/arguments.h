@@ -25,17 +25,24 @@ struct arguments {
         const char *value[ARGUMENTS_OPTIONS_MAX]; /* its value, NULL for one without */
         const char *args[ARGUMENTS_MAX];
         size_t n_args;
-        char **command; /* with `command`: the rest, up to argv's NULL; NULL: none */
+        char **command; /* with a command line: the rest, up to argv's NULL; NULL: none */
+};
+
+/* Where a command line begins that is left alone. */
+enum arguments_command {
+        COMMAND_NONE,
+        COMMAND_REST, /* behind "--", or with the first argument */
+        COMMAND_AFTER_DASHES /* behind "--", arguments and options before it */,
 };
 
 /*
  * Parses argv[0 .. argc-1] (NULL-terminated, program and verb already taken off). allowed: bits of the
- * options that may be there. command: what follows "--", or the first argument on, is left alone as a
- * command line. An argument like "-5" is no option: whoever wants a pid can say what is wrong with it.
- * -EINVAL with a sentence in error.
+ * options that may be there. An argument like "-5" is no option: whoever wants a pid can say what is wrong
+ * with it. -EINVAL with a sentence in error.
  */
-int arguments_parse(const struct option_spec *specs, size_t n_specs, uint32_t allowed, bool command,
-                    int argc, char **argv, struct arguments *ret, char *error, size_t size);
+int arguments_parse(const struct option_spec *specs, size_t n_specs, uint32_t allowed,
+                    enum arguments_command command, int argc, char **argv, struct arguments *ret,
+                    char *error, size_t size);
 
 /* A process id: -EINVAL with a sentence saying why it is none. Whether it exists is not looked up. */
 #define PID_LARGEST 4194304 /* PID_MAX_LIMIT of the kernel */

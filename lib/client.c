@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,12 @@ struct client {
 /* One request on its way. text collects the whole object, or the unfinished line of a stream. */
 struct transfer {
         struct client *client;
-        const struct client_stream *stream; /* NULL: one object */
+        const struct client_stream *stream;   /* NULL: one object */
+        const struct client_request *request; /* NULL: GET */
+        int stop_fd;
+        int (*on_tick)(void *userdata);
+        int tick_every_ms;
+        void *userdata;
         char *text;
         size_t length, room;
         uint64_t tick_ms;
@@ -161,10 +167,15 @@ static long http_status(struct client *c)
         return status;
 }
 
+static bool is_success(long status)
+{
+        return status >= 200 && status <= 299;
+}
+
 static size_t on_data(char *data, size_t size, size_t n, void *userdata)
 {
         struct transfer *t = userdata;
-        bool good = http_status(t->client) == 200;
+        bool good = is_success(http_status(t->client));
 
         n *= size;
         if (good && t->stream)
@@ -281,7 +292,7 @@ static int conclude(struct transfer *t, CURLcode code, struct client_error *e)
                 return t->stopped > 0 ? 1 : t->stopped;
         if (code != CURLE_OK)
                 return transfer_failed(t, code, e);
-        if (status != 200)
+        if (!is_success(status))
                 return server_error(t, status, e);
         if (t->stream && t->length > 0) /* a line without its newline: cut off */
                 return transfer_failed(t, CURLE_PARTIAL_FILE, e);
@@ -290,43 +301,65 @@ static int conclude(struct transfer *t, CURLcode code, struct client_error *e)
 
 static void tick(struct transfer *t)
 {
-        const struct client_stream *s = t->stream;
-
-        if (!s || !s->on_tick || t->stopped || now_ms() < t->tick_ms)
+        if (!t->on_tick || t->stopped || now_ms() < t->tick_ms)
                 return;
-        t->stopped = s->on_tick(s->userdata);
-        t->tick_ms = now_ms() + (uint64_t)s->tick_ms;
+        t->stopped = t->on_tick(t->userdata);
+        t->tick_ms = now_ms() + (uint64_t)t->tick_every_ms;
 }
 
 static int wait_ms(const struct transfer *t)
 {
         uint64_t now = now_ms();
 
-        if (!t->stream || !t->stream->on_tick)
+        if (!t->on_tick)
                 return POLL_MS;
         return t->tick_ms <= now ? 0 : (int)MIN_OF(t->tick_ms - now, (uint64_t)POLL_MS);
+}
+
+static int on_stop(struct transfer *t)
+{
+        return t->stream && t->stream->on_stop ? t->stream->on_stop(t->userdata) : 1;
 }
 
 /* Runs the transfer to its end, or until stop_fd or a callback ends it. *ret_code is libcurl's verdict. */
 static void run(struct transfer *t, CURLcode *ret_code)
 {
-        int stop_fd = t->stream ? t->stream->stop_fd : -1, running = 1, left;
+        int running = 1, left;
         CURLM *multi = t->client->multi;
         CURLMsg *message;
 
         *ret_code = CURLE_OUT_OF_MEMORY;
         while (!t->stopped && curl_multi_perform(multi, &running) == CURLM_OK && running) {
-                struct curl_waitfd stop = {.fd = stop_fd, .events = CURL_WAIT_POLLIN};
+                struct curl_waitfd stop = {.fd = t->stop_fd, .events = CURL_WAIT_POLLIN};
 
                 tick(t);
-                if (t->stopped || curl_multi_poll(multi, &stop, stop_fd >= 0, wait_ms(t), NULL) != CURLM_OK)
+                if (t->stopped ||
+                    curl_multi_poll(multi, &stop, t->stop_fd >= 0, wait_ms(t), NULL) != CURLM_OK)
                         break;
                 if (stop.revents)
-                        t->stopped = 1;
+                        t->stopped = on_stop(t);
         }
         while ((message = curl_multi_info_read(multi, &left)))
                 if (message->msg == CURLMSG_DONE)
                         *ret_code = message->data.result;
+}
+
+/* Programs that we start have no business with our connections. */
+static int close_on_exec(void *userdata _unused_, curl_socket_t fd, curlsocktype purpose _unused_)
+{
+        return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
+}
+
+static void set_limits(const struct transfer *t)
+{
+        CURL *easy = t->client->easy;
+
+        if (!t->stream && !(t->request && t->request->patient))
+                curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)t->client->answer_ms);
+        else if (t->stream && !t->stream->follow) {
+                curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+                curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, CLIENT_SILENCE_MS / 1000L);
+        }
 }
 
 static void set_options(struct transfer *t, const char *url)
@@ -340,52 +373,105 @@ static void set_options(struct transfer *t, const char *url)
         curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* http_proxy of the environment is not for us */
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CLIENT_CONNECT_MS);
-        if (!t->stream)
-                curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)t->client->answer_ms);
-        else if (!t->stream->follow) {
-                curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-                curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, CLIENT_SILENCE_MS / 1000L);
-        }
+        curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, close_on_exec);
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+        set_limits(t);
+}
+
+/* The body, if there is one, in *ret_headers, which must outlive the transfer. */
+static int set_request(const struct transfer *t, struct curl_slist **ret_headers)
+{
+        CURL *easy = t->client->easy;
+        const char *text = "";
+
+        if (!t->request)
+                return 0;
+        if (t->request->body) {
+                *ret_headers = curl_slist_append(NULL, "Content-Type: application/json");
+                text = json_object_to_json_string_ext(
+                        t->request->body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        }
+        if (!text || (t->request->body && !*ret_headers))
+                return -ENOMEM;
+        if (t->request->body || !strcmp(t->request->method, "POST"))
+                curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, text);
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *ret_headers);
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, t->request->method);
+        return 0;
 }
 
 static int perform(struct transfer *t, const char *path, struct client_error *error)
 {
+        struct curl_slist *headers = NULL;
         char url[CLIENT_URL_MAX + 32];
         CURLcode code;
+        int r;
 
         snprintf(url, sizeof(url), "http://ptraced%s", path);
         set_options(t, url);
-        if (t->stream && t->stream->on_tick)
-                t->tick_ms = now_ms() + (uint64_t)t->stream->tick_ms;
-        if (curl_multi_add_handle(t->client->multi, t->client->easy) != CURLM_OK)
-                return no_memory(error);
-        run(t, &code);
-        curl_multi_remove_handle(t->client->multi, t->client->easy);
-        return conclude(t, code, error);
+        if (t->on_tick)
+                t->tick_ms = now_ms() + (uint64_t)t->tick_every_ms;
+        r = set_request(t, &headers);
+        if (r == 0 && curl_multi_add_handle(t->client->multi, t->client->easy) == CURLM_OK) {
+                run(t, &code);
+                curl_multi_remove_handle(t->client->multi, t->client->easy);
+                r = conclude(t, code, error);
+        } else
+                r = no_memory(error);
+        curl_slist_free_all(headers);
+        return r;
+}
+
+/* One object, whatever was asked. */
+static int fetch(struct transfer *t, const char *path, struct json_object **ret, struct client_error *error)
+{
+        struct json_object *o = NULL;
+        int r;
+
+        r = perform(t, path, error);
+        if (r == 0 && client_parse(t->text ?: "", t->length, &o) < 0)
+                r = fail(error, -EBADMSG, "bad-answer", "The answer of ptraced at %s is not a JSON object.",
+                         t->client->socket);
+        if (r == 0)
+                *ret = o;
+        free(t->text);
+        return r;
 }
 
 int client_get(struct client *c, const char *path, struct json_object **ret, struct client_error *error)
 {
-        struct transfer t = {.client = c};
-        struct json_object *o = NULL;
-        int r;
+        struct transfer t = {.client = c, .stop_fd = -1};
 
-        r = perform(&t, path, error);
-        if (r == 0 && client_parse(t.text ?: "", t.length, &o) < 0)
-                r = fail(error, -EBADMSG, "bad-answer", "The answer of ptraced at %s is not a JSON object.",
-                         c->socket);
-        if (r == 0)
-                *ret = o;
-        free(t.text);
-        return r;
+        return fetch(&t, path, ret, error);
+}
+
+int client_request(struct client *c, const char *path, const struct client_request *r,
+                   struct json_object **ret, struct client_error *error)
+{
+        struct transfer t = {
+                .client = c,
+                .request = r,
+                .stop_fd = r->stop_fd,
+                .on_tick = r->on_tick,
+                .tick_every_ms = r->tick_ms,
+                .userdata = r->userdata,
+        };
+
+        return fetch(&t, path, ret, error);
 }
 
 int client_stream(struct client *c, const char *path, const struct client_stream *s,
                   struct client_error *error)
 {
-        struct transfer t = {.client = c, .stream = s};
+        struct transfer t = {
+                .client = c,
+                .stream = s,
+                .stop_fd = s->stop_fd,
+                .on_tick = s->on_tick,
+                .tick_every_ms = s->tick_ms,
+                .userdata = s->userdata,
+        };
         int r;
 
         r = perform(&t, path, error);

@@ -49,6 +49,24 @@ void client_set_timeout(struct client *c, unsigned ms);
 /* GET path ("/v1/status"); the caller puts the object. */
 int client_get(struct client *c, const char *path, struct json_object **ret, struct client_error *error);
 
+/* A request other than a plain GET. */
+struct client_request {
+        const char *method;       /* "POST", "DELETE" */
+        struct json_object *body; /* NULL: none. Stays the caller's */
+        /* The answer may be held back for hours: no time limit, and about every tick_ms on_tick is asked,
+         * with the results of client_stream's. NULL: none. It must not use the same client. */
+        bool patient;
+        int (*on_tick)(void *userdata);
+        int tick_ms;
+        void *userdata;
+        int stop_fd; /* gives up when this becomes readable; -1: none */
+};
+
+/* 0 and the answer in *ret (the caller puts it), or 1: given up, by stop_fd or on_tick. Giving up closes the
+ * connection, which tells the server. */
+int client_request(struct client *c, const char *path, const struct client_request *r,
+                   struct json_object **ret, struct client_error *error);
+
 struct client_stream {
         /* A line without its newline, NUL-terminated. 0: go on; positive: enough; negative: give up with it.
          */
@@ -58,6 +76,9 @@ struct client_stream {
         int tick_ms;
         void *userdata;
         int stop_fd; /* the stream ends when this becomes readable; -1: none */
+        /* It became readable; same results, so that a stream can be one of several things to listen to.
+         * NULL: ends it. */
+        int (*on_stop)(void *userdata);
         bool follow; /* silence is normal: no time limit */
 };
 
