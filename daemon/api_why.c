@@ -12,6 +12,8 @@
 #include "../lib/access.h"
 #include "../lib/procfs.h"
 #include "../lib/text.h"
+#include "arbiter.h"
+#include "hold.h"
 
 #define REFUSALS_MAX     10
 #define REFUSALS_READ    20000 /* rows of one window that are looked at, at most */
@@ -66,6 +68,7 @@ static int note_holder(void *userdata, const struct session *s)
                 return 0;
         f->holder = s->tracer;
         f->holder_options = s->options;
+        f->holder_options_unknown = s->origin == ORIGIN_SCAN && !s->ptrace;
         f->holder_traps = s->n_traps;
         if (s->origin == ORIGIN_SCAN)
                 return 1;
@@ -122,6 +125,95 @@ static void gather_facts(const struct api_call *call, const struct proc_status *
                                 initial;
         if (target.tracer_tid && procfs_task(target.tracer_tid, &ret->holder) == 0)
                 model_each_session(pump_model(call->api->pump), target.task.pid, false, note_holder, ret);
+}
+
+/* ---- the guard ------------------------------------------------------------------------------------ */
+
+static uint64_t boottime_ns(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_BOOTTIME, &ts);
+        return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static int note_any_holder(void *userdata, const struct session *s)
+{
+        struct access_facts *f = userdata;
+
+        if (s->until_ns || s->target.pid != f->target.pid || s->tracer.pid == f->caller.pid)
+                return 0;
+        f->holder = s->tracer;
+        f->holder_options = s->options;
+        f->holder_traps = s->n_traps;
+        f->holder_options_unknown = s->origin == ORIGIN_SCAN && !s->ptrace;
+        return 1;
+}
+
+static void note_rule(const struct arbiter *a, size_t rule, struct access_guard *g)
+{
+        const char *error;
+        uint64_t since;
+        const struct policy *p = arbiter_policy(a, &since, &error);
+
+        if (!p || rule == 0 || rule > p->n)
+                return;
+        snprintf(g->rule, sizeof(g->rule), "%s", p->rules[rule - 1].name);
+        snprintf(g->rule_place, sizeof(g->rule_place), "%.180s:%u", p->rules[rule - 1].file,
+                 p->rules[rule - 1].line);
+}
+
+static void note_claim(const struct claim *c, struct access_guard *g)
+{
+        uint64_t now = boottime_ns();
+
+        if (!c)
+                return;
+        g->claim = c->id;
+        snprintf(g->owner, sizeof(g->owner), "%s", c->request.owner_text);
+        if (c->end_ns > now)
+                g->lease_left_ns = c->end_ns - now;
+}
+
+/*
+ * A hold helper in the target's slot is ptraced, no debugger; the kernel then answers, with EPERM. Also
+ * where claims are kept by hold and the helper is about to take hold again.
+ */
+static void note_hold(const struct api_call *call, const struct arbiter_opinion *o, struct access_facts *f)
+{
+        struct access_guard *g = &f->guard;
+        struct hold_view held;
+
+        if (!call->api->hold || hold_get(call->api->hold, f->target.pid, &held) < 0)
+                return;
+        if (held.target.start && f->target.start && held.target.start != f->target.start)
+                return;
+        g->by_hold = f->holder.pid ? f->holder.pid == held.helper.pid : held.state != HOLD_GONE;
+        if (!g->by_hold)
+                return;
+        g->audit = false;
+        g->admits = o->claim && o->facts.claim == FACT_CLAIM_OURS;
+        g->reason = o->claim && !g->admits ? GUARD_CLAIMED : GUARD_HELD;
+        g->source = o->claim ? SOURCE_CLAIM : SOURCE_NONE;
+        g->caught = held.state == HOLD_CAUGHT;
+}
+
+static void ask_guard(const struct api_call *call, struct access_facts *f, struct arbiter_opinion *o)
+{
+        struct access_guard *g = &f->guard;
+
+        *o = (struct arbiter_opinion){};
+        if (!call->api->arbiter || !f->target.pid || f->target_gone)
+                return;
+        arbiter_ask(call->api->arbiter, &f->caller, &f->target, o);
+        g->reason = o->verdict.reason;
+        g->source = o->verdict.source;
+        g->audit = o->verdict.audit;
+        note_claim(o->claim, g);
+        note_rule(call->api->arbiter, o->rule, g);
+        note_hold(call, o, f);
+        if (g->reason == GUARD_HELD && !f->holder.pid)
+                model_each_session(pump_model(call->api->pump), f->target.pid, false, note_any_holder, f);
 }
 
 /* ---- former refusals ----------------------------------------------------------------------------- */
@@ -212,8 +304,24 @@ static struct json_object *facts_json(const struct api_call *call, const struct 
         return list;
 }
 
+static struct json_object *claim_json(const struct access_facts *f, const struct arbiter_opinion *o)
+{
+        struct json_object *claim;
+
+        if (!o->claim)
+                return NULL;
+        claim = json_object_new_object();
+        json_add_int(claim, "id", (int64_t)o->claim->id);
+        json_add_text(claim, "owner", o->claim->request.owner_text);
+        json_add_text(claim, "mode", o->claim->request.mode == GUARD_AUDIT ? "audit" : "enforce");
+        json_add_time(claim, "lease_ends",
+                      f->guard.lease_left_ns ? realtime_ns() + f->guard.lease_left_ns : 0);
+        json_object_object_add(claim, "admits", json_object_new_boolean(o->facts.claim == FACT_CLAIM_OURS));
+        return claim;
+}
+
 static struct json_object *why_json(const struct api_call *call, const struct access_facts *f,
-                                    const struct access_verdict *v)
+                                    const struct access_verdict *v, const struct arbiter_opinion *guard)
 {
         struct json_object *o = json_new("ptraced.why/1"), *asked_by = json_object_new_object();
         char name[32];
@@ -230,6 +338,7 @@ static struct json_object *why_json(const struct api_call *call, const struct ac
                                v->cause ? json_object_new_string(access_cause_to_string(v->cause)) : NULL);
         json_add_text(o, "summary", v->summary);
         json_object_object_add(o, "holder", f->holder.pid ? api_tracer_json(call->api, &f->holder) : NULL);
+        json_object_object_add(o, "claim", claim_json(f, guard));
         json_add_text(o, "remedy", v->remedy);
         json_add_text(o, "risk", v->risk);
         json_object_object_add(o, "facts", facts_json(call, f, v));
@@ -243,6 +352,7 @@ static struct json_object *why_json(const struct api_call *call, const struct ac
  */
 void api_why(struct api_call *call)
 {
+        struct arbiter_opinion opinion;
         struct access_verdict verdict;
         struct proc_status caller;
         struct access_facts facts;
@@ -258,6 +368,7 @@ void api_why(struct api_call *call)
         }
         api_settle(call->api);
         gather_facts(call, &caller, &facts);
+        ask_guard(call, &facts, &opinion);
         access_decide(&facts, &verdict);
-        api_answer(call, why_json(call, &facts, &verdict));
+        api_answer(call, why_json(call, &facts, &verdict, &opinion));
 }
