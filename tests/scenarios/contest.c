@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -17,14 +18,15 @@
 
 #include "fixture.h"
 
-#define THREADS_MAX   64
-#define TRACERS_MAX   64
-#define ATTACHERS_MAX 20000
-#define FORKERS       8   /* threads that start the attachers of a storm */
-#define WAVE          32  /* attachers that one of them has at a time */
-#define ERRNO_MAX     134 /* of Linux: counts are kept by errno, 0 for success */
-#define HANDOVER_MS   10000
-#define EXEC_TRIES    16 /* attaches to a process right after its exec */
+#define THREADS_MAX    64
+#define TRACERS_MAX    64
+#define ATTACHERS_MAX  20000
+#define FORKERS        8   /* threads that start the attachers of a storm */
+#define WAVE           32  /* attachers that one of them has at a time */
+#define ERRNO_MAX      134 /* of Linux: counts are kept by errno, 0 for success */
+#define HANDOVER_MS    10000
+#define EXEC_TRIES     16    /* attaches to a process right after its exec ... */
+#define EXEC_TRIES_MAX 10000 /* ... and with those before it */
 
 static const char *name_of(int error)
 {
@@ -465,46 +467,62 @@ static pid_t start_program(char **args, int *ret_closed)
         return pid;
 }
 
-/*
- * Each round starts PROGRAM and attaches to it from the instant of its exec on. blind: from the fork on; one
- * who was in before the exec is told so by the exec event, and lets go.
- */
+struct exec_race {
+        const char *program;
+        unsigned slipped, early; /* attached after the exec, and before it */
+        struct counts errors;
+};
+
+static void attach_once(struct exec_race *r, pid_t pid)
+{
+        int status, error = seize(pid, PTRACE_O_TRACEEXEC);
+
+        count(&r->errors, error);
+        if (error)
+                return;
+        (void)ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
+        if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
+                die("no stop");
+        /* Who was in before the exec gets the exec's event. */
+        if (status >> 16 != PTRACE_EVENT_EXEC && is_running(pid, r->program))
+                r->slipped++;
+        else
+                r->early++;
+        (void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
+}
+
+/* Starts PROGRAM and attaches again and again from the instant of its exec on; blind: from the fork on. */
+static void exec_round(struct exec_race *r, char **args, bool blind)
+{
+        int closed, flags = blind ? O_NONBLOCK : 0;
+        pid_t pid = start_program(args, &closed);
+        unsigned since = 0;
+        char byte;
+
+        if (fcntl(closed, F_SETFL, flags) < 0)
+                die("fcntl");
+        for (unsigned i = 0; since < EXEC_TRIES && i < EXEC_TRIES_MAX; i++) {
+                if (since > 0 || read(closed, &byte, 1) == 0)
+                        since++;
+                attach_once(r, pid);
+        }
+        close(closed);
+        kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, __WALL);
+}
+
 static int mode_exec_race(int n, char **args)
 {
-        unsigned rounds = number(n > 0 ? args[0] : NULL, 1000000), in = 0, early = 0;
-        struct counts errors = {};
+        unsigned rounds = number(n > 0 ? args[0] : NULL, 1000000);
+        struct exec_race r = {.program = n > 1 ? args[1] : ""};
 
-        if (n < 2 || args[1][0] != '/')
+        if (r.program[0] != '/')
                 return 2;
         printf("ready pid=%d\n", getpid());
-        for (unsigned round = 0; round < rounds; round++) {
-                int closed, status;
-                pid_t pid = start_program(args + 1, &closed);
-                char byte;
-
-                if (round % 2 == 0 && read(closed, &byte, 1) != 0)
-                        die("read");
-                for (unsigned i = 0; i < EXEC_TRIES; i++) {
-                        int error = seize(pid, PTRACE_O_TRACEEXEC);
-
-                        count(&errors, error);
-                        if (error)
-                                continue;
-                        (void)ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
-                        if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
-                                die("no stop");
-                        if (status >> 16 != PTRACE_EVENT_EXEC && is_running(pid, args[1]))
-                                in++;
-                        else
-                                early++;
-                        (void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
-                }
-                close(closed);
-                kill(pid, SIGKILL);
-                (void)waitpid(pid, NULL, __WALL);
-        }
-        printf("exec-race rounds=%u slipped=%u before_exec=%u", rounds, in, early);
-        print_counts(&errors);
+        for (unsigned round = 0; round < rounds; round++)
+                exec_round(&r, args + 1, round % 2 == 1);
+        printf("exec-race rounds=%u slipped=%u before_exec=%u", rounds, r.slipped, r.early);
+        print_counts(&r.errors);
         printf("\n");
         return 0;
 }
