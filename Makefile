@@ -30,7 +30,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 LIB_OBJS    := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard lib/*.c)))
 DAEMON_OBJS := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard daemon/*.c)))
 CLI_OBJS    := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard cli/*.c)))
-BPF_OBJS    := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard bpf/*.bpf.c)))
+BPF_OBJS    := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(filter-out bpf/guard.bpf.c,$(sort $(wildcard bpf/*.bpf.c))))
 UNIT_BINS   := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .DELETE_ON_ERROR:
@@ -57,7 +57,8 @@ $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# BPF: one object file per concern, linked into one, embedded by its skeleton.
+# BPF: one object file per concern, linked into one, embedded by its skeleton; the guard is an object of its own,
+# as it is loaded later and outlives the daemon.
 # A hook's arguments are the kernel's choice, not ours: unused ones are no mistake.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 $(WARN) -Wno-unused-parameter -I/usr/include/x86_64-linux-gnu
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c
@@ -73,7 +74,12 @@ $(O)/ptraced.skel.h: $(O)/bpf/ptraced.linked.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name ptraced_bpf > $@
 
+$(O)/ptraced_guard.skel.h: $(O)/bpf/guard.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name ptraced_guard_bpf > $@
+
 $(O)/daemon/loader.o: $(O)/ptraced.skel.h
+$(O)/daemon/guard.o: $(O)/ptraced_guard.skel.h
 
 # Unit tests: one Check program per file in tests/unit.
 $(O)/tests/unit/test_%: tests/unit/test_%.c $(O)/libptraced.a
@@ -134,6 +140,7 @@ INSTALL := \
   systemd/ptraced.sysusers:$(LIBDIR)/sysusers.d/ptraced.conf:644 \
   systemd/ptraced.tmpfiles:$(LIBDIR)/tmpfiles.d/ptraced.conf:644 \
   daemon/ptraced.conf:$(DOCDIR)/ptraced.conf:644 \
+  daemon/policy.conf:$(DOCDIR)/policy.conf:644 \
   LICENSE:$(DOCDIR)/LICENSE:644
 
 install: all

@@ -11,6 +11,7 @@
 #include "guard.h"
 
 #ifdef __bpf__
+#include "kernel_types.h"
 #define DECIDE_INLINE static __always_inline
 #else
 #include <errno.h>
@@ -44,7 +45,7 @@ struct guard_facts {
         rec_u32 has_rule;   /* a rule of the policy matches the target */
         rec_u32 rule_say;   /* enum guard_say */
         rec_u32 rule_mode;  /* enum guard_mode */
-        rec_u32 rule_admits; /* the rule names the tracer, or names nobody */
+        rec_u32 rule_admits; /* the rule names the tracer */
         rec_u32 rule_memory_deny;
         rec_u32 state;  /* enum guard_state */
         rec_u32 cycle;  /* the target traces the tracer */

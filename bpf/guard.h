@@ -86,8 +86,9 @@ struct guard_claim {
 
 /*
  * Value of `guard_slots`, keyed by the target's struct guard_process: the attach under way. Changed only by
- * compare-and-swap: time (boottime ns >> 20) << 22 | pid of the tracer process; 0: free. Who traces a
- * process once it is linked is asked of the kernel's own threads, which no missed hook can make wrong.
+ * compare-and-swap: time (boottime ns >> 20) << 22 | pid of the tracer process. Pid 0: it is being given
+ * back, and the entry goes next. Who traces a process once it is linked is asked of the kernel's own
+ * threads, which no missed hook can make wrong.
  */
 struct guard_slot {
         rec_u64 taken;
@@ -138,9 +139,9 @@ enum guard_state { /* of the rule `single` for every process */
 
 /* The one value of the array `guard_config`. */
 struct guard_config {
-        rec_u32 state;   /* enum guard_state */
-        rec_u32 n_rules; /* of guard_rules that count */
+        rec_u32 state;      /* enum guard_state */
         rec_u32 generation; /* of the programs that speak; older ones still decide, until they are removed */
+        rec_u32 n_rules;    /* of guard_rules that count; read together with the next, as one word */
         rec_u32 rules_at;   /* index of the first rule: 0 or GUARD_RULES_MAX */
         rec_u64 next_claim_id; /* user space's: survives with the claims */
 };

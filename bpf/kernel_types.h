@@ -69,6 +69,28 @@ typedef struct kernel_cap_struct {
 struct user_namespace {
         __s32 level;
 } __core_types;
+struct mnt_namespace {
+        struct user_namespace *user_ns;
+} __core_types;
+struct nsproxy {
+        struct mnt_namespace *mnt_ns;
+} __core_types;
+
+/* The parent was renamed in 6.15 (633488947ef6 "kernfs: Use RCU to access kernfs_node::parent."). */
+struct kernfs_node {
+        struct kernfs_node *__parent;
+        const char *name;
+        __u64 id;
+} __core_types;
+struct kernfs_node___parent {
+        struct kernfs_node *parent;
+} __core_types;
+struct cgroup {
+        struct kernfs_node *kn;
+} __core_types;
+struct css_set {
+        struct cgroup *dfl_cgrp;
+} __core_types;
 
 struct cred {
         kuid_t uid, suid, euid, fsuid;
@@ -127,7 +149,12 @@ struct signal_struct {
         struct list_head thread_head;
 } __core_types;
 
+struct thread_info {
+        __u32 status;
+} __core_types;
+
 struct task_struct {
+        struct thread_info thread_info;
         unsigned int flags, ptrace;
         struct mm_struct *mm;
         int exit_state, exit_code;
@@ -142,6 +169,8 @@ struct task_struct {
         struct signal_struct *signal;
         struct sighand_struct *sighand;
         sigset_t blocked;
+        struct css_set *cgroups;
+        struct nsproxy *nsproxy;
 } __core_types;
 
 struct kernel_siginfo;
@@ -151,7 +180,7 @@ struct linux_binprm {
 } __core_types;
 
 struct pt_regs {
-        unsigned long r10, dx, si, di, orig_ax, ip;
+        unsigned long bx, r10, dx, si, di, orig_ax, ip;
 } __core_types;
 
 struct rusage;
@@ -175,13 +204,23 @@ struct inode {
         struct super_block *i_sb;
 } __core_types;
 struct qstr {
+        __u32 len;
         const unsigned char *name;
 } __core_types;
 struct dentry {
         struct dentry *d_parent;
         struct qstr d_name;
 } __core_types;
+struct vfsmount {
+        struct dentry *mnt_root;
+} __core_types;
+struct mount {
+        struct mount *mnt_parent;
+        struct dentry *mnt_mountpoint;
+        struct vfsmount mnt;
+} __core_types;
 struct path {
+        struct vfsmount *mnt;
         struct dentry *dentry;
 } __core_types;
 struct file {
@@ -215,8 +254,12 @@ enum {
         SA_NOCLDWAIT = 2,
         ESRCH = 3,
         ECHILD = 10,
+        EAGAIN = 11,
         EBUSY = 16,
         __NR_ptrace = 101,
+        IA32_NR_PTRACE = 26,
+        X32_NR_PTRACE = 0x40000000 | 521,
+        TS_COMPAT = 2, /* thread_info.status: in a system call of 32 bits */
         PAGE_SHIFT = 12,
 };
 

@@ -5,7 +5,7 @@
 /*
  * Maps, knobs and the three things every program does: describe a task, decide whether an event becomes a
  * record or an increment, and count what could not be sent. Definitions are weak: each .bpf.c has them, the
- * linker keeps one.
+ * linker keeps one. What only those need that observe is in observe.h: the guard is an object of its own.
  */
 
 #include "kernel_types.h"
@@ -30,13 +30,6 @@ struct {
         __uint(max_entries, _REC_LOSS_MAX);
 } losses __weak SEC(".maps");
 
-struct {
-        __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-        __uint(map_flags, BPF_F_NO_PREALLOC);
-        __type(key, int);
-        __type(value, struct watch);
-} watched __weak SEC(".maps");
-
 /* A per-CPU allowance of records for events nobody asked about (the SIGCHLDs of ordinary processes). */
 #define ALLOWANCE 64 /* records per CPU and window */
 struct allowance {
@@ -53,10 +46,6 @@ struct {
 /* Set before loading. */
 const volatile __u32 burst __weak = COUNT_BURST;
 const volatile __u32 generation __weak = 0;
-const volatile __u32 own_pid __weak = 0; /* the daemon: its own waits and children are nobody's business */
-
-/* Set by the reader before it sleeps: the next record wakes it, and disarms. */
-__u32 wakeup_armed __weak = 0;
 
 static __always_inline void count_loss(__u32 cause)
 {
@@ -64,14 +53,6 @@ static __always_inline void count_loss(__u32 cause)
 
         if (n)
                 *n += 1;
-}
-
-static __always_inline __u64 submit_flags(void)
-{
-        if (!wakeup_armed)
-                return BPF_RB_NO_WAKEUP;
-        wakeup_armed = 0;
-        return BPF_RB_FORCE_WAKEUP;
 }
 
 /* Reserve and head a record. A program that gets NULL returns: the loss is counted. */
@@ -140,6 +121,30 @@ static __always_inline void describe_tracer(struct rec_task *r, const struct tas
                 describe_nobody(r);
 }
 
+static __always_inline __u32 namespace_level(const struct task_struct *t)
+{
+        return BPF_CORE_READ(t, thread_pid, level);
+}
+
+/* The pid of t as a namespace of that level numbers it. */
+static __always_inline __u32 pid_in_namespace(const struct task_struct *t, __u32 level)
+{
+        const struct pid *p = BPF_CORE_READ(t, thread_pid);
+        struct {
+                __s32 nr;
+                __u32 pad;
+                __u64 ns;
+        } upid = {};
+
+        if (!level)
+                return BPF_CORE_READ(t, pid);
+        if (BPF_CORE_READ(p, level) < level)
+                return 0;
+        /* struct upid is { int nr; struct pid_namespace *ns; } since 2.6.24: 16 bytes. */
+        bpf_probe_read_kernel(&upid, sizeof(upid), (void *)((__u64)&p->numbers + level * sizeof(upid)));
+        return upid.nr;
+}
+
 /* Handler and flags, side by side in the kernel's struct: one read gets both, as numbers. */
 struct action {
         __u64 handler, sa_flags;
@@ -161,35 +166,6 @@ static __always_inline void read_action_of(struct action *ret, struct task_struc
         const struct k_sigaction *first = &sighand->action[0];
 
         read_action(ret, (const void *)((__u64)first + (sig - 1) * bpf_core_type_size(struct k_sigaction)));
-}
-
-static __always_inline struct watch *watch_of(struct task_struct *t)
-{
-        return bpf_task_storage_get(&watched, t, NULL, 0);
-}
-
-static __always_inline struct watch *watch_of_or_new(struct task_struct *t)
-{
-        struct watch *w = bpf_task_storage_get(&watched, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-
-        if (!w)
-                count_loss(LOSS_STORAGE);
-        return w;
-}
-
-static __always_inline __u32 watch_bits_of(struct task_struct *leader)
-{
-        struct watch *w = watch_of(leader);
-
-        return w ? w->bits : 0;
-}
-
-static __always_inline void watch_process(struct task_struct *leader, __u32 bits)
-{
-        struct watch *w = watch_of_or_new(leader);
-
-        if (w && (w->bits & bits) != bits)
-                __sync_fetch_and_or(&w->bits, bits);
 }
 
 /* True while this CPU may still send a record nobody asked for, in this window. */

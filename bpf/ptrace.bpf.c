@@ -7,33 +7,9 @@
  * the target of a successful attach is found on the caller's own list of tracees, that of a refused one by
  * user space.
  */
-#include "maps.h"
+#include "observe.h"
 
 #define TRACEES_SEARCHED 32 /* entries of current->ptraced looked through for a pid */
-
-static __always_inline __u32 namespace_level(const struct task_struct *t)
-{
-        return BPF_CORE_READ(t, thread_pid, level);
-}
-
-/* The pid of t as a namespace of that level numbers it. */
-static __always_inline __u32 pid_in_namespace(const struct task_struct *t, __u32 level)
-{
-        const struct pid *p = BPF_CORE_READ(t, thread_pid);
-        struct {
-                __s32 nr;
-                __u32 pad;
-                __u64 ns;
-        } upid = {};
-
-        if (!level)
-                return BPF_CORE_READ(t, pid);
-        if (BPF_CORE_READ(p, level) < level)
-                return 0;
-        /* struct upid is { int nr; struct pid_namespace *ns; } since 2.6.24: 16 bytes. */
-        bpf_probe_read_kernel(&upid, sizeof(upid), (void *)((__u64)&p->numbers + level * sizeof(upid)));
-        return upid.nr;
-}
 
 static __always_inline bool cap_ptrace(const struct cred *c)
 {

@@ -278,8 +278,9 @@ enum count_kind {
         COUNT_DELIVER,
         COUNT_PTRACE,
         COUNT_WAIT,
-        COUNT_GUARD, /* refusals by the guard: code is the reason, result 1 for audit, handled 1 for memory
-                      */
+        /* Refusals by the guard, would-be ones and memory accesses: code is the reason, sig the source,
+         * result 1 for audit, handled 1 for memory. */
+        COUNT_GUARD,
 };
 
 /*
@@ -289,7 +290,8 @@ enum count_kind {
 struct count_key {
         rec_u64 start_ns; /* of the target process */
         rec_u32 pid;      /* target process; for COUNT_PTRACE the tracee's tid as the tracer numbers it */
-        rec_u32 tracer;   /* pid of the target's tracer, 0: none; for COUNT_PTRACE the tracer's tid */
+        rec_u32 tracer;   /* pid of the target's tracer, 0: none; for COUNT_PTRACE the tracer's tid, for
+                             COUNT_GUARD   the caller's */
         rec_s32 code;     /* si_code; for COUNT_PTRACE the request */
         rec_u8 sig;
         rec_u8 result;
