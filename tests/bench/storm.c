@@ -100,6 +100,13 @@ static void do_int3(void)
         __asm__ volatile("int3");
 }
 
+/* What needs no kernel: a microsecond or so. */
+static void do_work(void)
+{
+        for (volatile unsigned n = 0; n < 500; n++)
+                ;
+}
+
 /* A child that works, and does not outlive us. */
 static void start_child(bool traced)
 {
@@ -154,6 +161,7 @@ static const struct mode {
         int generated, delivered; /* signals to this process an operation */
 } modes[] = {
         {"getppid", "a system call that no recorder asked for", NULL, do_getppid, 0, 0},
+        {"work", "a loop that needs no kernel", NULL, do_work, 0, 0},
         {"fork", "fork, exit and wait", NULL, do_fork, 1, 0},
         {"kill", "kill(self, SIGUSR1), ignored", ignore_usr1, do_kill_usr1, 1, 0},
         {"kill-trap", "kill(self, SIGTRAP), ignored", ignore_trap, do_kill_trap, 1, 0},
@@ -266,9 +274,20 @@ static const struct mode *find_mode(const char *name)
 
 static void usage(FILE *f)
 {
-        fprintf(f, "Usage: storm [-c CPU] [-t MILLISECONDS | -n OPERATIONS [-r PER_SECOND]] MODE\n\n");
+        fprintf(f, "Usage: storm [-w] [-c CPU] [-t MILLISECONDS | -n OPERATIONS [-r PER_SECOND]] MODE\n\n");
         for (size_t i = 0; i < ELEMENTSOF(modes); i++)
                 fprintf(f, "  %-10s %s\n", modes[i].name, modes[i].what);
+}
+
+/* Say who we are, and begin when there is a line on standard input, or its end. */
+static void wait_for_line(void)
+{
+        char c;
+
+        printf("ready pid=%d\n", self);
+        fflush(stdout);
+        while (read(0, &c, 1) == 1 && c != '\n')
+                ;
 }
 
 static void pin(int cpu)
@@ -292,11 +311,15 @@ int main(int argc, char **argv)
 {
         uint64_t ms = 150, n = 0, rate = 0, ops = 0, start, cpu;
         const struct mode *m;
+        bool wait = false;
         double ns;
         int o;
 
-        while ((o = getopt(argc, argv, "c:t:n:r:h")) != -1) {
+        while ((o = getopt(argc, argv, "wc:t:n:r:h")) != -1) {
                 switch (o) {
+                case 'w':
+                        wait = true;
+                        break;
                 case 'c':
                         pin(atoi(optarg));
                         break;
@@ -322,6 +345,8 @@ int main(int argc, char **argv)
         self = getpid();
         if (m->setup)
                 m->setup();
+        if (wait)
+                wait_for_line();
         start = now_ns();
         cpu = cpu_ns();
         ns = n ? run_paced(m, n, rate, &ops) : run_slices(m, ms, &ops);
