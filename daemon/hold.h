@@ -37,13 +37,14 @@ enum hold_state {
 const char *hold_state_to_string(enum hold_state s); /* "holding", "yielded", "caught", "gone" */
 
 struct hold_view {
-        struct task_ref target, helper;
+        struct task_ref target;
+        struct task_ref helper; /* who traces it (TracerPid); while yielded who waits to take hold again */
         enum hold_state state;
         bool catch;         /* freeze at orphan breakpoints */
-        uint32_t n_threads; /* held */
+        uint32_t n_threads; /* held now */
         uint32_t caught_tid;
         uint64_t caught_ip; /* of the breakpoint instruction */
-        uint64_t since_ns;
+        uint64_t since_ns;  /* CLOCK_BOOTTIME: of this state */
 };
 
 /* on_change: state of a target changed (caught, gone, yielded, held again). */
