@@ -169,11 +169,12 @@ static bool find_route(struct api_call *call, const char *method, const char *pa
 {
         char error[API_ERROR_MAX], shown[PATH_SHOWN];
         const struct route *other = NULL;
+        uint64_t number = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(routes); i++) {
                 const struct route *rt = &routes[i];
                 int r = rt->surfaces & surface
-                                ? request_path_match(rt->path, path, &call->pid, error, sizeof(error))
+                                ? request_path_match(rt->path, path, &number, error, sizeof(error))
                                 : 0;
 
                 if (r == 0)
@@ -186,6 +187,7 @@ static bool find_route(struct api_call *call, const char *method, const char *pa
                 if (strcmp(rt->method, method) && !(!strcmp(method, "HEAD") && !strcmp(rt->method, "GET")))
                         continue;
                 call->route = rt;
+                call->pid = (uint32_t)number;
                 return true;
         }
         if (other) {

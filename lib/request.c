@@ -10,6 +10,7 @@
 #include "arguments.h"
 #include "cleanup.h"
 #include "event.h"
+#include "request_body.h"
 #include "text.h"
 
 #define SHOWN_MAX     64 /* bytes of a wrong key or value that are repeated in the error */
@@ -128,6 +129,16 @@ static int set_ended(struct request_args *a, const char *value, uint64_t now_ns 
         return set_flag("ended", value, &a->ended, error, size);
 }
 
+static int set_token(struct request_args *a, const char *value, uint64_t now_ns _unused_, char *error,
+                     size_t size)
+{
+        int r = token_check(value, error, size);
+
+        if (r == 0)
+                strcpy(a->token, value);
+        return r;
+}
+
 static const struct {
         const char *key;
         enum request_arg bit;
@@ -135,7 +146,7 @@ static const struct {
 } args[] = {
         {"pid", ARG_PID, set_pid},       {"since", ARG_SINCE, set_since}, {"until", ARG_UNTIL, set_until},
         {"type", ARG_TYPE, set_types},   {"after", ARG_AFTER, set_after}, {"follow", ARG_FOLLOW, set_follow},
-        {"ended", ARG_ENDED, set_ended},
+        {"ended", ARG_ENDED, set_ended}, {"token", ARG_TOKEN, set_token},
 };
 
 int request_arg_set(struct request_args *a, uint32_t allowed, const char *key, const char *value,
@@ -164,26 +175,51 @@ int request_arg_set(struct request_args *a, uint32_t allowed, const char *key, c
         return -EINVAL;
 }
 
-int request_path_match(const char *pattern, const char *path, uint32_t *ret_pid, char *error, size_t size)
+static int read_pid(const char *word, uint64_t *ret, char *error, size_t size)
 {
-        static const char placeholder[] = "{pid}";
-        const char *at = strstr(pattern, placeholder);
-        const char *tail, *end;
+        uint32_t pid;
+        int r = pid_from_string(word, &pid, error, size);
+
+        if (r == 0)
+                *ret = pid;
+        return r;
+}
+
+static int read_id(const char *word, uint64_t *ret, char *error, size_t size)
+{
+        char buf[SHOWN_MAX];
+
+        if (parse_u64(word, ret) == 0 && *ret)
+                return 0;
+        snprintf(error, size, "'%s' is no claim: give the number that `ptracectl claims` shows.",
+                 shown(word, buf));
+        return -EINVAL;
+}
+
+static const struct {
+        const char *word;
+        int (*read)(const char *word, uint64_t *ret, char *error, size_t size);
+} placeholders[] = {{"{pid}", read_pid}, {"{id}", read_id}};
+
+int request_path_match(const char *pattern, const char *path, uint64_t *ret_number, char *error, size_t size)
+{
+        const char *at = strchr(pattern, '{');
         char word[SHOWN_MAX];
         size_t length, head;
 
         if (!at)
                 return !strcmp(pattern, path);
         head = (size_t)(at - pattern);
-        tail = at + strlen(placeholder);
         if (strncmp(pattern, path, head))
                 return 0;
         length = strcspn(path + head, "/");
-        end = path + head + length;
-        if (strcmp(tail, end))
+        if (strcmp(strchr(at, '}') + 1, path + head + length))
                 return 0;
         snprintf(word, sizeof(word), "%.*s", (int)MIN_OF(length, sizeof(word)), path + head);
-        return pid_from_string(word, ret_pid, error, size) < 0 ? -EINVAL : 1;
+        for (size_t i = 0; i < ELEMENTSOF(placeholders); i++)
+                if (!strncmp(at, placeholders[i].word, strlen(placeholders[i].word)))
+                        return placeholders[i].read(word, ret_number, error, size) < 0 ? -EINVAL : 1;
+        return 0;
 }
 
 int address_split(const char *s, char *host, size_t host_size, char *port, size_t port_size)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../bpf/guard.h"
+
 /* Bits of request_args.given, and what an endpoint allows. */
 enum request_arg {
         ARG_PID = 1 << 0,
@@ -19,6 +21,7 @@ enum request_arg {
         ARG_AFTER = 1 << 4,
         ARG_FOLLOW = 1 << 5,
         ARG_ENDED = 1 << 6,
+        ARG_TOKEN = 1 << 7,
 };
 
 struct request_args {
@@ -28,6 +31,7 @@ struct request_args {
         uint32_t types; /* bits (1 << enum event_type) */
         uint64_t after_seq;
         bool follow, ended;
+        char token[GUARD_TOKEN_MAX];
 };
 
 /*
@@ -39,10 +43,12 @@ int request_arg_set(struct request_args *a, uint32_t allowed, const char *key, c
                     uint64_t now_ns, char *error, size_t size);
 
 /*
- * Does the path match? In the pattern "{pid}" stands for a process id, e.g. "/v1/processes/{pid}/why".
- * 1: yes; 0: no; -EINVAL: yes, but what stands there is no process id (error says so).
+ * Does the path match? In the pattern "{pid}" stands for a process id, e.g. "/v1/processes/{pid}/why", and
+ * "{id}" for the number of a claim. 1: yes, *ret_number is what stands there, if anything; 0: no; -EINVAL:
+ * yes, but what stands there is no such number (error says so).
  */
-int request_path_match(const char *pattern, const char *path, uint32_t *ret_pid, char *error, size_t size);
+int request_path_match(const char *pattern, const char *path, uint64_t *ret_number, char *error,
+                       size_t size);
 
 /* "ADDRESS:PORT", "[V6ADDRESS]:PORT", ":PORT" (all addresses) taken apart into the caller's buffers.
  * -EINVAL. */

@@ -29,11 +29,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct input in = {data, size};
         char *path = take_string(&in, '?'), error[128], host[16], port[8];
         struct request_args args = {};
-        uint64_t time;
+        uint64_t time, number;
         uint32_t pid;
 
-        request_path_match("/v1/processes/{pid}/why", path, &pid, error, sizeof(error));
-        request_path_match("/v1/processes/{pid}", path, &pid, error, sizeof(error));
+        request_path_match("/v1/processes/{pid}/why", path, &number, error, sizeof(error));
+        request_path_match("/v1/processes/{pid}", path, &number, error, sizeof(error));
+        request_path_match("/v1/claims/{id}", path, &number, error, sizeof(error));
         address_split(path, host, sizeof(host), port, sizeof(port));
         time_from_string(path, NOW, &time);
         pid_from_string(path, &pid, error, sizeof(error));

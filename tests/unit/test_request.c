@@ -10,13 +10,13 @@
 #include "request.h"
 
 #define NOW     (1700000000ULL * NSEC_PER_SEC)
-#define ALL     0xffU
+#define ALL     0xffffU
 #define ERROR_N 256
 
 static const struct {
         const char *pattern, *path;
         int result;
-        uint32_t pid;
+        uint64_t number;
 } paths[] = {
         {"/v1/status", "/v1/status", 1, 0},
         {"/v1/status", "/v1/status/", 0, 0},
@@ -33,16 +33,26 @@ static const struct {
         {"/v1/processes/{pid}/why", "/v1/processes/4194304/why", 1, 4194304},
         {"/v1/processes/{pid}/why", "/v1/processes/17", 0, 0},
         {"/v1/processes/{pid}/why", "/v1/processes/../why", -EINVAL, 0},
+        {"/v1/claims/{id}", "/v1/claims/18446744073709551615", 1, UINT64_MAX},
+        {"/v1/claims/{id}", "/v1/claims/18446744073709551616", -EINVAL, 0},
+        {"/v1/claims/{id}", "/v1/claims/0", -EINVAL, 0},
+        {"/v1/claims/{id}", "/v1/claims/7x", -EINVAL, 0},
+        {"/v1/claims/{id}", "/v1/claims/", -EINVAL, 0},
+        {"/v1/claims/{id}", "/v1/claims", 0, 0},
+        {"/v1/claims/{id}", "/v1/claims/7/renew", 0, 0},
+        {"/v1/claims/{id}/renew", "/v1/claims/7/renew", 1, 7},
 };
 
 START_TEST(test_paths)
 {
         char error[ERROR_N] = "";
-        uint32_t pid = 0;
+        uint64_t number = 0;
 
-        ck_assert_int_eq(request_path_match(paths[_i].pattern, paths[_i].path, &pid, error, sizeof(error)),
-                         paths[_i].result);
-        ck_assert_uint_eq(pid, paths[_i].pid);
+        ck_assert_int_eq(
+                request_path_match(paths[_i].pattern, paths[_i].path, &number, error, sizeof(error)),
+                paths[_i].result);
+        if (paths[_i].result == 1)
+                ck_assert_uint_eq(number, paths[_i].number);
         if (paths[_i].result < 0)
                 ck_assert_str_ne(error, "");
 }
@@ -91,6 +101,8 @@ static const struct {
         {ALL, "after", "-1", "'-1'"},
         {ALL, "after", "18446744073709551616", "after"},
         {ALL, "follow", "yes", "'yes'"},
+        {ALL, "token", "short", "8 to 63"},
+        {ALL, "token", "has a space", "spaces"},
         {ALL, "\x1b[2J", "x", "\\x1b"},
 };
 
