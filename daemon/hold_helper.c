@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +60,8 @@ struct helper {
         pid_t tracer;         /* our own, 0: not running */
         bool seizing, parked; /* parked: stopped by SIGSTOP on the breakpoint it was caught at */
         bool held_once, strange_count;
-        uint64_t yield_end_ns;
+        cpu_set_t cpus; /* that we may use, and the tracer */
+        uint64_t yield_end_ns, tick_ns;
         const char *state_dir;
 };
 
@@ -472,6 +474,8 @@ static void on_hold_tick(struct helper *h)
                 kill(h->tracer, TRACE_KICK);
         }
         h->strange_count = strange;
+        /* It follows its busiest thread to one processor, and must not starve there. */
+        (void)sched_setaffinity(h->tracer, sizeof(h->cpus), &h->cpus);
 }
 
 static bool readable(const struct pollfd *p)
@@ -507,8 +511,10 @@ static void turn(struct helper *h)
                         on_client(h, &h->clients[i]);
         if (h->view.state == HOLD_YIELDED && !h->seizing)
                 on_yield_tick(h);
-        else if (n == 0 && h->view.state == HOLD_HOLDING && !h->seizing)
+        else if (h->view.state == HOLD_HOLDING && !h->seizing && now_ns() >= h->tick_ns) {
+                h->tick_ns = now_ns() + TICK_MS * NSEC_PER_MSEC;
                 on_hold_tick(h);
+        }
 }
 
 static int open_signals(void)
@@ -538,6 +544,7 @@ static int set_up(struct helper *h)
                 mmap(NULL, sizeof(*h->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (h->shared == MAP_FAILED)
                 return -errno;
+        (void)sched_getaffinity(0, sizeof(h->cpus), &h->cpus);
         h->signals = open_signals();
         h->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         return h->signals < 0 || h->doorbell < 0 ? -errno : 0;
