@@ -85,8 +85,8 @@ static int without_verb(struct cli *c, int argc, char **argv)
         uint32_t allowed = COMMON_OPTIONS | OPTION(OPT_VERSION);
         char error[256];
 
-        if (arguments_parse(option_specs, _OPT_MAX, allowed, COMMAND_NONE, argc - 1, argv + 1, &c->args, error,
-                            sizeof(error)) < 0)
+        if (arguments_parse(option_specs, _OPT_MAX, allowed, COMMAND_NONE, argc - 1, argv + 1, &c->args,
+                            error, sizeof(error)) < 0)
                 return usage_error(c, error);
         if (c->args.given & OPTION(OPT_VERSION)) {
                 puts("ptracectl " PTRACED_VERSION);

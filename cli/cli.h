@@ -40,6 +40,19 @@ enum option {
         OPT_FORMAT,
         OPT_OUTPUT,
         OPT_GZIP,
+        OPT_WAIT_TURN, /* --wait too, but without a value: no verb has both */
+        OPT_TAKE,
+        OPT_OWNER_PID,
+        OPT_OWNER_EXE,
+        OPT_OWNER_UID,
+        OPT_OWNER_CGROUP,
+        OPT_TOKEN,
+        OPT_LEASE,
+        OPT_MODE,
+        OPT_AUDIT,
+        OPT_ALL,
+        OPT_OFF,
+        OPT_DRY_RUN,
         _OPT_MAX,
 };
 #define OPTION(o) (1U << (o))
@@ -86,3 +99,13 @@ int verb_events(struct cli *c);
 int verb_watch(struct cli *c);
 int verb_export(struct cli *c);
 int verb_record(struct cli *c);
+int verb_claim(struct cli *c);
+int verb_renew(struct cli *c);
+int verb_release(struct cli *c);
+int verb_claims(struct cli *c);
+int verb_debug(struct cli *c);
+int verb_policy(struct cli *c);
+int verb_guard(struct cli *c);
+int verb_hold(struct cli *c);
+int verb_catch(struct cli *c);
+int verb_heal(struct cli *c);

@@ -41,7 +41,8 @@ static void print_options(const struct cli *c, uint32_t mask)
 int help_all(const struct cli *c)
 {
         puts("Usage: ptracectl VERB [OPTION...] [ARGUMENT...]\n\n"
-             "Who debugs what on this machine, and why a breakpoint or an attach was lost.\n\nVerbs:");
+             "Who debugs what on this machine, who may, and why a breakpoint or an attach was "
+             "lost.\n\nVerbs:");
         for (const struct verb *v = c->verbs; v->name; v++) {
                 char name[48];
 
@@ -50,8 +51,9 @@ int help_all(const struct cli *c)
         }
         print_options(c, OPTION(OPT_JSON) | OPTION(OPT_SOCKET) | OPTION(OPT_HELP) | OPTION(OPT_VERSION));
         puts("\n'ptracectl VERB --help' says more about a verb; so does ptracectl(1).\n"
-             "Exit status: 0 done, 1 failed, 2 usage, 3 ptraced not reachable, 4 refused by permission,\n"
-             "10 diagnose --exit-code with findings.");
+             "Exit status: 0 done, 1 failed, 2 usage, 3 ptraced not reachable, 4 refused by a claim, the "
+             "policy\n"
+             "or permission, 10 diagnose --exit-code with findings.");
         return EXIT_DONE;
 }
 

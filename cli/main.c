@@ -22,9 +22,26 @@ const struct option_spec option_specs[] = {
         [OPT_FORMAT] = {"format", 0, "FORMAT", "jsonl, csv or chrome."},
         [OPT_OUTPUT] = {"output", 'o', "FILE", "Write to this file, which appears when it is complete."},
         [OPT_GZIP] = {"gzip", 0, NULL, "Compress the output."},
+        [OPT_WAIT_TURN] = {"wait", 0, NULL, "Wait in the queue until the process is free."},
+        [OPT_TAKE] = {"take", 0, NULL, "Take it over from its present owner, who is told."},
+        [OPT_OWNER_PID] = {"owner-pid", 0, "PID", "For this process and its descendants."},
+        [OPT_OWNER_EXE] = {"owner-exe", 0, "PATH", "For whoever runs this executable."},
+        [OPT_OWNER_UID] = {"owner-uid", 0, "USER", "For this user, by name or number (default: yourself)."},
+        [OPT_OWNER_CGROUP] = {"owner-cgroup", 0, "PATH", "For this cgroup and those below it."},
+        [OPT_TOKEN] = {"token", 0, "TOKEN", "For whoever shows this token; with 'claim', new makes one."},
+        [OPT_LEASE] = {"lease", 0, "SECS", "It ends after so many seconds, unless it is renewed."},
+        [OPT_MODE] = {"mode", 0, "MODE", "enforce, or audit: record and refuse nothing."},
+        [OPT_AUDIT] = {"audit", 0, NULL, "With 'on': record second tracers, refuse nothing."},
+        [OPT_ALL] = {"all", 0, NULL,
+                     "With 'off': end every claim and rule too, and take the programs out of the kernel."},
+        [OPT_OFF] = {"off", 0, NULL, "Let go of it."},
+        [OPT_DRY_RUN] = {"dry-run", 0, NULL, "Say what would be done, and change nothing."},
 };
 static_assert(ELEMENTSOF(option_specs) == _OPT_MAX, "a row for each option");
 static_assert(_OPT_MAX <= ARGUMENTS_OPTIONS_MAX, "options fit the bits of arguments.given");
+
+#define OPTIONS_OF_OWNER \
+        (OPTION(OPT_OWNER_PID) | OPTION(OPT_OWNER_EXE) | OPTION(OPT_OWNER_UID) | OPTION(OPT_OWNER_CGROUP))
 
 static const struct verb verbs[] = {
         {
@@ -121,6 +138,129 @@ static const struct verb verbs[] = {
                         "sees little. The "
                         "events that concern the command and its children are written as JSON Lines "
                         "(default: ./ptraced-CMD-PID.jsonl). The exit status is the command's.",
+        },
+        {
+                .name = "claim",
+                .args = "PID",
+                .min_args = 1,
+                .max_args = 1,
+                .options = OPTIONS_OF_OWNER | OPTION(OPT_TOKEN) | OPTION(OPT_LEASE) | OPTION(OPT_MODE) |
+                           OPTION(OPT_TAKE),
+                .run = verb_claim,
+                .summary = "Reserve a process: only its owner may trace it, one tracer at a time",
+                .help = "Without an option the owner is the user who asks. It ends when it is released, "
+                        "when "
+                        "its lease is over, and with its process; a claim for a process also with that.\n"
+                        "With --token alone nobody may trace it until somebody shows the token: 'debug "
+                        "--token' or 'renew --token'. A claim with a token outlives its owner for a grace "
+                        "time, so that a restarted client can have it back.\n"
+                        "A tracer that is there already stays until it leaves: with one that the claim "
+                        "would "
+                        "not admit, it is made only with --take.",
+        },
+        {
+                .name = "renew",
+                .args = "[ID]",
+                .max_args = 1,
+                .options = OPTIONS_OF_OWNER | OPTION(OPT_PID) | OPTION(OPT_TOKEN) | OPTION(OPT_LEASE),
+                .run = verb_renew,
+                .summary = "Give a claim a new lease, or with its token a new owner",
+                .help = "The lease counts from now on; without --lease there is none any more. Which claim: "
+                        "its id, or --pid.",
+        },
+        {
+                .name = "release",
+                .args = "[ID]",
+                .max_args = 1,
+                .options = OPTION(OPT_PID) | OPTION(OPT_TOKEN),
+                .run = verb_release,
+                .summary = "End a claim",
+                .help = "Who made it, its owner, who shows its token, and root may do so. The next in the "
+                        "queue is served. Which claim: its id, or --pid.",
+        },
+        {
+                .name = "claims",
+                .args = "[PID]",
+                .max_args = 1,
+                .run = verb_claims,
+                .summary = "List claims, and who waits",
+                .help = "ALIVE says whether the owner, if it is a process, is there; IDLE for how long its "
+                        "tracer has done nothing. One that is idle at its prompt is alive.",
+        },
+        {
+                .name = "debug",
+                .args = "PID -- CMD...",
+                .min_args = 1,
+                .max_args = 1,
+                .command = COMMAND_AFTER_DASHES,
+                .options = OPTION(OPT_WAIT_TURN) | OPTION(OPT_TAKE) | OPTION(OPT_LEASE) | OPTION(OPT_TOKEN),
+                .run = verb_debug,
+                .summary = "Claim a process, run a debugger as its owner, release it",
+                .help = "CMD and what it starts may trace the process, others may not. CMD has the "
+                        "terminal; "
+                        "the exit status is its own, or 4 if the process is claimed or was taken over.\n"
+                        "With --wait it waits for its turn, and says who is in the way. With --take it does "
+                        "not: the present owner is told, its 'ptracectl debug' hangs up its debugger, and "
+                        "CMD starts when that has left. The risk is said before.\n"
+                        "A lease is renewed while CMD runs: it only counts if ptracectl hangs.",
+        },
+        {
+                .name = "policy",
+                .args = "show|check|reload [PATH]",
+                .min_args = 1,
+                .max_args = 2,
+                .run = verb_policy,
+                .summary = "Show, check or load the rules of who may trace what",
+                .help = "show is what holds now. check reads a file, or the *.conf of a directory (default: "
+                        "/etc/ptraced/policy.d), and tells the first mistake with its line; it needs no "
+                        "daemon. reload makes ptraced read its files again; with a mistake in them the "
+                        "former rules stay.",
+        },
+        {
+                .name = "guard",
+                .args = "on|off|status",
+                .min_args = 1,
+                .max_args = 1,
+                .options = OPTION(OPT_AUDIT) | OPTION(OPT_ALL),
+                .run = verb_guard,
+                .summary = "Switch one tracer at a time for every process, and the emergency switch",
+                .help = "on: no process can have a second tracer process, unless a rule or claim says "
+                        "otherwise. off leaves claims and rules in force. 'off --all' ends them all; "
+                        "without a daemon the same is done by: rm -r /sys/fs/bpf/ptraced",
+        },
+        {
+                .name = "hold",
+                .args = "[PID]",
+                .max_args = 1,
+                .options = OPTION(OPT_OFF),
+                .run = verb_hold,
+                .summary = "Let ptraced itself occupy a process, so that no tracer can; or list",
+                .help = "Works on every kernel. Signals are passed on as they are. Calls that ptrace(2) "
+                        "interrupts, such as epoll_wait, may return EINTR once in a while. An owner of a "
+                        "claim is let in.",
+        },
+        {
+                .name = "catch",
+                .args = "PID",
+                .min_args = 1,
+                .max_args = 1,
+                .run = verb_catch,
+                .summary = "Hold a process, and freeze it at a breakpoint that nobody owns",
+                .help = "Such a breakpoint kills a process otherwise. When it is caught, hand it over: "
+                        "ptracectl debug PID -- gdb -p PID. 'hold --off' lets go, and the process gets its "
+                        "SIGTRAP.",
+        },
+        {
+                .name = "heal",
+                .args = "PID",
+                .min_args = 1,
+                .max_args = 1,
+                .options = OPTION(OPT_DRY_RUN),
+                .run = verb_heal,
+                .summary = "Remove breakpoints that a debugger left behind, and resume a left-over stop",
+                .help = "Only in a process that nobody traces, and only where the bytes of its file are "
+                        "sure: "
+                        "not in generated code, nor in text that was changed otherwise.",
         },
         {},
 };

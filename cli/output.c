@@ -66,13 +66,24 @@ int cli_fail(const struct cli *c, int status, const char *code, const char *hint
         return fail_with(c, status, code, message, hint);
 }
 
+/* Somebody else's claim or tracer is in the way: refused, as by permission. */
+static bool is_refusal(const char *code)
+{
+        static const char *const codes[] = {"claimed", "traced", "held", "denied", "not-owner"};
+
+        for (size_t i = 0; i < ELEMENTSOF(codes); i++)
+                if (!strcmp(codes[i], code))
+                        return true;
+        return false;
+}
+
 int cli_fail_client(const struct cli *c, int error, const struct client_error *e)
 {
         int status = EXIT_FAILED;
 
         if (error == -ENOTCONN || error == -ETIMEDOUT || error == -EPIPE)
                 status = EXIT_UNREACHABLE;
-        else if (error == -EACCES)
+        else if (error == -EACCES || is_refusal(e->code))
                 status = EXIT_REFUSED;
         else if (error == -ENAMETOOLONG || e->http_status == 400)
                 status = EXIT_USAGE;
