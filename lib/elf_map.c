@@ -32,13 +32,23 @@ static bool parse_mapping(const char *line, struct elf_mapping *ret)
 {
         unsigned long long start, end, offset, inode;
         unsigned major, minor;
+        char perms[5] = "";
         int path = 0;
 
-        if (sscanf(line, "%llx-%llx %*4s %llx %x:%x %llu %n", &start, &end, &offset, &major, &minor, &inode,
-                   &path) < 6 ||
+        if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, perms, &offset, &major, &minor,
+                   &inode, &path) < 7 ||
             path == 0)
                 return false;
-        *ret = (struct elf_mapping){start, end, offset, inode, major << 20 | (minor & 0xfffff), line + path};
+        *ret = (struct elf_mapping){
+                .start = start,
+                .end = end,
+                .offset = offset,
+                .inode = inode,
+                .dev = major << 20 | (minor & 0xfffff),
+                .path = line + path,
+                .executable = perms[2] == 'x',
+                .shared = perms[3] == 's',
+        };
         return true;
 }
 

@@ -55,6 +55,7 @@ struct elf_mapping {
         uint64_t start, end, offset, inode;
         uint32_t dev;     /* major << 20 | minor */
         const char *path; /* "" for anonymous memory; may be "[vdso]", or end in " (deleted)" */
+        bool executable, shared;
 };
 /* Call fn for each mapping of a live process until it returns non-zero; returns that. path is valid during
  * the call. */

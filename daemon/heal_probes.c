@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Uprobes: the kernel itself puts int3 into the text of every process that maps the file. Taking one out
+ * breaks whoever traces with it, and the kernel would trip over it later. They are looked for where they can
+ * be listed: tracefs, perf events with a BPF program, and BPF links.
+ */
+
+#include "heal.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/line_reader.h"
+#include "../lib/procfs.h"
+#include "../lib/text.h"
+
+#define PROBE_LINES_MAX   65536
+#define PROBE_FDS_MAX     65536 /* descriptors of one process that are looked at */
+#define PROBE_EVENTS_MAX  16384 /* perf events asked for what they are */
+#define PROBE_LINKS_MAX   16384
+#define LINK_UPROBE_MULTI 12 /* BPF_LINK_TYPE_UPROBE_MULTI, newer than some headers */
+
+/* A user may have put a file system of their own on the way, and never answer: only what is in memory. */
+static int open_cached(const char *path)
+{
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
+
+        return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+static bool same_name(const char *a, const char *b)
+{
+        const char *x = strrchr(a, '/'), *y = strrchr(b, '/');
+
+        return strcmp(x ? x + 1 : a, y ? y + 1 : b) == 0;
+}
+
+/* Is that path one of the files with changed text? By identity; by its last name, too, as a path may have
+ * been meant in another mount namespace. */
+static const struct heal_file *file_at(const struct heal *h, const char *path)
+{
+        _cleanup_close_ int fd = open_cached(path);
+        struct stat probed = {}, st;
+
+        if (fd >= 0 && fstat(fd, &probed) < 0)
+                return NULL;
+        for (size_t i = 0; i < h->n_files; i++) {
+                if (same_name(h->files[i].path, path))
+                        return &h->files[i];
+                if (fd >= 0 && fstat(h->files[i].fd, &st) == 0 && st.st_ino == probed.st_ino &&
+                    st.st_dev == probed.st_dev)
+                        return &h->files[i];
+        }
+        return NULL;
+}
+
+static bool refuse_probed(struct heal *h, const char *path, const char *by)
+{
+        const struct heal_file *file = file_at(h, path);
+        char name[EVENT_PATH_MAX * 4 + 1];
+
+        if (!file)
+                return false;
+        heal_refuse(
+                h,
+                "There are uprobes on %.256s (%s): their int3 cannot be told from a debugger's. Remove them "
+                "first.",
+                text_escape(file->path, name, sizeof(name)), by);
+        return true;
+}
+
+/* ---- tracefs ----------------------------------------------------------------------------------------- */
+
+/* -ENOENT: this kernel has no such probes. */
+static int open_uprobe_events(void)
+{
+        static const char *const directories[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                char path[64];
+                int fd;
+
+                snprintf(path, sizeof(path), "%s/uprobe_events", directories[i]);
+                fd = open(path, O_RDONLY | O_CLOEXEC);
+                if (fd >= 0)
+                        return fd;
+                snprintf(path, sizeof(path), "%s/events", directories[i]);
+                if (access(path, F_OK) == 0)
+                        return errno == EACCES ? -EACCES : -ENOENT;
+        }
+        return -ENODEV;
+}
+
+static void look_at_tracefs(struct heal *h)
+{
+        _cleanup_close_ int fd = open_uprobe_events();
+        struct line_reader reader;
+        char path[HEAL_PROBE_PATH], *line;
+
+        if (fd == -ENOENT)
+                return;
+        if (fd < 0) {
+                heal_refuse(h,
+                            "It cannot be seen whether uprobes are set: tracefs cannot be read. Mount it: "
+                            "mount -t tracefs nodev /sys/kernel/tracing");
+                return;
+        }
+        line_reader_init(&reader, fd);
+        for (unsigned i = 0; i < PROBE_LINES_MAX && line_reader_next(&reader, &line) > 0; i++)
+                if (heal_parse_probe(line, path, sizeof(path)) == 0 &&
+                    refuse_probed(h, path, "in tracefs' uprobe_events"))
+                        return;
+}
+
+/* ---- perf events with a program: bpftrace, BCC, libbpf -------------------------------------------------
+ */
+
+static bool ask_perf_event(struct heal *h, uint32_t pid, int fd)
+{
+        char path[HEAL_PROBE_PATH] = "", by[64];
+        __u32 length = sizeof(path), program, type;
+        __u64 offset, address;
+        struct task_ref owner;
+
+        if (bpf_task_fd_query((int)pid, fd, 0, path, &length, &program, &type, &offset, &address) < 0)
+                return false;
+        if (type != BPF_FD_TYPE_UPROBE && type != BPF_FD_TYPE_URETPROBE)
+                return false;
+        if (procfs_task(pid, &owner) < 0)
+                owner = (struct task_ref){.pid = pid};
+        snprintf(by, sizeof(by), "of process %" PRIu32, owner.pid);
+        return refuse_probed(h, path, by);
+}
+
+struct search {
+        struct heal *h;
+        unsigned asked;
+};
+
+static int look_at_process(void *userdata, uint32_t pid)
+{
+        static const char wanted[] = "anon_inode:[perf_event]";
+        _cleanup_closedir_ DIR *d = NULL;
+        struct search *s = userdata;
+        struct dirent *entry;
+        char path[64], target[64];
+
+        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/fd", pid);
+        d = opendir(path);
+        for (unsigned i = 0; d && i < PROBE_FDS_MAX && (entry = readdir(d)); i++) {
+                ssize_t n = readlinkat(dirfd(d), entry->d_name, target, sizeof(target));
+
+                if (n != sizeof(wanted) - 1 || memcmp(target, wanted, sizeof(wanted) - 1) != 0)
+                        continue;
+                if (s->asked++ == PROBE_EVENTS_MAX) {
+                        heal_refuse(s->h,
+                                    "More than %d perf events are open: whether some are uprobes was not "
+                                    "looked at.",
+                                    PROBE_EVENTS_MAX);
+                        return 1;
+                }
+                if (ask_perf_event(s->h, pid, atoi(entry->d_name)))
+                        return 1;
+        }
+        return 0;
+}
+
+/* ---- links that probe many places at once ---------------------------------------------------------------
+ */
+
+/* bpf_link_info of such a link, as far as it is needed (include/uapi/linux/bpf.h of 6.8). */
+struct uprobe_multi_info {
+        __u32 type, id, prog_id, pad;
+        __u64 path, offsets, ref_ctr_offsets, cookies;
+        __u32 path_size, count, flags, pid;
+};
+
+static bool ask_link(struct heal *h, int fd)
+{
+        char path[HEAL_PROBE_PATH] = "";
+        struct uprobe_multi_info info = {};
+        __u32 length = sizeof(info);
+
+        if (bpf_obj_get_info_by_fd(fd, &info, &length) < 0 || info.type != LINK_UPROBE_MULTI)
+                return false;
+        memset(&info, 0, sizeof(info));
+        info.path = (__u64)(uintptr_t)path;
+        info.path_size = sizeof(path);
+        length = sizeof(info);
+        if (bpf_obj_get_info_by_fd(fd, &info, &length) < 0 || !path[0]) {
+                heal_refuse(h,
+                            "A BPF program has uprobes, and the kernel does not tell on which file. Stop it "
+                            "first (bpftool link show).");
+                return true;
+        }
+        return refuse_probed(h, path, "of a BPF program");
+}
+
+static void look_at_links(struct heal *h)
+{
+        __u32 id = 0;
+
+        for (unsigned i = 0; i < PROBE_LINKS_MAX && bpf_link_get_next_id(id, &id) == 0; i++) {
+                _cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
+
+                if (fd >= 0 && ask_link(h, fd))
+                        return;
+        }
+}
+
+bool heal_no_probes(struct heal *h)
+{
+        struct search s = {.h = h};
+
+        look_at_tracefs(h);
+        if (!h->refused[0])
+                procfs_each_process(look_at_process, &s);
+        if (!h->refused[0])
+                look_at_links(h);
+        return !h->refused[0];
+}

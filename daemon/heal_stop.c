@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The part of heal that touches the process, in a child of the daemon: it seizes every thread, looks again
+ * at what is to be written now that nothing moves, writes single bytes, reads them back and lets go. The
+ * daemon waits for it with a bound and kills it then; the kernel detaches the threads of a tracer that ends.
+ *
+ * A thread that has run into one of the breakpoints already has its SIGTRAP on the way: it is set back to
+ * the instruction, and the signal is dropped, which is what the debugger would have done.
+ */
+
+#include "heal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/procfs.h"
+#include "../lib/wording.h"
+
+#define PAUSE_NS     500000 /* between two looks at threads that are to stop */
+#define ROUNDS_MAX   64     /* of looking for threads that were started meanwhile */
+#define SI_CODE_INT3 0x80
+
+struct stopped {
+        pid_t tid;
+        int status; /* of the last stop; 0: runs */
+        bool gone;
+};
+
+struct surgery {
+        struct heal *h;
+        struct stopped *threads;
+        size_t n;
+        bool new_one; /* the last round found a thread that was not known */
+        uint64_t deadline_ns;
+};
+
+/* What the child tells the daemon. */
+struct outcome {
+        bool done;
+        uint32_t set_back; /* threads that had run into a breakpoint */
+        char refused[HEAL_TEXT_MAX];
+};
+
+static uint64_t monotonic_ns(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static bool is_known(const struct surgery *s, uint32_t tid)
+{
+        for (size_t i = 0; i < s->n; i++)
+                if (s->threads[i].tid == (pid_t)tid)
+                        return true;
+        return false;
+}
+
+/* ---- stopping ------------------------------------------------------------------------------------------
+ */
+
+static void refuse_seize(struct surgery *s, uint32_t tid, int error)
+{
+        struct task_ref tracer;
+        uint32_t holder = 0;
+        char who[WORD_MAX];
+
+        if (procfs_tracer_tid(s->h->target.pid, tid, &holder) == 0 && holder &&
+            procfs_task(holder, &tracer) == 0)
+                heal_refuse(s->h, "Thread %" PRIu32 " is traced by %s now. Nothing was changed.", tid,
+                            word_process(&tracer, who));
+        else
+                heal_refuse(s->h, "Thread %" PRIu32 " cannot be stopped: %s. Nothing was changed.", tid,
+                            strerror(error));
+}
+
+static int seize_thread(void *userdata, uint32_t pid, uint32_t tid)
+{
+        struct surgery *s = userdata;
+        struct proc_stat st;
+
+        if (is_known(s, tid))
+                return 0;
+        if (procfs_stat(pid, tid, &st) < 0 || st.state == 'Z' || st.state == 'X')
+                return 0;
+        if (s->n == HEAL_THREADS_MAX) {
+                heal_refuse(s->h, "It has more than %d threads. Nothing was changed.", HEAL_THREADS_MAX);
+                return 1;
+        }
+        if (ptrace(PTRACE_SEIZE, (pid_t)tid, NULL, NULL) < 0) {
+                if (errno == ESRCH)
+                        return 0;
+                refuse_seize(s, tid, errno);
+                return 1;
+        }
+        s->threads[s->n++] = (struct stopped){.tid = (pid_t)tid};
+        s->new_one = true;
+        (void)ptrace(PTRACE_INTERRUPT, (pid_t)tid, NULL, NULL);
+        return 0;
+}
+
+/* Wait until one thread has stopped, or is gone. False: it does neither in time. */
+static bool await_stop(struct surgery *s, struct stopped *t)
+{
+        const struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+        while (!t->status && !t->gone) {
+                int status;
+                pid_t r = waitpid(t->tid, &status, __WALL | WNOHANG);
+
+                if ((r < 0 && errno != EINTR) || (r > 0 && !WIFSTOPPED(status)))
+                        t->gone = true;
+                else if (r > 0)
+                        t->status = status;
+                else if (monotonic_ns() > s->deadline_ns) {
+                        heal_refuse(s->h,
+                                    "Thread %d does not stop: it waits for the kernel, as a parent in vfork "
+                                    "does. Nothing was changed; try again.",
+                                    t->tid);
+                        return false;
+                } else
+                        nanosleep(&pause, NULL);
+        }
+        return true;
+}
+
+static bool stop_all(struct surgery *s)
+{
+        for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+                s->new_one = false;
+                if (procfs_each_thread(s->h->target.pid, seize_thread, s) != 0) {
+                        heal_refuse(s->h, "Its threads cannot be listed. Nothing was changed.");
+                        return false;
+                }
+                for (size_t i = 0; i < s->n; i++)
+                        if (!await_stop(s, &s->threads[i]))
+                                return false;
+                if (!s->new_one)
+                        return true;
+        }
+        heal_refuse(s->h, "It starts threads faster than they can be stopped. Nothing was changed.");
+        return false;
+}
+
+/* The signal that a thread has stopped to receive; 0: it has stopped for another reason. */
+static int stop_signal(const struct stopped *t)
+{
+        return t->status >> 16 ? 0 : WSTOPSIG(t->status);
+}
+
+/* As they were: with the signals they were about to receive. */
+static void let_go(struct surgery *s)
+{
+        for (size_t i = 0; i < s->n; i++)
+                if (s->threads[i].status && !s->threads[i].gone)
+                        (void)ptrace(PTRACE_DETACH, s->threads[i].tid, NULL,
+                                     (unsigned long)stop_signal(&s->threads[i]));
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------
+ */
+
+static bool put_byte(struct heal *h, int mem, const struct heal_site *site, size_t before)
+{
+        uint8_t now = 0;
+
+        if (pwrite(mem, &site->is, 1, (off_t)site->address) == 1 &&
+            pread(mem, &now, 1, (off_t)site->address) == 1 && now == site->is)
+                return true;
+        heal_refuse(h, "The byte at 0x%" PRIx64 " cannot be written: %s; %zu others were put back.",
+                    site->address, errno ? strerror(errno) : "it reads back as another one", before);
+        return false;
+}
+
+static bool put_back(struct heal *h)
+{
+        _cleanup_close_ int mem = -1;
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/mem", h->target.pid);
+        mem = open(path, O_RDWR | O_CLOEXEC);
+        if (mem < 0) {
+                heal_refuse(h, "The memory cannot be written: %s. Nothing was changed.", strerror(errno));
+                return false;
+        }
+        errno = 0;
+        for (size_t i = 0; i < h->plan.n; i++)
+                if (!put_byte(h, mem, &h->plan.sites[i], i))
+                        return false;
+        return true;
+}
+
+/* Its SIGTRAP is still pending where a stop came first: one step of the kernel's, and it is reported. */
+static bool fetch_pending_trap(struct surgery *s, struct stopped *t)
+{
+        struct proc_status st;
+
+        if (stop_signal(t))
+                return true;
+        if (procfs_status(s->h->target.pid, (uint32_t)t->tid, &st) < 0 ||
+            !(st.sig_pending & 1ULL << (SIGTRAP - 1)))
+                return true;
+        t->status = 0;
+        if (ptrace(PTRACE_CONT, t->tid, NULL, NULL) < 0)
+                t->gone = true;
+        return await_stop(s, t);
+}
+
+/* A thread right behind an int3 that is to go. False: its state cannot be set right. */
+static bool set_back(struct surgery *s, struct stopped *t, uint32_t *count)
+{
+        struct user_regs_struct regs;
+        siginfo_t info;
+
+        if (t->gone || ptrace(PTRACE_GETREGS, t->tid, NULL, &regs) < 0 ||
+            !heal_site_behind(&s->h->plan, regs.rip))
+                return true;
+        if (!fetch_pending_trap(s, t))
+                return false;
+        if (t->gone || stop_signal(t) != SIGTRAP || ptrace(PTRACE_GETSIGINFO, t->tid, NULL, &info) < 0 ||
+            info.si_code != SI_CODE_INT3)
+                return true; /* came there by a jump, or by itself: no breakpoint of its own */
+        regs.rip--;
+        if (ptrace(PTRACE_SETREGS, t->tid, NULL, &regs) < 0) {
+                heal_refuse(s->h, "Thread %d has run into a breakpoint and cannot be set back: %s.", t->tid,
+                            strerror(errno));
+                return false;
+        }
+        t->status = SIGSTOP << 8 | 0x7f | PTRACE_EVENT_STOP << 16; /* the trap has done its work */
+        ++*count;
+        return true;
+}
+
+/* All of them are stopped: what was planned must still be what is there. */
+static bool operate(struct surgery *s, uint32_t *count)
+{
+        struct heal_plan *planned = malloc(sizeof(*planned));
+        struct heal *h = s->h;
+        bool same;
+
+        if (!planned)
+                return false;
+        *planned = h->plan;
+        same = heal_scan(h) && heal_same(planned, &h->plan);
+        free(planned);
+        if (!same) {
+                heal_refuse(h, "Its code changed while it was looked at. Nothing was changed; try again.");
+                return false;
+        }
+        /* First, so that a byte that cannot be written leaves a thread that runs into it once more. */
+        for (size_t i = 0; i < s->n; i++)
+                if (!set_back(s, &s->threads[i], count))
+                        return false;
+        return put_back(h);
+}
+
+static _Noreturn void child(struct heal *h, int out, pid_t daemon_pid)
+{
+        struct surgery s = {.h = h, .deadline_ns = monotonic_ns() + HEAL_STOP_MS * NSEC_PER_MSEC};
+        struct outcome o = {};
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        s.threads = calloc(HEAL_THREADS_MAX, sizeof(*s.threads));
+        if (s.threads && getppid() == daemon_pid) {
+                /* Asked again: it may have become another's between the request and the stop. */
+                o.done = heal_may_touch(h) && stop_all(&s) && operate(&s, &o.set_back);
+                let_go(&s);
+        }
+        memcpy(o.refused, h->refused, sizeof(o.refused));
+        _exit(write(out, &o, sizeof(o)) == sizeof(o) ? 0 : 1);
+}
+
+/* The child's word, or what became of it. */
+static void listen_to(struct heal *h, pid_t pid, int in)
+{
+        struct pollfd p = {.fd = in, .events = POLLIN};
+        struct outcome o;
+        int status;
+
+        if (poll(&p, 1, HEAL_CHILD_MS) <= 0)
+                kill(pid, SIGKILL);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        if (read(in, &o, sizeof(o)) != sizeof(o)) {
+                heal_refuse(h, "It was not done in time, or the helper ended: look again what is there.");
+                return;
+        }
+        o.refused[sizeof(o.refused) - 1] = '\0';
+        h->done = o.done;
+        if (!o.done)
+                heal_refuse(h, "%s", o.refused[0] ? o.refused : "There was not enough memory.");
+        if (o.set_back)
+                heal_note(h,
+                          "%" PRIu32 " %s already run into a breakpoint and %s on at the instruction "
+                          "itself.",
+                          o.set_back, o.set_back == 1 ? "thread had" : "threads had",
+                          o.set_back == 1 ? "goes" : "go");
+}
+
+bool heal_write(struct heal *h)
+{
+        _cleanup_close_ int in = -1, out = -1;
+        pid_t self = getpid(), pid;
+        int fds[2];
+
+        if (pipe2(fds, O_CLOEXEC) < 0) {
+                heal_refuse(h, "No helper can be started: %s. Nothing was changed.", strerror(errno));
+                return false;
+        }
+        in = fds[0];
+        out = fds[1];
+        pid = fork();
+        if (pid == 0)
+                child(h, out, self);
+        if (pid < 0)
+                heal_refuse(h, "No helper can be started: %s. Nothing was changed.", strerror(errno));
+        else
+                listen_to(h, pid, in);
+        return h->done;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "heal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+/* Documentation/admin-guide/mm/pagemap.rst */
+#define PAGE_FILE_OR_SHARED (1ULL << 61)
+#define PAGE_SWAPPED        (1ULL << 62)
+#define PAGE_PRESENT        (1ULL << 63)
+
+int heal_compare(struct heal_plan *p, const uint8_t *memory, const uint8_t *file, size_t n, uint64_t address,
+                 uint64_t offset, uint32_t file_number, uint64_t *ret_changed)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (memory[i] == file[i])
+                        continue;
+                if (memory[i] != HEAL_INT3) {
+                        *ret_changed = address + i;
+                        return -EUCLEAN;
+                }
+                if (p->n == HEAL_SITES_MAX)
+                        return -E2BIG;
+                p->sites[p->n++] = (struct heal_site){
+                        .address = address + i,
+                        .offset = offset + i,
+                        .file = file_number,
+                        .was = memory[i],
+                        .is = file[i],
+                };
+        }
+        return 0;
+}
+
+bool heal_same(const struct heal_plan *a, const struct heal_plan *b)
+{
+        if (a->n != b->n)
+                return false;
+        for (size_t i = 0; i < a->n; i++)
+                if (a->sites[i].address != b->sites[i].address || a->sites[i].is != b->sites[i].is ||
+                    a->sites[i].offset != b->sites[i].offset)
+                        return false;
+        return true;
+}
+
+const struct heal_site *heal_site_behind(const struct heal_plan *p, uint64_t ip)
+{
+        for (size_t i = 0; i < p->n; i++)
+                if (p->sites[i].address + 1 == ip)
+                        return &p->sites[i];
+        return NULL;
+}
+
+bool heal_is_private(uint64_t entry)
+{
+        return (entry & (PAGE_PRESENT | PAGE_SWAPPED)) && !(entry & PAGE_FILE_OR_SHARED);
+}
+
+int heal_parse_probe(const char *line, char *path, size_t size)
+{
+        const char *begin, *end, *colon = NULL;
+
+        if (line[0] != 'p' && line[0] != 'r')
+                return -EINVAL;
+        begin = strchr(line, ' ');
+        if (!begin || begin[1] != '/')
+                return -EINVAL;
+        begin++;
+        /* A path may hold spaces and colons: the offset is behind the last ":0x" of the line. */
+        for (end = begin; *end && *end != '\n'; end++)
+                if (end[0] == ':' && end[1] == '0' && end[2] == 'x')
+                        colon = end;
+        if (!colon)
+                return -EINVAL;
+        if ((size_t)(colon - begin) >= size)
+                return -ENAMETOOLONG;
+        memcpy(path, begin, (size_t)(colon - begin));
+        path[colon - begin] = '\0';
+        return 0;
+}
+
+bool heal_is_emulator(const char *path)
+{
+        static const char *const names[] = {"qemu-", "rosetta", "box64", "box86", "FEXInterpreter", "blink"};
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (strncmp(name, names[i], strlen(names[i])) == 0)
+                        return strncmp(name, "qemu-system", strlen("qemu-system")) != 0;
+        return false;
+}
