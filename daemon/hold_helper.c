@@ -593,6 +593,7 @@ int hold_helper_main(uint32_t pid, uint64_t start, bool catch, const char *state
         if (r >= 0)
                 r = start_tracer(&h);
         if (r < 0) {
+                h.seizing = true; /* as if that had failed: no client is told a state before the error */
                 accept_client(&h);
                 finish(&h, r);
         }

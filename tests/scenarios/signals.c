@@ -4,10 +4,6 @@
  * parent sends them all, stops and continues the child, and waits for it as a shell does. What both were
  * told is printed sorted and summed up, without pids and without times: two runs print the same bytes.
  * The child is "ready pid=": whoever traces it must not change a byte.
- *
- * signals ignored COUNT: the child waits in epoll_wait() and is sent signals that it ignores.
- * signals spin MILLIONS: work without signals; how long it took is said at each SIGUSR1.
- * signals raise COUNT: the same for a signal raised and handled.
  */
 
 #include <pthread.h>
@@ -383,28 +379,36 @@ static void parent_takes(void)
                 send_one(SIGUSR2, 1, i);
 }
 
-/* Job control: what waitpid() and SIGCHLD tell the parent. */
-static void stopped_and_continued(int sig)
+/* What SIGCHLD said of a stop or a continue. Its status is 0 if waitpid() was quicker than SIGCHLD, which
+ * happens with and without a tracer: the kernel takes it from the place that a wait empties. */
+static void note_sigchld(int sig, int status)
 {
         const struct timespec limit = {.tv_sec = WAIT_S};
-        int before = shared->n_records, status = 0;
         siginfo_t si;
         sigset_t set;
 
         sigemptyset(&set);
         sigaddset(&set, SIGCHLD);
+        if (sigtimedwait(&set, &si, &limit) == SIGCHLD)
+                note(2000 + sig, si.si_code, si.si_pid == shared->child, (int)si.si_uid,
+                     si.si_status ? si.si_status : status);
+}
+
+/* Job control: what waitpid() and SIGCHLD tell the parent. */
+static void stopped_and_continued(int sig)
+{
+        int before = shared->n_records, status = 0;
+
         kill(shared->child, sig);
         if (waitpid(shared->child, &status, WUNTRACED) != shared->child)
                 die("waitpid");
         note(1000 + sig, status, PARENT, 0, WIFSTOPPED(status));
-        if (sigtimedwait(&set, &si, &limit) == SIGCHLD)
-                note(2000 + sig, si.si_code, si.si_pid == shared->child, (int)si.si_uid, si.si_status);
+        note_sigchld(sig, sig);
         kill(shared->child, SIGCONT);
         if (waitpid(shared->child, &status, WCONTINUED) != shared->child)
                 die("waitpid");
         note(1000 + sig, status, PARENT, 0, WIFCONTINUED(status));
-        if (sigtimedwait(&set, &si, &limit) == SIGCHLD)
-                note(2000 + sig, si.si_code, si.si_pid == shared->child, (int)si.si_uid, si.si_status);
+        note_sigchld(sig, SIGCONT);
         /* Four notes of ours and the child's handler of SIGCONT. */
         until(&shared->n_records, before + 5, "the handler of SIGCONT did not run");
         note(3000 + sig, 0, PARENT, 0, waitpid(shared->child, &status, WUNTRACED | WCONTINUED | WNOHANG));
@@ -586,119 +590,14 @@ static int storm(int rounds)
         return 0;
 }
 
-/* ---- calls that ignored signals wake, and what it costs ------------------------------------------------
- */
-
-/* EINTR of epoll_wait() while signals come that the program ignores; without a tracer there is none. */
-static int interrupted(int timeout, int count)
-{
-        int ends[2], n = 0, fd = epoll_create1(0);
-        struct epoll_event event = {.events = EPOLLIN};
-        pid_t target = getpid(), sender;
-
-        if (fd < 0 || pipe(ends) < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, ends[0], &event) < 0)
-                die("epoll");
-        sender = fork();
-        if (sender == 0) {
-                fixture_guard();
-                for (int i = 0; i < count; i++) {
-                        kill(target, i % 2 ? SIGUSR2 : SIGWINCH);
-                        nanosleep(&(struct timespec){.tv_nsec = 10 * PAUSE_NS}, NULL);
-                }
-                (void)!write(ends[1], "", 1);
-                _exit(0);
-        }
-        while (epoll_wait(fd, &event, 1, timeout) < 0 && errno == EINTR)
-                n++;
-        waitpid(sender, NULL, 0);
-        close(fd);
-        close(ends[0]);
-        close(ends[1]);
-        return n;
-}
-
-static int ignored(int count)
-{
-        signal(SIGUSR2, SIG_IGN);
-        printf("ready pid=%d\n", getpid());
-        while (fixture_go(-1)) {
-                int unlimited = interrupted(-1, count), limited = interrupted(60000, count);
-
-                printf("done sent=%d unlimited=%d limited=%d\n", count, unlimited, limited);
-        }
-        return 0;
-}
-
-static long long now_ns(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-static void work_a_million(int i)
-{
-        static volatile unsigned long sum;
-
-        for (int k = 0; k < 1000000; k++)
-                sum += (unsigned long)(i ^ k);
-}
-
-static volatile sig_atomic_t raised;
-
-static void on_raise(int sig)
-{
-        (void)sig;
-        raised++;
-}
-
-static void raise_one(int i)
-{
-        (void)i;
-        raise(SIGUSR2);
-}
-
-/* n times, at each SIGUSR1 from the test. */
-static int timed(int n, void (*what)(int i))
-{
-        signal(SIGUSR2, on_raise);
-        printf("ready pid=%d\n", getpid());
-        while (fixture_go(-1)) {
-                long long began = now_ns();
-
-                for (int i = 0; i < n; i++)
-                        what(i);
-                printf("done took=%lld each=%lld\n", now_ns() - began, (now_ns() - began) / n);
-        }
-        return 0;
-}
-
-static int spin(int n)
-{
-        return timed(n, work_a_million);
-}
-
-static int raise_all(int n)
-{
-        return timed(n, raise_one);
-}
-
-static const struct mode {
-        const char *name;
-        int (*run)(int n);
-} modes[] = {
-        {"storm", storm}, {"after-exec", after_exec}, {"ignored", ignored},
-        {"spin", spin},   {"raise", raise_all},
-};
-
 int main(int argc, char **argv)
 {
-        if (argc > 2 && strcmp(argv[1], "after-exec") != 0)
+        if (argc > 2 && strcmp(argv[1], "after-exec") == 0)
+                return after_exec(atoi(argv[2]));
+        if (argc > 2 && strcmp(argv[1], "storm") == 0) {
                 fixture_guard();
-        for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(modes[0]); i++)
-                if (strcmp(argv[1], modes[i].name) == 0)
-                        return modes[i].run(atoi(argv[2]));
-        fprintf(stderr, "usage: signals storm|ignored|spin|raise N\n");
+                return storm(atoi(argv[2]));
+        }
+        fprintf(stderr, "usage: signals storm ROUNDS\n");
         return 2;
 }

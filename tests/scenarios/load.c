@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * load ignored COUNT: waits in epoll_wait(), without and with a time limit, and is sent so many signals that
+ *   it ignores; how often a wait was ended by them is said. At each SIGUSR1.
+ * load spin MILLIONS: work without signals; how long it took is said. At each SIGUSR1.
+ * load raise COUNT: the same for a signal raised and handled.
+ * load crowd THREADS: that many threads that wait.
+ * load churn THREADS: threads that begin and end all the time, so many at once, until SIGUSR1.
+ * load execs COUNT: execs itself so often without a pause, every second time from another thread.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include "fixture.h"
+
+#define STACK_BYTES   65536
+#define SEND_PAUSE_NS 200000
+
+/* ---- calls that ignored signals wake, and what it costs ------------------------------------------------
+ */
+
+/* EINTR of epoll_wait() while signals come that the program ignores; without a tracer there is none. */
+static int interrupted(int timeout, int count)
+{
+        int ends[2], n = 0, fd = epoll_create1(0);
+        struct epoll_event event = {.events = EPOLLIN};
+        pid_t target = getpid(), sender;
+
+        if (fd < 0 || pipe(ends) < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, ends[0], &event) < 0)
+                die("epoll");
+        sender = fork();
+        if (sender == 0) {
+                fixture_guard();
+                for (int i = 0; i < count; i++) {
+                        kill(target, i % 2 ? SIGUSR2 : SIGWINCH);
+                        nanosleep(&(struct timespec){.tv_nsec = SEND_PAUSE_NS}, NULL);
+                }
+                (void)!write(ends[1], "", 1);
+                _exit(0);
+        }
+        while (epoll_wait(fd, &event, 1, timeout) < 0 && errno == EINTR)
+                n++;
+        waitpid(sender, NULL, 0);
+        close(fd);
+        close(ends[0]);
+        close(ends[1]);
+        return n;
+}
+
+static int ignored(int count)
+{
+        signal(SIGUSR2, SIG_IGN);
+        printf("ready pid=%d\n", getpid());
+        while (fixture_go(-1)) {
+                int unlimited = interrupted(-1, count), limited = interrupted(60000, count);
+
+                printf("done sent=%d unlimited=%d limited=%d\n", count, unlimited, limited);
+        }
+        return 0;
+}
+
+static long long now_ns(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void work_a_million(int i)
+{
+        static volatile unsigned long sum;
+
+        for (int k = 0; k < 1000000; k++)
+                sum += (unsigned long)(i ^ k);
+}
+
+static volatile sig_atomic_t raised;
+
+static void on_raise(int sig)
+{
+        (void)sig;
+        raised++;
+}
+
+static void raise_one(int i)
+{
+        (void)i;
+        raise(SIGUSR2);
+}
+
+/* n times, at each SIGUSR1 from the test. */
+static int timed(int n, void (*what)(int i))
+{
+        signal(SIGUSR2, on_raise);
+        printf("ready pid=%d\n", getpid());
+        while (fixture_go(-1)) {
+                long long began = now_ns();
+
+                for (int i = 0; i < n; i++)
+                        what(i);
+                printf("done took=%lld each=%lld\n", now_ns() - began, (now_ns() - began) / n);
+        }
+        return 0;
+}
+
+static int spin(int n)
+{
+        return timed(n, work_a_million);
+}
+
+static int raise_all(int n)
+{
+        return timed(n, raise_one);
+}
+
+/* ---- threads and execs -----------------------------------------------------------------------------------
+ */
+
+static void *wait_for_ever(void *arg)
+{
+        for (;;)
+                pause();
+        return arg;
+}
+
+static pthread_attr_t small;
+static _Atomic long begun;
+static _Atomic int over;
+
+static void *end_at_once(void *arg)
+{
+        begun++;
+        return arg;
+}
+
+static void *churn_threads(void *arg)
+{
+        pthread_t thread;
+
+        while (!over)
+                if (pthread_create(&thread, &small, end_at_once, NULL) == 0)
+                        pthread_join(thread, NULL);
+        return arg;
+}
+
+static void start_threads(int n, void *(*run)(void *), pthread_t *threads)
+{
+        pthread_attr_init(&small);
+        pthread_attr_setstacksize(&small, STACK_BYTES);
+        for (int i = 0; i < n; i++)
+                if (pthread_create(&threads[i], &small, run, NULL) != 0)
+                        die("pthread_create");
+}
+
+static int crowd(int n)
+{
+        pthread_t *threads = calloc((size_t)n + 1, sizeof(*threads));
+
+        start_threads(n, wait_for_ever, threads);
+        printf("ready pid=%d\n", getpid());
+        fixture_go(-1);
+        return 0;
+}
+
+static int churn(int n)
+{
+        pthread_t *threads = calloc((size_t)n + 1, sizeof(*threads));
+
+        start_threads(n, churn_threads, threads);
+        printf("ready pid=%d\n", getpid());
+        fixture_go(-1);
+        over = 1;
+        for (int i = 0; i < n; i++)
+                pthread_join(threads[i], NULL);
+        printf("done began=%ld\n", begun);
+        return 0;
+}
+
+static void *exec_next(void *arg)
+{
+        char n[16];
+
+        snprintf(n, sizeof(n), "%d", (int)(intptr_t)arg);
+        execl("/proc/self/exe", "load", "execs", n, "again", (char *)NULL);
+        die("exec");
+        return NULL;
+}
+
+static bool first_exec;
+
+static int execs(int n)
+{
+        pthread_t thread;
+
+        if (first_exec) {
+                printf("ready pid=%d\n", getpid());
+                fixture_go(-1);
+        }
+        if (n <= 0) {
+                printf("done\n");
+                return 3;
+        }
+        if (n % 2 && pthread_create(&thread, NULL, exec_next, (void *)(intptr_t)(n - 1)) == 0)
+                wait_for_ever(NULL);
+        exec_next((void *)(intptr_t)(n - 1));
+        return 1;
+}
+
+static const struct mode {
+        const char *name;
+        int (*run)(int n);
+} modes[] = {
+        {"ignored", ignored}, {"spin", spin},   {"raise", raise_all},
+        {"crowd", crowd},     {"churn", churn}, {"execs", execs},
+};
+
+int main(int argc, char **argv)
+{
+        fixture_guard();
+        first_exec = argc == 3;
+        for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(modes[0]); i++)
+                if (strcmp(argv[1], modes[i].name) == 0)
+                        return modes[i].run(atoi(argv[2]));
+        fprintf(stderr, "usage: load ignored|spin|raise|crowd|churn|execs N\n");
+        return 2;
+}
