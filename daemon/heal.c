@@ -360,11 +360,19 @@ static void tell_of_handler(struct heal *h)
                         "are gone, too.");
 }
 
+/* Frozen at a breakpoint that is gone now, it may go on; at one that is not, it would die. */
+static bool caught_is_healed(const struct heal *h)
+{
+        return h->caught_ip && heal_site_behind(&h->plan, h->caught_ip + 1);
+}
+
 static void resume(struct heal *h)
 {
-        if (!is_stopped(h))
+        if (!is_stopped(h) && !(h->dry_run && h->helper))
                 return;
-        if (!h->left_stopped) {
+        if (h->caught_ip ? !caught_is_healed(h) : h->helper)
+                return; /* what holds it goes on holding it */
+        if (!h->left_stopped && !h->caught_ip) {
                 heal_note(h,
                           "It is stopped, and not by what a tracer left behind: it stays so. To go on: kill "
                           "-CONT %" PRIu32,

@@ -40,8 +40,9 @@ struct heal {
         bool dry_run;
         bool any_uid; /* the peer may heal anybody's processes; else those of uid alone */
         uint32_t uid;
-        uint32_t helper;   /* a hold helper of ours that will have let go, 0: none */
-        bool left_stopped; /* the stop it is in, if it is, was left behind by a tracer */
+        uint32_t helper;    /* a hold helper of ours that will have let go, 0: none */
+        uint64_t caught_ip; /* a helper froze it at that breakpoint instead of letting it die, 0: not */
+        bool left_stopped;  /* the stop it is in, if it is, was left behind by a tracer */
 
         struct heal_plan plan;
         struct heal_file files[HEAL_FILES_MAX];

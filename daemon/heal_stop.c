@@ -32,6 +32,7 @@
 
 #define PAUSE_NS     500000 /* between two looks at threads that are to stop */
 #define ROUNDS_MAX   64     /* of looking for threads that were started meanwhile */
+#define STOPS_MAX    4      /* of a thread, before the signal it is about to receive is reported */
 #define SI_CODE_INT3 0x80
 
 struct stopped {
@@ -205,20 +206,31 @@ static bool put_back(struct heal *h)
         return true;
 }
 
-/* Its SIGTRAP is still pending where a stop came first: one step of the kernel's, and it is reported. */
-static bool fetch_pending_trap(struct surgery *s, struct stopped *t)
+/* One that is blocked would not be delivered: no int3 makes such, and the thread would run. */
+static bool trap_is_due(const struct surgery *s, const struct stopped *t)
 {
         struct proc_status st;
 
-        if (stop_signal(t))
+        return procfs_status(s->h->target.pid, (uint32_t)t->tid, &st) == 0 &&
+               st.sig_pending & ~st.sig_blocked & 1ULL << (SIGTRAP - 1);
+}
+
+/* Its SIGTRAP is still pending where another stop came first: a step of the kernel's, and it is reported.
+ * The thread runs no instruction of its own on the way. */
+static bool fetch_pending_trap(struct surgery *s, struct stopped *t)
+{
+        for (unsigned i = 0; i < STOPS_MAX && !t->gone && !stop_signal(t) && trap_is_due(s, t); i++) {
+                t->status = 0;
+                if (ptrace(PTRACE_CONT, t->tid, NULL, NULL) < 0)
+                        t->gone = true;
+                if (!await_stop(s, t))
+                        return false;
+        }
+        if (t->gone || stop_signal(t) || !trap_is_due(s, t))
                 return true;
-        if (procfs_status(s->h->target.pid, (uint32_t)t->tid, &st) < 0 ||
-            !(st.sig_pending & 1ULL << (SIGTRAP - 1)))
-                return true;
-        t->status = 0;
-        if (ptrace(PTRACE_CONT, t->tid, NULL, NULL) < 0)
-                t->gone = true;
-        return await_stop(s, t);
+        heal_refuse(s->h, "Thread %d has run into a breakpoint, and does not take its signal. Try again.",
+                    t->tid);
+        return false;
 }
 
 /* A thread right behind an int3 that is to go. False: its state cannot be set right. */

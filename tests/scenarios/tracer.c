@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -21,6 +22,9 @@
 
 #define TICK_MS     5
 #define TRACEES_MAX 64
+#define TRIES_MAX   200000
+#define SPIN_MAX    4096 /* turns, between letting a thread run and stopping it again */
+#define STOP_MS     200  /* for the other threads to take part in a stop */
 
 static pid_t tracees[TRACEES_MAX];
 static int n_tracees;
@@ -141,6 +145,86 @@ static int mode_plant_dirty(int n, char **args)
         return 0;
 }
 
+/* poke TID ADDRESS: change one byte of the text, to no breakpoint, and leave it so. */
+static int mode_poke(int n, char **args)
+{
+        uintptr_t address;
+        pid_t tid;
+        long word;
+
+        if (n < 2)
+                return 2;
+        tid = atoi(args[0]);
+        address = strtoul(args[1], NULL, 0);
+        seize(tid, 0);
+        stop(tid);
+        errno = 0;
+        word = ptrace(PTRACE_PEEKTEXT, tid, (void *)address, NULL);
+        if (errno != 0 || ptrace(PTRACE_POKETEXT, tid, (void *)address, (void *)(word ^ 0x10)) < 0)
+                die("PTRACE_POKETEXT");
+        detach_all();
+        ready();
+        return 0;
+}
+
+/* Is the trap of an int3 at `address` on its way, and not reported yet? */
+static int trap_is_pending(pid_t tid, uintptr_t address)
+{
+        struct user_regs_struct regs;
+        char path[64], line[256];
+        unsigned long pending = 0;
+        FILE *f;
+
+        if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0 || regs.rip != address + 1)
+                return 0;
+        snprintf(path, sizeof(path), "/proc/%d/status", tid);
+        f = fopen(path, "re");
+        while (f && fgets(line, sizeof(line), f))
+                if (sscanf(line, "SigPnd: %lx", &pending) == 1)
+                        break;
+        if (f)
+                fclose(f);
+        return pending >> (SIGTRAP - 1) & 1;
+}
+
+/*
+ * trap-pending PID TID ADDRESS: TID runs into a breakpoint at ADDRESS, and at that very moment the tracer
+ * stops it, stops the process, and leaves: the trap is still to come. TID is not the main thread, which
+ * takes the SIGSTOP. It is a matter of a microsecond, so it is tried again until it happens.
+ */
+static int mode_trap_pending(int n, char **args)
+{
+        struct user_regs_struct regs;
+        int status, tries;
+        uintptr_t address;
+        pid_t tid, pid;
+
+        if (n < 3)
+                return 2;
+        pid = atoi(args[0]);
+        tid = atoi(args[1]);
+        address = strtoul(args[2], NULL, 0);
+        (void)seize_and_plant((char *[]){args[1], args[2]});
+        if (kill(pid, SIGUSR1) < 0 || waitpid(tid, &status, __WALL) != tid)
+                die("waitpid");
+        for (tries = 0; tries < TRIES_MAX && !trap_is_pending(tid, address); tries++) {
+                if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0)
+                        die("PTRACE_GETREGS");
+                regs.rip = address;
+                if (ptrace(PTRACE_SETREGS, tid, NULL, &regs) < 0 || ptrace(PTRACE_CONT, tid, NULL, NULL) < 0)
+                        die("PTRACE_CONT");
+                for (volatile int spin = tries % SPIN_MAX; spin > 0; spin--)
+                        ;
+                stop(tid);
+        }
+        if (kill(pid, SIGSTOP) < 0)
+                die("SIGSTOP");
+        fixture_go(STOP_MS);
+        (void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+        printf("ready pid=%d pending=%d tries=%d\n", getpid(), tries < TRIES_MAX, tries);
+        return 0;
+}
+
 /* attach-exit PID: PTRACE_ATTACH and end at once: its SIGSTOP stays behind. */
 static int mode_attach_exit(int n, char **args)
 {
@@ -254,6 +338,8 @@ static const struct mode {
         {"hold", mode_hold},
         {"plant", mode_plant},
         {"plant-dirty", mode_plant_dirty},
+        {"poke", mode_poke},
+        {"trap-pending", mode_trap_pending},
         {"attach", mode_attach},
         {"attach-exit", mode_attach_exit},
         {"attach-self", mode_attach_self},
