@@ -38,7 +38,7 @@ struct {
         __uint(max_entries, 1);
 } guard_config SEC(".maps");
 
-/* One access check under way. */
+/* One access check under way: pointers whose type the verifier has to know. The rest is in the scratch. */
 struct check {
         struct task_struct *caller; /* who makes the call; of a traceme: the target itself */
         struct task_struct *tracer; /* a thread of the process that is to trace */
@@ -46,18 +46,13 @@ struct check {
         struct scratch *s;
         const struct guard_config *config;
         struct guard_process key; /* of the target */
-        struct guard_facts facts;
-        __u64 now, request, claim;
-        __u32 tracer_pid, rule;
-        __u32 slot_rival; /* pid of who is attaching */
-        __u32 slot_taken; /* by this very attempt */
 };
 
 static __always_inline void name_process(struct guard_process *ret, const struct task_struct *t)
 {
-        ret->pid = BPF_CORE_READ(t, tgid);
+        ret->pid = t->tgid;
         ret->pad = 0;
-        ret->start = BPF_CORE_READ(t, group_leader, start_boottime) / GUARD_TICK_NS;
+        ret->start = start_of_process(t) / GUARD_TICK_NS;
 }
 
 /* ---- what is asked for ------------------------------------------------------------------------------- */
@@ -90,17 +85,14 @@ static __always_inline bool asks_to_attach(struct task_struct *caller, __u64 *re
 /* Shares the target's memory, or is its child: LeakSanitizer, a crash handler. */
 static __always_inline bool is_own_helper(const struct task_struct *caller, const struct task_struct *target)
 {
-        const struct mm_struct *mm = BPF_CORE_READ(caller, mm);
-
-        return (mm && mm == BPF_CORE_READ(target, mm)) ||
-               BPF_CORE_READ(caller, real_parent, tgid) == BPF_CORE_READ(target, tgid);
+        return (caller->mm && caller->mm == target->mm) || caller->real_parent->tgid == target->tgid;
 }
 
 /* ---- claims ------------------------------------------------------------------------------------------ */
 
 static __always_inline bool descends_from(const struct task_struct *t, const struct guard_process *ancestor)
 {
-        for (int i = 0; i <= GUARD_ANCESTORS_MAX && t; i++) {
+        for (int i = 0; i <= GUARD_ANCESTORS_MAX; i++) {
                 __u32 pid = BPF_CORE_READ(t, tgid);
 
                 if (!pid)
@@ -172,22 +164,22 @@ static __always_inline bool copy_claim(struct guard_claim *ret, const struct gua
         return true;
 }
 
-static __always_inline void look_at_claim(struct check *c)
+static __always_inline void look_at_claim(const struct check *c)
 {
         const struct guard_claim *claim = &c->s->claim;
 
         if (!copy_claim(&c->s->claim, &c->key))
                 return;
-        if (claim->end_ns && claim->end_ns <= c->now)
+        if (claim->end_ns && claim->end_ns <= c->s->now)
                 return;
         if (!(claim->flags & CLAIM_F_PRIVILEGED) && !runs_as_only(c->target, claim->made_by_uid))
                 return;
-        c->claim = claim->id;
-        c->facts.claim_mode = claim->mode;
-        c->facts.claim = owner_admits(&claim->owner, c->tracer) ? FACT_CLAIM_OURS : FACT_CLAIM_OTHERS;
+        c->s->claim_id = claim->id;
+        c->s->facts.claim_mode = claim->mode;
+        c->s->facts.claim = owner_admits(&claim->owner, c->tracer) ? FACT_CLAIM_OURS : FACT_CLAIM_OTHERS;
 }
 
-static __always_inline void look_at_rules(struct check *c)
+static __always_inline void look_at_rules(const struct check *c)
 {
         __u64 where = *(const volatile __u64 *)&c->config->n_rules; /* and rules_at: they change together */
         __u32 at = where >> 32, n = where;
@@ -195,18 +187,17 @@ static __always_inline void look_at_rules(struct check *c)
 
         if (!n)
                 return;
-        c->rule = find_rule(c->s, c->target, at, n);
-        if (!c->rule)
+        if (!find_rule(c->s, c->target, at, n))
                 return;
-        r = rule_at(at + c->rule - 1);
+        r = rule_at(at + c->s->rule - 1);
         if (!r)
                 return;
-        c->facts.has_rule = 1;
-        c->facts.rule_say = r->say;
-        c->facts.rule_mode = r->mode;
-        c->facts.rule_memory_deny = r->flags & RULE_F_MEMORY_DENY;
-        if (r->say == SAY_OWNER && !c->facts.memory)
-                c->facts.rule_admits = rule_admits(c->s, r, c->tracer);
+        c->s->facts.has_rule = 1;
+        c->s->facts.rule_say = r->say;
+        c->s->facts.rule_mode = r->mode;
+        c->s->facts.rule_memory_deny = r->flags & RULE_F_MEMORY_DENY;
+        if (r->say == SAY_OWNER && !c->s->facts.memory)
+                c->s->facts.rule_admits = rule_admits(c->s, r, c->tracer);
 }
 
 /* ---- who traces whom --------------------------------------------------------------------------------- */
@@ -236,19 +227,18 @@ static long look_at_thread(__u32 i, struct scratch **context)
 }
 
 /* Of a target with more than GUARD_THREADS_MAX threads the first so many are looked at. */
-static __noinline void look_at_threads(struct scratch *s, const struct task_struct *target, __u32 tracer_pid)
+static __noinline void look_at_threads(struct scratch *s, const struct task_struct *target)
 {
         const struct signal_struct *signal = BPF_CORE_READ(target, signal);
 
-        s->tracer_pid = tracer_pid;
         s->thread_end = (__u64)&signal->thread_head;
         s->thread = (__u64)BPF_CORE_READ(signal, thread_head.next);
         bpf_loop(GUARD_THREADS_MAX, look_at_thread, &s, 0);
 }
 
-static __always_inline bool is_traced_by(const struct task_struct *t, __u32 pid)
+static __noinline bool is_traced_by(const struct task_struct *t, __u32 pid)
 {
-        for (int i = 0; i < GUARD_CHAIN_MAX && t; i++) {
+        for (int i = 0; i < GUARD_CHAIN_MAX; i++) {
                 const struct task_struct *tracer;
 
                 if (!BPF_CORE_READ(t, ptrace))
@@ -265,8 +255,7 @@ static __always_inline bool is_traced_by(const struct task_struct *t, __u32 pid)
 
 static __always_inline bool traces_caller(const struct check *c)
 {
-        return is_traced_by(c->tracer, c->key.pid) ||
-               is_traced_by(BPF_CORE_READ(c->tracer, group_leader), c->key.pid);
+        return is_traced_by(c->tracer, c->key.pid) || is_traced_by(c->tracer->group_leader, c->key.pid);
 }
 
 /* ---- slots ------------------------------------------------------------------------------------------- */
@@ -288,9 +277,9 @@ static __always_inline bool slot_is_old(__u64 word, __u64 now)
  * The word may be changed by whoever finds it his own or old. A slot that is given back loses its pid first
  * and its entry then; nobody takes it in between, for it would vanish under him. 0: look again.
  */
-static __always_inline bool try_slot(struct check *c, __u32 *ret)
+static __always_inline bool try_slot(const struct check *c, __u32 *ret)
 {
-        struct guard_slot new = {slot_word(c->now, c->tracer_pid)};
+        struct guard_slot new = {slot_word(c->s->now, c->s->tracer_pid)};
         struct guard_slot *slot = bpf_map_lookup_elem(&guard_slots, &c->key);
         __u64 word;
         __u32 pid;
@@ -300,29 +289,29 @@ static __always_inline bool try_slot(struct check *c, __u32 *ret)
                 if (bpf_map_update_elem(&guard_slots, &c->key, &new, BPF_NOEXIST))
                         return false;
                 *ret = FACT_SLOT_OURS;
-                c->slot_taken = 1;
+                c->s->slot_taken = 1;
                 return true;
         }
         word = *(volatile __u64 *)&slot->taken;
         pid = word & SLOT_PID_MASK;
         *ret = FACT_SLOT_OTHERS;
-        c->slot_rival = pid;
-        if (pid != c->tracer_pid && !slot_is_old(word, c->now))
+        c->s->slot_rival = pid;
+        if (pid != c->s->tracer_pid && !slot_is_old(word, c->s->now))
                 return pid && bpf_map_lookup_elem(&guard_slots, &c->key) == slot;
         if (__sync_val_compare_and_swap(&slot->taken, word, new.taken) != word)
                 return false;
         *ret = FACT_SLOT_OURS;
-        if (slot_is_old(word, c->now))
-                c->slot_taken = 1;
+        if (slot_is_old(word, c->s->now))
+                c->s->slot_taken = 1;
         return bpf_map_lookup_elem(&guard_slots, &c->key) == slot;
 }
 
-static __always_inline void take_slot(struct check *c)
+static __always_inline void take_slot(const struct check *c)
 {
         for (int i = 0; i < SLOT_TRIES; i++)
-                if (try_slot(c, &c->facts.slot))
+                if (try_slot(c, &c->s->facts.slot))
                         break;
-        if (c->facts.slot == FACT_SLOT_NO_MEMORY)
+        if (c->s->facts.slot == FACT_SLOT_NO_MEMORY)
                 count_loss(LOSS_GUARD_SLOT);
 }
 
@@ -343,28 +332,29 @@ static __noinline int give_slot_back(const struct guard_process *key, __u32 pid)
 
 /* ---- records ----------------------------------------------------------------------------------------- */
 
-static __always_inline void describe_holder(struct rec_task *r, const struct check *c)
+static __always_inline void describe_holder(struct rec_task *r, const struct scratch *s)
 {
         describe_nobody(r);
-        if (c->s && c->s->other_tracer)
-                describe_task(r, (const struct task_struct *)c->s->other_tracer);
-        else if (c->facts.slot == FACT_SLOT_OTHERS)
-                r->pid = c->slot_rival;
+        if (s->other_tracer)
+                describe_task(r, (const struct task_struct *)s->other_tracer);
+        else if (s->facts.slot == FACT_SLOT_OTHERS)
+                r->pid = s->slot_rival;
 }
 
-static __always_inline void fill_record(struct rec_guard *r, const struct check *c,
-                                        const struct guard_verdict *v)
+static __always_inline void fill_record(struct rec_guard *r, const struct check *c)
 {
+        const struct scratch *s = c->s;
+
         describe_task(&r->caller, c->caller);
         describe_task(&r->target, c->target);
-        describe_holder(&r->holder, c);
-        r->claim = c->claim;
-        r->request = c->request;
-        r->reason = v->reason;
-        r->source = v->source;
-        r->error = v->error;
-        r->rule = c->rule;
-        r->flags = (v->audit ? GRD_F_AUDIT : 0) | (c->facts.memory ? GRD_F_MEMORY : 0);
+        describe_holder(&r->holder, s);
+        r->claim = s->claim_id;
+        r->request = s->request;
+        r->reason = s->verdict.reason;
+        r->source = s->verdict.source;
+        r->error = s->verdict.error;
+        r->rule = s->rule;
+        r->flags = (s->verdict.audit ? GRD_F_AUDIT : 0) | (s->facts.memory ? GRD_F_MEMORY : 0);
         r->caller_uid = uid_of(c->caller);
         r->target_uid = uid_of(c->target);
         r->ns_level = namespace_level(c->caller);
@@ -372,89 +362,105 @@ static __always_inline void fill_record(struct rec_guard *r, const struct check 
         r->pad = 0;
 }
 
-/* Of two generations of this program both decide, and the newer tells; but only one gets to refuse. */
-static __always_inline bool has_to_tell(const struct check *c, const struct guard_verdict *v)
-{
-        return v->error || c->config->generation == generation;
-}
-
 /*
  * Every refusal is a record, or counted. The reader is woken each time: the flag that says whether it sleeps
  * is the observing object's, and perhaps a dead daemon's.
  */
-static __noinline int tell(const struct check *c, const struct guard_verdict *v)
+static __noinline int tell(const struct check *c)
 {
+        const struct scratch *s = c->s;
         struct count_key key = {
-                .start_ns = BPF_CORE_READ(c->target, group_leader, start_boottime),
+                .start_ns = start_of_process(c->target),
                 .pid = c->key.pid,
-                .tracer = BPF_CORE_READ(c->caller, pid),
-                .code = v->reason,
-                .sig = v->source,
-                .result = !!v->audit,
+                .tracer = c->caller->pid,
+                .code = s->verdict.reason,
+                .sig = s->verdict.source,
+                .result = s->verdict.audit,
                 .kind = COUNT_GUARD,
-                .handled = !!c->facts.memory,
+                .handled = s->facts.memory,
         };
-        struct rec_guard *r;
-        __u64 place;
+        __u64 place = place_in_window(&key, s->now);
+        struct rec_guard *r = NULL;
 
-        if (!has_to_tell(c, v))
-                return 0;
-        place = place_in_window(&key, c->now);
         if (!place)
                 return 0;
-        if (c->facts.memory && place > MEMORY_BURST) {
-                count_instead(&key, c->now);
-                return 0;
-        }
-        r = reserve_record(REC_GUARD, sizeof(*r), c->now);
+        if (!s->facts.memory || place <= MEMORY_BURST)
+                r = reserve_record(REC_GUARD, sizeof(*r), s->now);
         if (!r) {
-                count_instead(&key, c->now);
+                count_instead(&key, s->now);
                 return 0;
         }
-        fill_record(r, c, v);
+        fill_record(r, c);
         bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
         return 0;
+}
+
+/* Of two generations of these programs both decide, and the newer one tells; but only one gets to refuse. */
+static __always_inline bool has_to_tell(const struct check *c)
+{
+        const struct scratch *s = c->s;
+
+        if (s->verdict.error)
+                return true;
+        return c->config->generation == generation &&
+               (s->verdict.audit || (s->facts.memory && !s->facts.own_helper));
 }
 
 /* ---- the decision ------------------------------------------------------------------------------------ */
 
 /* What does not depend on other tracers is asked first: who is refused anyway takes no slot. */
-static __always_inline void look_at_tracers(struct check *c)
+static __always_inline void look_at_tracers(const struct check *c)
 {
-        struct guard_verdict v;
+        struct scratch *s = c->s;
 
-        if (c->facts.own_helper || guard_single_source(&c->facts) == SOURCE_NONE)
+        if (s->facts.own_helper || guard_single_source(&s->facts) == SOURCE_NONE)
                 return;
-        guard_decide(&c->facts, &v);
+        guard_decide(&s->facts, &s->verdict);
         /* The slot before the threads: who gives one back has linked, or failed. */
-        if (!v.error)
+        if (!s->verdict.error)
                 take_slot(c);
-        c->facts.cycle = traces_caller(c);
-        look_at_threads(c->s, c->target, c->tracer_pid);
-        c->facts.holder = c->s->other_tracer   ? FACT_HELD_BY_OTHER
-                          : c->s->tracer_holds ? FACT_HELD_BY_CALLER
-                                               : FACT_FREE;
+        s->facts.cycle = traces_caller(c);
+        look_at_threads(s, c->target);
+        s->facts.holder = s->other_tracer   ? FACT_HELD_BY_OTHER
+                          : s->tracer_holds ? FACT_HELD_BY_CALLER
+                                            : FACT_FREE;
 }
 
 /* Its tracer reads a target's memory by right, whatever a policy says of others. */
-static __always_inline void look_at_reader(struct check *c)
+static __always_inline void look_at_reader(const struct check *c)
 {
-        if (c->facts.own_helper)
+        if (c->s->facts.own_helper)
                 return;
-        look_at_threads(c->s, c->target, c->tracer_pid);
-        c->facts.own_helper = c->s->tracer_holds;
+        look_at_threads(c->s, c->target);
+        c->s->facts.own_helper = c->s->tracer_holds;
 }
 
-static __always_inline void gather_facts(struct check *c)
+static __noinline int gather_facts(const struct check *c)
 {
-        c->facts.state = c->config->state;
+        c->s->facts.state = c->config->state;
         look_at_rules(c);
-        if (c->facts.memory) {
+        if (c->s->facts.memory) {
                 look_at_reader(c);
-                return;
+                return 0;
         }
         look_at_claim(c);
         look_at_tracers(c);
+        return 0;
+}
+
+static __always_inline int answer(const struct check *c)
+{
+        struct scratch *s = c->s;
+
+        gather_facts(c);
+        guard_decide(&s->facts, &s->verdict);
+        if (s->verdict.error && s->slot_taken)
+                give_slot_back(&c->key, s->tracer_pid);
+        if (has_to_tell(c))
+                tell(c);
+        if (s->verdict.error == EAGAIN)
+                return -EAGAIN;
+        return s->verdict.error ? -EBUSY : 0;
 }
 
 static __always_inline bool is_in_force(const struct check *c)
@@ -463,78 +469,51 @@ static __always_inline bool is_in_force(const struct check *c)
                bpf_map_lookup_elem(&guard_claims, &c->key);
 }
 
-static __always_inline bool is_worth_telling(const struct check *c, const struct guard_verdict *v)
+static __always_inline int decide(struct check *c, __u64 request, bool memory, bool own_helper)
 {
-        return v->reason != GUARD_ALLOWED || (c->facts.memory && !c->facts.own_helper);
-}
-
-static __always_inline int refusal(const struct guard_verdict *v)
-{
-        if (v->error == EAGAIN)
-                return -EAGAIN;
-        return v->error ? -EBUSY : 0;
-}
-
-/* No scratch: as many checks as there are scratches interrupted each other on this CPU. */
-static __noinline int refuse_without_scratch(struct check *c)
-{
-        struct guard_verdict v = {};
-
-        count_loss(LOSS_GUARD_SLOT);
-        if (c->facts.memory)
-                return 0;
-        guard_refuse(&v, GUARD_NO_SLOT, SOURCE_NONE, GUARD_ENFORCE);
-        tell(c, &v);
-        return -EAGAIN;
-}
-
-static __always_inline int decide(struct check *c)
-{
-        struct guard_verdict v;
         __u32 zero = 0;
+        int r;
 
         c->config = bpf_map_lookup_elem(&guard_config, &zero);
         if (!c->config)
                 return 0;
         name_process(&c->key, c->target);
-        if (!c->facts.memory && !is_in_force(c))
+        if (!memory && !is_in_force(c))
                 return 0;
-        c->now = bpf_ktime_get_boot_ns();
-        c->tracer_pid = BPF_CORE_READ(c->tracer, tgid);
         c->s = take_scratch();
-        if (!c->s)
-                return refuse_without_scratch(c);
-        gather_facts(c);
-        guard_decide(&c->facts, &v);
-        if (v.error && c->slot_taken)
-                give_slot_back(&c->key, c->tracer_pid);
-        if (is_worth_telling(c, &v))
-                tell(c, &v);
+        if (!c->s) { /* as many checks as there are scratches interrupted each other on this CPU */
+                count_loss(LOSS_GUARD_SLOT);
+                return memory ? 0 : -EAGAIN;
+        }
+        c->s->now = bpf_ktime_get_boot_ns();
+        c->s->tracer_pid = c->tracer->tgid;
+        c->s->request = request;
+        c->s->facts.memory = memory;
+        c->s->facts.own_helper = own_helper;
+        r = answer(c);
         give_scratch_back(c->s);
-        return refusal(&v);
+        return r;
 }
 
 static __always_inline int check_access(struct task_struct *target, unsigned int mode)
 {
         struct task_struct *caller = bpf_get_current_task_btf();
         struct check c = {.caller = caller, .tracer = caller, .target = target};
+        __u64 request;
+        bool memory;
 
         if (!(mode & PTRACE_MODE_ATTACH))
                 return 0;
-        c.facts.memory = !asks_to_attach(caller, &c.request);
-        c.facts.own_helper = is_own_helper(caller, target);
-        return decide(&c);
+        memory = !asks_to_attach(caller, &request);
+        return decide(&c, request, memory, is_own_helper(caller, target));
 }
 
 static __always_inline int check_traceme(void)
 {
         struct task_struct *caller = bpf_get_current_task_btf();
-        struct check c = {.caller = caller,
-                          .tracer = caller->real_parent,
-                          .target = caller,
-                          .request = PTRACE_TRACEME};
+        struct check c = {.caller = caller, .tracer = caller->real_parent, .target = caller};
 
-        return decide(&c);
+        return decide(&c, PTRACE_TRACEME, false, false);
 }
 
 SEC("lsm/ptrace_access_check")
@@ -580,7 +559,7 @@ int BPF_PROG(guard_settle_traceme, int ret)
         struct guard_process key;
 
         name_process(&key, t);
-        return give_slot_back(&key, BPF_CORE_READ(t, real_parent, tgid));
+        return give_slot_back(&key, t->real_parent->tgid);
 }
 
 /* The last thread of a process takes what is its own along. */

@@ -5,14 +5,16 @@
 /*
  * Who a process is, in the words of a policy, and which rule is the first to match it.
  *
- * Loops keep what they change in a map, in the scratch: what a callback of bpf_loop() leaves on the stack,
- * verifiers before 6.7 believe to be what the first pass left there.
+ * What changes on the way is kept in a map, in the scratch. What a callback of bpf_loop() leaves on the
+ * stack, verifiers before 6.7 believe to be what its first pass left there; and each value that a verifier
+ * knows multiplies the ways it has to follow.
  *
  * The path of an executable is that of its mount namespace, seen from the top of it (a chroot is not the
  * top); the path of a cgroup is the whole one. Both are empty if longer than GUARD_PATH_MAX, and then match
  * nothing.
  */
 
+#include "decide.h"
 #include "glob.h"
 #include "maps.h"
 
@@ -44,6 +46,12 @@ struct scratch {
         __u32 other_tracer_pid, tracer_pid, tracer_holds;
         __u32 rule; /* the first that matches, from 1 */
         struct guard_claim claim;
+        /* The check under way, and its end. */
+        struct guard_facts facts;
+        struct guard_verdict verdict;
+        __u64 now, request, claim_id;
+        __u32 slot_rival; /* pid of who is attaching */
+        __u32 slot_taken; /* by this very attempt */
 };
 
 struct {
@@ -69,6 +77,8 @@ static __always_inline struct scratch *take_scratch(void)
                 if (s && !__sync_val_compare_and_swap(&s->busy, 0ULL, 1ULL)) {
                         s->exe.state = s->cgroup.state = s->comm.state = s->tracer_exe.state = TEXT_UNASKED;
                         s->other_tracer = s->other_tracer_pid = s->tracer_holds = s->rule = 0;
+                        s->claim_id = s->slot_rival = s->slot_taken = 0;
+                        __builtin_memset(&s->facts, 0, sizeof(s->facts));
                         return s;
                 }
         }
