@@ -13,10 +13,12 @@
 #define SETTLE_MS     2000 /* how long an answer waits for the store to catch up */
 #define JSON_TEXT_MAX 2048 /* bytes of one string, after invalid UTF-8 was replaced */
 #define PATH_SHOWN    128  /* bytes of a wrong path that the error repeats */
+#define METHODS_MAX   64   /* bytes of their list */
 
 enum route_auth {
-        AUTH_ANYBODY, /* tells nothing of anybody's processes, or filters what it tells */
-        AUTH_OWNER,   /* the process in the path or in ?pid= must be the peer's */
+        AUTH_ANYBODY,    /* tells nothing of anybody's processes, or filters what it tells */
+        AUTH_OWNER,      /* the process in the path or in ?pid= must be the peer's */
+        AUTH_PRIVILEGED, /* root and group ptraced */
 };
 
 struct route {
@@ -25,20 +27,37 @@ struct route {
         uint32_t surfaces; /* enum api_surface */
         uint32_t args;     /* enum request_arg */
         void (*handle)(struct api_call *call);
+        uint32_t body, needed; /* enum body_key: what a body may and must have; 0: there is none */
 };
 
+#define CLAIM_KEYS (BODY_PID | BODY_OWNER | BODY_TOKEN | BODY_LEASE | BODY_MODE | BODY_WAIT | BODY_TAKE)
+#define RENEW_KEYS (BODY_OWNER | BODY_TOKEN | BODY_LEASE)
+
 static const struct route routes[] = {
-        {"GET", "/healthz", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, api_healthz},
-        {"GET", "/readyz", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_readyz},
-        {"GET", "/metrics", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, api_metrics},
-        {"GET", "/v1/status", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_status},
-        {"GET", "/v1/doctor", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_doctor},
-        {"GET", "/v1/tracers", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_ENDED, api_tracers},
-        {"GET", "/v1/processes/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, api_process},
-        {"GET", "/v1/processes/{pid}/why", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_why},
-        {"GET", "/v1/diagnosis", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_SINCE, api_diagnosis},
+        {"GET", "/healthz", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, api_healthz, 0, 0},
+        {"GET", "/readyz", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_readyz, 0, 0},
+        {"GET", "/metrics", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, api_metrics, 0, 0},
+        {"GET", "/v1/status", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_status, 0, 0},
+        {"GET", "/v1/doctor", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_doctor, 0, 0},
+        {"GET", "/v1/tracers", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_ENDED, api_tracers, 0, 0},
+        {"GET", "/v1/processes/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, api_process, 0, 0},
+        {"GET", "/v1/processes/{pid}/why", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_why, 0, 0},
+        {"GET", "/v1/diagnosis", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_SINCE, api_diagnosis, 0, 0},
         {"GET", "/v1/events", AUTH_OWNER, SURFACE_SOCKET,
-         ARG_PID | ARG_SINCE | ARG_UNTIL | ARG_TYPE | ARG_AFTER | ARG_FOLLOW, api_events},
+         ARG_PID | ARG_SINCE | ARG_UNTIL | ARG_TYPE | ARG_AFTER | ARG_FOLLOW, api_events, 0, 0},
+        {"GET", "/v1/claims", AUTH_ANYBODY, SURFACE_SOCKET, ARG_PID, api_claims, 0, 0},
+        {"POST", "/v1/claims", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_claim_make, CLAIM_KEYS, BODY_PID},
+        {"DELETE", "/v1/claims/{id}", AUTH_ANYBODY, SURFACE_SOCKET, ARG_TOKEN, api_claim_release, 0, 0},
+        {"POST", "/v1/claims/{id}/renew", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_claim_renew, RENEW_KEYS, 0},
+        {"POST", "/v1/claims/{id}/enter", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_claim_enter, BODY_TOKEN, 0},
+        {"GET", "/v1/guard", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_guard, 0, 0},
+        {"POST", "/v1/guard", AUTH_PRIVILEGED, SURFACE_SOCKET, 0, api_guard_set, BODY_STATE, BODY_STATE},
+        {"GET", "/v1/policy", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_policy, 0, 0},
+        {"POST", "/v1/policy/reload", AUTH_PRIVILEGED, SURFACE_SOCKET, 0, api_policy_reload, 0, 0},
+        {"GET", "/v1/holds", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_holds, 0, 0},
+        {"POST", "/v1/holds", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_hold_take, BODY_PID | BODY_CATCH,
+         BODY_PID},
+        {"DELETE", "/v1/holds/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, api_hold_release, 0, 0},
 };
 
 /* ---- answers ------------------------------------------------------------------------------------- */
@@ -85,8 +104,13 @@ void api_answer_text(struct api_call *call, const char *content_type, char *text
 
 void api_answer(struct api_call *call, struct json_object *o)
 {
+        api_answer_status(call, MHD_HTTP_OK, o);
+}
+
+void api_answer_status(struct api_call *call, unsigned status, struct json_object *o)
+{
         if (o)
-                answer_json(call, MHD_HTTP_OK, o);
+                answer_json(call, status, o);
         else
                 api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "no-memory", "",
                          "There was not enough memory for the answer.");
@@ -141,6 +165,61 @@ static bool read_args(struct api_call *call)
         return rd.r == 0;
 }
 
+static bool read_body(struct api_call *call)
+{
+        const struct route *rt = call->route;
+        char error[API_ERROR_MAX] = "There is no memory for it.";
+
+        if (!rt->body)
+                return true;
+        call->body = malloc(sizeof(*call->body));
+        if (call->body && request_body_parse(call->body, rt->body, rt->needed, call->upload ?: "",
+                                             call->uploaded, error, sizeof(error)) == 0)
+                return true;
+        api_fail(call, MHD_HTTP_BAD_REQUEST, "bad-body", "The body is a JSON object; see ptraced(8).", "%s",
+                 error);
+        return false;
+}
+
+static void refuse(struct api_call *call, uint32_t pid)
+{
+        api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted",
+                 "Ask as root, or as a member of group " PEER_GROUP ".",
+                 "Process %u does not run as user %u, who asks: it is a matter of its own user, root and "
+                 "group " PEER_GROUP " only.",
+                 pid, (unsigned)call->peer.uid);
+}
+
+bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret)
+{
+        struct task_ref task = {.pid = pid};
+
+        if (procfs_task(pid, ret) < 0)
+                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process",
+                         "Inside a container pids differ: use the pid that ps shows on the host.",
+                         "There is no process %u.", pid);
+        else if (ret->pid != pid)
+                api_fail(call, MHD_HTTP_NOT_FOUND, "is-a-thread", "Name the process.",
+                         "%u is a thread of process %u.", pid, ret->pid);
+        else if (!call->peer.privileged && !peer_owns(&call->peer, pump_model(call->api->pump), &task))
+                refuse(call, pid);
+        else {
+                ret->tid = 0;
+                ret->tid_start = 0;
+                return true;
+        }
+        return false;
+}
+
+struct task_ref api_asker(const struct api_call *call)
+{
+        struct task_ref t = {};
+
+        if (call->peer.pid && procfs_task((uint32_t)call->peer.pid, &t) < 0)
+                t.pid = (uint32_t)call->peer.pid;
+        return t;
+}
+
 /* The process that is asked about must be the peer's own. One that nobody knows is left to the handler. */
 static bool permitted(struct api_call *call)
 {
@@ -150,25 +229,56 @@ static bool permitted(struct api_call *call)
         struct process_view v;
         bool known;
 
-        if (call->route->auth == AUTH_ANYBODY || call->peer.privileged || !task.pid ||
+        if (call->route->auth != AUTH_OWNER || call->peer.privileged || !task.pid ||
             peer_owns(&call->peer, model, &task))
                 return true;
         known = model_process(model, task.pid, &v) == 0 || procfs_task(task.pid, &found) == 0;
-        if (!known)
+        if (known)
+                refuse(call, task.pid);
+        return !known;
+}
+
+/* What the path takes instead: "GET, HEAD, POST". */
+static void wrong_method(struct api_call *call, const char *path, enum api_surface surface)
+{
+        char methods[METHODS_MAX] = "", error[API_ERROR_MAX];
+        uint64_t number;
+
+        for (size_t i = 0; i < ELEMENTSOF(routes); i++) {
+                const struct route *rt = &routes[i];
+                size_t n = strlen(methods);
+
+                if (rt->surfaces & surface &&
+                    request_path_match(rt->path, path, &number, error, sizeof(error)) == 1)
+                        snprintf(methods + n, sizeof(methods) - n, "%s%s%s", n ? ", " : "", rt->method,
+                                 strcmp(rt->method, "GET") ? "" : ", HEAD");
+        }
+        api_fail(call, MHD_HTTP_METHOD_NOT_ALLOWED, "method-not-allowed", "",
+                 "This address takes only these requests: %s.", methods);
+        if (call->response)
+                MHD_add_response_header(call->response, MHD_HTTP_HEADER_ALLOW, methods);
+}
+
+static bool take_route(struct api_call *call, const struct route *rt, uint64_t number)
+{
+        call->route = rt;
+        call->pid = (uint32_t)number; /* no path has both */
+        call->id = number;
+        call->wants_body = rt->body;
+        if (rt->auth != AUTH_PRIVILEGED || call->peer.privileged)
                 return true;
         api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted",
                  "Ask as root, or as a member of group " PEER_GROUP ".",
-                 "Process %u does not run as user %u, who asks: it may be shown to its own user, root and "
-                 "group " PEER_GROUP " only.",
-                 task.pid, (unsigned)call->peer.uid);
+                 "Only root and group " PEER_GROUP " may do this; user %u is neither.",
+                 (unsigned)call->peer.uid);
         return false;
 }
 
 /* Several rows may have the path, for different methods. Answers itself if none is right. */
-static bool find_route(struct api_call *call, const char *method, const char *path, enum api_surface surface)
+bool api_find(struct api_call *call, const char *method, const char *path, enum api_surface surface)
 {
         char error[API_ERROR_MAX], shown[PATH_SHOWN];
-        const struct route *other = NULL;
+        bool other = false;
         uint64_t number = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(routes); i++) {
@@ -177,34 +287,28 @@ static bool find_route(struct api_call *call, const char *method, const char *pa
                                 ? request_path_match(rt->path, path, &number, error, sizeof(error))
                                 : 0;
 
-                if (r == 0)
-                        continue;
                 if (r < 0) {
-                        api_fail(call, MHD_HTTP_BAD_REQUEST, "bad-pid", "", "%s", error);
+                        api_fail(call, MHD_HTTP_BAD_REQUEST,
+                                 strstr(rt->path, "{pid}") ? "bad-pid" : "bad-claim", "", "%s", error);
                         return false;
                 }
-                other = rt;
-                if (strcmp(rt->method, method) && !(!strcmp(method, "HEAD") && !strcmp(rt->method, "GET")))
-                        continue;
-                call->route = rt;
-                call->pid = (uint32_t)number;
-                return true;
+                other |= r == 1;
+                if (r == 1 &&
+                    (!strcmp(rt->method, method) || (!strcmp(method, "HEAD") && !strcmp(rt->method, "GET"))))
+                        return take_route(call, rt, number);
         }
-        if (other) {
-                api_fail(call, MHD_HTTP_METHOD_NOT_ALLOWED, "method-not-allowed", "",
-                         "%s takes only GET requests.", other->path);
-                if (call->response)
-                        MHD_add_response_header(call->response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-        } else
+        if (other)
+                wrong_method(call, path, surface);
+        else
                 api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-address",
                          "The addresses are listed in ptraced(8).", "There is nothing at %s.",
                          text_escape(path, shown, sizeof(shown)));
         return false;
 }
 
-void api_dispatch(struct api_call *call, const char *method, const char *path, enum api_surface surface)
+void api_dispatch(struct api_call *call)
 {
-        if (find_route(call, method, path, surface) && read_args(call) && permitted(call))
+        if (read_args(call) && read_body(call) && permitted(call))
                 call->route->handle(call);
 }
 

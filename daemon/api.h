@@ -16,6 +16,7 @@
 
 #include "../lib/cleanup.h"
 #include "../lib/request.h"
+#include "../lib/request_body.h"
 #include "../lib/store.h"
 #include "arbiter.h"
 #include "guard.h"
@@ -27,6 +28,7 @@
 #define API_ERROR_MAX 512
 
 struct stream;
+struct parking;
 
 /* What handlers look at. The pointers are borrowed from main, which outlives the servers. */
 struct api {
@@ -46,6 +48,7 @@ struct api {
         uint64_t follower_lost;         /* ... and events their queues had no room for, ever */
         struct owner_cache owners;      /* of all that is told */
         struct stream *streams;         /* list of the streams under way */
+        struct parking *parked;         /* list of the calls whose answers come later */
         sd_event_source *resume;        /* of the server: enabled once, it looks after resumed connections */
 };
 
@@ -56,10 +59,15 @@ struct api_call {
         struct MHD_Connection *connection;
         const struct route *route;
         uint32_t pid; /* of the path, 0: it has none */
+        uint64_t id;  /* the same for the number of a claim */
         struct request_args args;
+        struct request_body *body; /* NULL: the route takes none */
+        bool wants_body;
+        char *upload; /* the body as it comes */
+        struct parking *parking;
         unsigned status;
         struct MHD_Response *response; /* owned until queued */
-        size_t uploaded;               /* bytes of body that came, and were thrown away */
+        size_t uploaded;               /* bytes of body that came; those nobody wants are thrown away */
 };
 
 /* Which of the routes a listening socket serves. */
@@ -68,14 +76,18 @@ enum api_surface {
         SURFACE_METRICS = 1 << 1, /* TCP: figures only */
 };
 
-/* Finds the route, reads the arguments, asks whether the peer may, and lets the handler answer. Afterwards
- * call->response is there, unless memory ran out. */
-void api_dispatch(struct api_call *call, const char *method, const char *path, enum api_surface surface);
+/* Finds the route: what can be refused without arguments and body is refused, and false returned. */
+bool api_find(struct api_call *call, const char *method, const char *path, enum api_surface surface);
+/* Reads arguments and body, asks whether the peer may, and lets the handler answer. Afterwards
+ * call->response is there, unless memory ran out or call->parking says that it comes later. */
+void api_dispatch(struct api_call *call);
 /* The answer is an error; nothing of a former answer is kept. hint may be "". */
 _printf_(5, 6) void api_fail(struct api_call *call, unsigned status, const char *code, const char *hint,
                              const char *format, ...);
 /* The answer is an object, which is given away. NULL: memory ran out while it was made. */
 void api_answer(struct api_call *call, struct json_object *o);
+/* The same with another status than 200. */
+void api_answer_status(struct api_call *call, unsigned status, struct json_object *o);
 /* The answer is text, which is given away. */
 void api_answer_text(struct api_call *call, const char *content_type, char *text);
 
@@ -84,6 +96,15 @@ void api_answer_text(struct api_call *call, const char *content_type, char *text
 void api_losses(const struct api *api, uint64_t losses[_LOST_MAX]);
 /* {"ring-full":0, ..., "total":0} */
 struct json_object *api_losses_json(const struct api *api);
+/* May the peer do something to that process: it is theirs, or they are root or in PEER_GROUP? Answers with
+ * an error if not, or if there is no such process; else *ret is it. */
+bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret);
+/* Who asks, as a task. */
+struct task_ref api_asker(const struct api_call *call);
+/* A claim, as all answers show it; with exact /proc is asked who traces its target. NULL for NULL. */
+struct json_object *api_claim_json(const struct api *api, const struct claim *c, bool exact);
+/* {"state","means","mechanism","claims","waiting"} */
+struct json_object *api_guard_short_json(const struct api *api);
 /* Adds untrusted text as valid UTF-8. */
 void json_add_text(struct json_object *o, const char *key, const char *s);
 /* Adds an ISO time, or null for 0. */
@@ -121,3 +142,15 @@ void api_process(struct api_call *call);
 void api_why(struct api_call *call);
 void api_diagnosis(struct api_call *call);
 void api_events(struct api_call *call);
+void api_claims(struct api_call *call);
+void api_claim_make(struct api_call *call);
+void api_claim_renew(struct api_call *call);
+void api_claim_enter(struct api_call *call);
+void api_claim_release(struct api_call *call);
+void api_guard(struct api_call *call);
+void api_guard_set(struct api_call *call);
+void api_policy(struct api_call *call);
+void api_policy_reload(struct api_call *call);
+void api_holds(struct api_call *call);
+void api_hold_take(struct api_call *call);
+void api_hold_release(struct api_call *call);

@@ -35,16 +35,42 @@ enum arbiter_means arbiter_means(const struct arbiter *a);
 const struct claim_book *arbiter_book(const struct arbiter *a);
 /* The policy that holds now, and since when; error of the last attempt that failed, "" if none since. */
 const struct policy *arbiter_policy(const struct arbiter *a, uint64_t *ret_wall_ns, const char **ret_error);
+const char *arbiter_policy_dir(const struct arbiter *a);
 enum guard_state arbiter_state(const struct arbiter *a);
 /* False where rules and `single` cannot be enforced: then the policy only says what it would be. */
 bool arbiter_enforces(const struct arbiter *a);
-/* For events, which carry a claim's id and a rule's index (from 1): whom the claim admits, what the rule is
- * called. "" if it is not known. */
-const char *arbiter_owner_text(const struct arbiter *a, uint64_t claim);
+/* What a rule is called (index from 1), "" if it is not known. */
 const char *arbiter_rule_name(const struct arbiter *a, size_t index);
+/* Whom a claim admits, "" if it is not known. */
+const char *arbiter_owner_text(const struct arbiter *a, uint64_t claim);
+/* guard_tend() said that somebody removed the pins: every claim and rule is over. */
+void arbiter_pins_removed(struct arbiter *a);
+/* A helper of hold told of a change: for the on_change of hold_new(). a may be NULL. */
+void arbiter_hold_changed(struct arbiter *a, const struct hold_view *v);
+/* Fills in whom a claim is for: kind OWNER_PROCESS and pid; OWNER_EXE and path; OWNER_UID and uid;
+ * OWNER_CGROUP and path; OWNER_NOBODY. text gets the words for it. -ESRCH, -ENOENT, -EACCES. */
+struct owner_wish {
+        enum guard_owner_kind kind;
+        uint32_t number; /* pid or uid */
+        const char *path;
+};
+int arbiter_find_owner(const struct owner_wish *wish, struct guard_owner *ret,
+                       char text[CLAIM_OWNER_TEXT_MAX]);
+/* Does the owner admit this tracer? As the kernel compares. */
+bool arbiter_admits(const struct guard_owner *owner, const struct task_ref *tracer);
+/* A process that traces a thread of the target now, helpers of ptraced's own left out: asked of /proc. With
+ * admitted_by only one that it admits, with strange_to only one that it does not. pid 0: nobody. */
+struct task_ref arbiter_tracer(struct arbiter *a, const struct task_ref *target,
+                               const struct guard_owner *admitted_by, const struct guard_owner *strange_to);
 
-/* on_done is called once, now or later: c NULL and a negative error if there will be no claim. Returns the
- * ticket to cancel a waiter with, or 0 when on_done was already called. */
+/*
+ * on_done is called once, now or later: c NULL and a negative error if there will be no claim, with a
+ * sentence and perhaps a hint ("" if not).
+ *   -EBUSY   somebody else's claim      -EALREADY the asker's own       -EUSERS a tracer that is not
+ * admitted -EPERM   not the asker's to take    -ESRCH    target or owner gone  -EDQUOT too many claims or
+ * waiters -ECANCELED it waited, and owner or guard went away; -EOPNOTSUPP and others: it cannot be kept
+ * Returns the ticket to cancel a waiter with, or 0 when on_done was already called.
+ */
 typedef void (*arbiter_done)(void *userdata, const struct claim *c, int error, const char *sentence,
                              const char *hint);
 uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *r, arbiter_done on_done,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "parking.h"
 #include "stream.h"
 
 #define SLOTS_MAX          (SERVER_CONNECTIONS_MAX + SERVER_REFUSALS_MAX)
@@ -53,6 +54,15 @@ static enum MHD_Result queue_answer(struct api_call *call)
         return r;
 }
 
+/* What came of the call: an answer, or the promise of one. */
+static enum MHD_Result finish_call(struct api_call *call)
+{
+        if (call->response || !call->parking)
+                return queue_answer(call);
+        parking_suspend(call->parking);
+        return MHD_YES;
+}
+
 static enum MHD_Result too_large(struct api_call *call)
 {
         api_fail(call, MHD_HTTP_CONTENT_TOO_LARGE, "body-too-large", "",
@@ -84,17 +94,33 @@ static enum MHD_Result begin_call(struct client *client, struct MHD_Connection *
         }
         if (length && strtoumax(length, NULL, 10) > SERVER_BODY_MAX)
                 return too_large(call);
-        if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD)) {
-                api_dispatch(call, method, path, client->server->surface);
+        if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD) &&
+            !api_find(call, method, path, client->server->surface))
                 return queue_answer(call);
-        }
         return MHD_YES;
 }
 
-/* libmicrohttpd calls this for the header, for each piece of a body, and once more at its end. */
+/* A piece of the body. What is too much is not kept, but counted. */
+static enum MHD_Result take_piece(struct api_call *call, const char *piece, size_t size)
+{
+        if (call->wants_body && call->uploaded + size <= SERVER_BODY_MAX) {
+                char *more = realloc(call->upload, call->uploaded + size + 1);
+
+                if (!more)
+                        return MHD_NO;
+                memcpy(more + call->uploaded, piece, size);
+                more[call->uploaded + size] = '\0';
+                call->upload = more;
+        }
+        call->uploaded += size;
+        return call->uploaded > UPLOAD_GIVE_UP ? MHD_NO : MHD_YES;
+}
+
+/* libmicrohttpd calls this for the header, for each piece of a body, once more at its end, and when a call
+ * that was parked goes on. */
 static enum MHD_Result on_request(void *userdata _unused_, struct MHD_Connection *connection,
                                   const char *path, const char *method, const char *version _unused_,
-                                  const char *body _unused_, size_t *body_size, void **slot)
+                                  const char *body, size_t *body_size, void **slot)
 {
         const union MHD_ConnectionInfo *info =
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -106,14 +132,17 @@ static enum MHD_Result on_request(void *userdata _unused_, struct MHD_Connection
         if (!call)
                 return begin_call(client, connection, path, method, slot);
         if (*body_size) {
-                call->uploaded += *body_size;
-                *body_size = 0;
-                return call->uploaded > UPLOAD_GIVE_UP ? MHD_NO : MHD_YES;
+                size_t size = TAKE(*body_size, 0);
+
+                return take_piece(call, body, size);
         }
+        if (call->parking)
+                return finish_call(call);
         if (call->uploaded > SERVER_BODY_MAX)
                 return too_large(call);
-        api_dispatch(call, method, path, client->server->surface);
-        return queue_answer(call);
+        if (call->route || api_find(call, method, path, client->server->surface))
+                api_dispatch(call);
+        return finish_call(call);
 }
 
 static void on_completed(void *userdata _unused_, struct MHD_Connection *connection _unused_, void **slot,
@@ -121,10 +150,15 @@ static void on_completed(void *userdata _unused_, struct MHD_Connection *connect
 {
         struct api_call *call = *slot;
 
-        if (call && call->response)
-                MHD_destroy_response(call->response);
-        free(call);
         *slot = NULL;
+        if (!call)
+                return;
+        parking_free(call->parking);
+        if (call->response)
+                MHD_destroy_response(call->response);
+        free(call->body);
+        free(call->upload);
+        free(call);
 }
 
 /* ---- connections --------------------------------------------------------------------------------- */
@@ -352,8 +386,10 @@ struct server *server_free(struct server *s)
         sd_event_source_disable_unref(s->timer);
         sd_event_source_disable_unref(s->http_source);
         if (s->http) {
-                if (s->surface == SURFACE_SOCKET)
+                if (s->surface == SURFACE_SOCKET) {
                         streams_end(s->api);
+                        parking_end_all(s->api);
+                }
                 for (int i = 0; i < GOODBYE_ROUNDS; i++)
                         MHD_run(s->http);
                 MHD_stop_daemon(s->http);

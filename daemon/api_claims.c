@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "../lib/policy.h"
+#include "../lib/procfs.h"
+#include "../lib/text.h"
+#include "api.h"
+#include "parking.h"
+
+#define TOKEN_BYTES 16 /* random ones of a token we make, told as hex */
+#define SHOWN_MAX   128
+#define OWNER_SHOWN 256 /* bytes of an owner's path that an error repeats */
+#define O_SHIFT     3   /* where task_struct.ptrace keeps the options */
+
+static uint64_t clock_now(clockid_t clock)
+{
+        struct timespec ts;
+
+        clock_gettime(clock, &ts);
+        return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* CLOCK_BOOTTIME as people know it; 0 stays 0. */
+static uint64_t wall_of(uint64_t boottime_ns)
+{
+        return boottime_ns ? clock_now(CLOCK_REALTIME) - clock_now(CLOCK_BOOTTIME) + boottime_ns : 0;
+}
+
+/* ---- CLAIM ------------------------------------------------------------------------------------------- */
+
+struct tracing {
+        const struct api *api;
+        uint32_t helper; /* of hold */
+        struct session found;
+        bool known;
+};
+
+static int find_tracing(void *userdata, const struct session *s)
+{
+        struct tracing *t = userdata;
+
+        if (s->until_ns || s->tracer.pid == t->helper)
+                return 0;
+        t->found = *s;
+        t->known = true;
+        return 1;
+}
+
+/* Who traces the target, as the model knows it; with exact as /proc says, whom the claim does not admit
+ * first.
+ */
+static struct tracing find_tracer(const struct api *api, const struct claim *c, bool exact)
+{
+        const struct claim_request *r = &c->request;
+        struct tracing t = {.api = api};
+        struct task_ref now = {};
+        struct hold_view v;
+
+        if (api->hold && hold_get(api->hold, r->target.pid, &v) == 0)
+                t.helper = v.helper.pid;
+        model_each_session(pump_model(api->pump), r->target.pid, false, find_tracing, &t);
+        if (!exact)
+                return t;
+        now = arbiter_tracer(api->arbiter, &r->target, NULL, &r->owner);
+        if (!now.pid)
+                now = arbiter_tracer(api->arbiter, &r->target, NULL, NULL);
+        if (!t.known || t.found.tracer.pid != now.pid)
+                t.found = (struct session){.tracer = now};
+        t.known = now.pid != 0;
+        return t;
+}
+
+static struct json_object *owner_json(const struct claim *c)
+{
+        static const char *const kinds[] = {
+                [OWNER_NOBODY] = "token", [OWNER_PROCESS] = "pid",   [OWNER_EXE] = "exe",
+                [OWNER_UID] = "uid",      [OWNER_CGROUP] = "cgroup",
+        };
+        static_assert(ELEMENTSOF(kinds) == _GUARD_OWNER_MAX, "a name for each kind of owner");
+        const struct guard_owner *owner = &c->request.owner;
+        const char *text = c->request.owner_text, *path = strchr(text, '/');
+        struct json_object *o = json_object_new_object();
+
+        json_add_text(o, "kind", owner->kind < _GUARD_OWNER_MAX ? kinds[owner->kind] : "");
+        json_add_text(o, "text", text);
+        if (owner->kind == OWNER_PROCESS)
+                json_add_int(o, "pid", owner->process.pid);
+        else if (owner->kind == OWNER_UID)
+                json_add_int(o, "uid", owner->uid);
+        else if (owner->kind == OWNER_EXE || owner->kind == OWNER_CGROUP)
+                json_add_text(o, kinds[owner->kind], path ?: "");
+        return o;
+}
+
+static struct json_object *user_json(const struct claim_request *r)
+{
+        struct json_object *o = json_object_new_object();
+
+        json_add_int(o, "uid", r->asker_uid);
+        json_add_int(o, "pid", r->asker.pid);
+        return o;
+}
+
+/* Seconds until then, or null if there is no such time. */
+static void add_left(struct json_object *o, const char *key, uint64_t end_ns)
+{
+        uint64_t now = clock_now(CLOCK_BOOTTIME);
+
+        if (end_ns)
+                json_add_seconds(o, key, end_ns > now ? end_ns - now : 0);
+        else
+                json_object_object_add(o, key, NULL);
+}
+
+static void add_tracing(struct json_object *o, const struct api *api, const struct claim *c, bool exact)
+{
+        struct tracing t = find_tracer(api, c, exact);
+        uint64_t now = clock_now(CLOCK_BOOTTIME), active = t.found.last_active_ns;
+        bool attached = t.known && arbiter_admits(&c->request.owner, &t.found.tracer);
+
+        json_object_object_add(o, "attached", json_object_new_boolean(attached));
+        json_object_object_add(o, "tracer", t.known ? api_tracer_json(api, &t.found.tracer) : NULL);
+        if (t.known && active)
+                json_add_seconds(o, "idle_s", now > active ? now - active : 0);
+        else
+                json_object_object_add(o, "idle_s", NULL);
+}
+
+struct json_object *api_claim_json(const struct api *api, const struct claim *c, bool exact)
+{
+        const struct claim_request *r = c ? &c->request : NULL;
+        struct json_object *o;
+
+        if (!c)
+                return NULL;
+        o = json_object_new_object();
+        json_add_int(o, "id", (int64_t)c->id);
+        json_add_int(o, "pid", r->target.pid);
+        json_add_int(o, "start", (int64_t)r->target.start);
+        json_add_text(o, "comm", r->target.comm);
+        json_add_text(o, "mode", guard_mode_to_string(r->mode));
+        json_object_object_add(o, "owner", owner_json(c));
+        json_object_object_add(o, "token", json_object_new_boolean(r->token[0]));
+        json_add_time(o, "made", wall_of(c->made_ns));
+        json_object_object_add(o, "made_by", user_json(r));
+        json_add_time(o, "lease_ends", wall_of(c->end_ns));
+        add_left(o, "lease_left_s", c->end_ns);
+        json_object_object_add(o, "owner_alive",
+                               r->owner.kind == OWNER_PROCESS ? json_object_new_boolean(!c->grace_until_ns)
+                                                              : NULL);
+        add_tracing(o, api, c, exact);
+        add_left(o, "grace_left_s", c->grace_until_ns);
+        json_add_int(o, "waiters", c->n_waiters);
+        json_object_object_add(o, "reserved", json_object_new_boolean(c->reserved));
+        json_add_text(o, "means", arbiter_means_to_string(arbiter_means(api->arbiter)));
+        return o;
+}
+
+/* ---- GET --------------------------------------------------------------------------------------------- */
+
+struct listing {
+        struct api_call *call;
+        struct json_object *list;
+};
+
+static bool may_see(const struct listing *l, const struct claim_request *r)
+{
+        const struct api_call *call = l->call;
+
+        if (call->args.pid && call->args.pid != r->target.pid)
+                return false;
+        return call->peer.privileged || r->asker_uid == call->peer.uid ||
+               peer_owns(&call->peer, pump_model(call->api->pump), &r->target);
+}
+
+static int list_claim(void *userdata, const struct claim *c)
+{
+        struct listing *l = userdata;
+
+        if (may_see(l, &c->request))
+                json_object_array_add(l->list, api_claim_json(l->call->api, c, l->call->args.pid != 0));
+        return 0;
+}
+
+static int list_waiter(void *userdata, const struct claim_waiter *w)
+{
+        struct listing *l = userdata;
+        struct json_object *o;
+
+        if (!may_see(l, w->request))
+                return 0;
+        o = json_object_new_object();
+        json_add_int(o, "pid", w->request->target.pid);
+        json_add_text(o, "comm", w->request->target.comm);
+        json_add_text(o, "owner", w->request->owner_text);
+        json_object_object_add(o, "asked_by", user_json(w->request));
+        json_add_int(o, "position", w->position);
+        json_add_time(o, "since", wall_of(w->since_ns));
+        json_object_array_add(l->list, o);
+        return 0;
+}
+
+void api_claims(struct api_call *call)
+{
+        const struct claim_book *book = arbiter_book(call->api->arbiter);
+        struct listing claims = {call, json_object_new_array()}, waiting = {call, json_object_new_array()};
+        struct json_object *o = json_new("ptraced.claims/1");
+
+        pump_flush(call->api->pump);
+        claim_each(book, list_claim, &claims);
+        claim_each_waiter(book, list_waiter, &waiting);
+        json_add_text(o, "means", arbiter_means_to_string(arbiter_means(call->api->arbiter)));
+        json_object_object_add(o, "claims", claims.list);
+        json_object_object_add(o, "waiting", waiting.list);
+        api_answer(call, o);
+}
+
+/* ---- what an owner is -------------------------------------------------------------------------------- */
+
+static void owner_failed(struct api_call *call, const struct owner_wish *wish, int error)
+{
+        char shown[OWNER_SHOWN];
+
+        if (wish->path)
+                api_fail(call, MHD_HTTP_BAD_REQUEST, "bad-owner",
+                         "An executable is an absolute path as root sees it; a cgroup is the path in "
+                         "/proc/PID/cgroup.",
+                         "The owner %s cannot be found: %s.", text_escape(wish->path, shown, sizeof(shown)),
+                         strerror(-error));
+        else
+                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "",
+                         "There is no process %u that could be the owner.", wish->number);
+}
+
+/* Of the body, else the asking process. */
+static bool read_owner(struct api_call *call, struct guard_owner *ret, char text[CLAIM_OWNER_TEXT_MAX])
+{
+        static const enum guard_owner_kind kinds[] = {
+                [BODY_OWNER_NONE] = OWNER_PROCESS,  [BODY_OWNER_PID] = OWNER_PROCESS,
+                [BODY_OWNER_EXE] = OWNER_EXE,       [BODY_OWNER_UID] = OWNER_UID,
+                [BODY_OWNER_CGROUP] = OWNER_CGROUP, [BODY_OWNER_TOKEN] = OWNER_NOBODY,
+        };
+        const struct request_body *b = call->body;
+        struct owner_wish wish = {.kind = kinds[b->owner.kind], .number = b->owner.number};
+        int r;
+
+        if (*b->owner.path)
+                wish.path = b->owner.path;
+        if (b->owner.kind == BODY_OWNER_NONE)
+                wish.number = (uint32_t)call->peer.pid;
+        if (wish.kind == OWNER_PROCESS && !wish.number) {
+                api_fail(call, MHD_HTTP_BAD_REQUEST, "no-caller", "Name an owner.",
+                         "The process that asks cannot be seen from here, so it cannot be the owner.");
+                return false;
+        }
+        r = arbiter_find_owner(&wish, ret, text);
+        if (r < 0)
+                owner_failed(call, &wish, r);
+        return r == 0;
+}
+
+static void make_token(char token[GUARD_TOKEN_MAX])
+{
+        unsigned char random[TOKEN_BYTES];
+
+        if (getrandom(random, sizeof(random), 0) != sizeof(random))
+                return;
+        for (size_t i = 0; i < sizeof(random); i++)
+                sprintf(token + 2 * i, "%02x", random[i]);
+}
+
+/* ---- POST -------------------------------------------------------------------------------------------- */
+
+/* Nobody can detach another's tracer: what would happen if it were killed is said before. */
+static void add_risk(struct json_object *o, const struct api *api, const struct claim *c)
+{
+        struct tracing t = find_tracer(api, c, true);
+        uint64_t options = t.found.options | t.found.ptrace >> O_SHIFT;
+        char text[API_ERROR_MAX], comm[SHOWN_MAX];
+
+        if (!t.known || arbiter_admits(&c->request.owner, &t.found.tracer))
+                return;
+        snprintf(text, sizeof(text),
+                 "pid %u (%s) traces the process until it leaves by itself: nobody can detach it from "
+                 "outside. %s",
+                 t.found.tracer.pid, text_escape(t.found.tracer.comm, comm, sizeof(comm)),
+                 options & PTRACE_O_EXITKILL
+                         ? "It has set EXITKILL: if it is killed, the process is killed with it."
+                         : "If it is killed, breakpoints that it set stay in the program, and the next one "
+                           "that is reached kills it; it may also have set EXITKILL, which kills at once.");
+        json_add_text(o, "risk", text);
+}
+
+static struct json_object *claim_answer(const struct api_call *call, const struct claim *c)
+{
+        struct json_object *o = json_new("ptraced.claim/1");
+
+        json_object_object_add(o, "claim", api_claim_json(call->api, c, true));
+        if (c->request.token[0])
+                json_add_text(o, "token", c->request.token);
+        if (arbiter_means(call->api->arbiter) == MEANS_HOLD)
+                json_add_text(o, "note",
+                              "Kept by hold: ptraced occupies the process, and lets go for the moment in "
+                              "which the owner attaches.");
+        return o;
+}
+
+static const struct {
+        int error;
+        unsigned status;
+        const char *code;
+} failures[] = {
+        {-EBUSY, MHD_HTTP_CONFLICT, "claimed"},
+        {-EALREADY, MHD_HTTP_CONFLICT, "claimed"},
+        {-EUSERS, MHD_HTTP_CONFLICT, "traced"},
+        {-EPERM, MHD_HTTP_FORBIDDEN, "not-permitted"},
+        {-EACCES, MHD_HTTP_FORBIDDEN, "wrong-token"},
+        {-ENOENT, MHD_HTTP_NOT_FOUND, "no-such-claim"},
+        {-ESRCH, MHD_HTTP_NOT_FOUND, "no-such-process"},
+        {-EDQUOT, MHD_HTTP_TOO_MANY_REQUESTS, "too-many-claims"},
+        {-E2BIG, MHD_HTTP_TOO_MANY_REQUESTS, "too-many-claims"},
+        {-EOPNOTSUPP, MHD_HTTP_NOT_IMPLEMENTED, "no-guard"},
+        {-ECANCELED, MHD_HTTP_SERVICE_UNAVAILABLE, "not-claimed"},
+};
+
+static void fail(struct api_call *call, int error, const char *sentence, const char *hint)
+{
+        for (size_t i = 0; i < ELEMENTSOF(failures); i++)
+                if (failures[i].error == error) {
+                        api_fail(call, failures[i].status, failures[i].code, hint, "%s", sentence);
+                        return;
+                }
+        api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "failed", hint, "%s", sentence);
+}
+
+/* Now, or when the turn has come. */
+static void on_claim(void *userdata, const struct claim *c, int error, const char *sentence,
+                     const char *hint)
+{
+        struct api_call *call = userdata;
+        struct json_object *o;
+
+        if (c) {
+                o = claim_answer(call, c);
+                if (c->request.take)
+                        add_risk(o, call->api, c);
+                api_answer_status(call, MHD_HTTP_CREATED, o);
+        } else
+                fail(call, error, sentence, hint);
+        parking_go_on(call->parking);
+}
+
+static void stop_waiting(struct api_call *call, uint64_t ticket)
+{
+        arbiter_cancel(call->api->arbiter, ticket);
+}
+
+static void ask(struct api_call *call, const struct claim_request *r)
+{
+        uint64_t ticket = arbiter_claim(call->api->arbiter, r, on_claim, call);
+        int e;
+
+        if (!ticket)
+                return;
+        e = parking_begin(call, stop_waiting, ticket);
+        if (e == 0)
+                return;
+        arbiter_cancel(call->api->arbiter, ticket);
+        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "cannot-wait", "Try again in a moment.",
+                 "Nobody more can wait now: %s.", strerror(-e));
+}
+
+/* Ourselves traced would answer nobody any more. */
+static bool can_be_traced(struct api_call *call, const struct task_ref *target)
+{
+        struct proc_status st;
+
+        if (target->pid == (uint32_t)getpid())
+                api_fail(call, MHD_HTTP_BAD_REQUEST, "is-ptraced", "",
+                         "Process %u is ptraced itself, which keeps no claim on itself.", target->pid);
+        else if (procfs_status(target->pid, 0, &st) == 0 && st.kthread)
+                api_fail(call, MHD_HTTP_BAD_REQUEST, "kernel-thread", "",
+                         "%u is a thread of the kernel, which nobody can trace.", target->pid);
+        else
+                return true;
+        return false;
+}
+
+void api_claim_make(struct api_call *call)
+{
+        const struct request_body *b = call->body;
+        struct claim_request r = {
+                .asker = api_asker(call),
+                .asker_uid = call->peer.uid,
+                .privileged = call->peer.privileged,
+                .lease_ns = b->lease_s * NSEC_PER_SEC,
+                .mode = b->mode,
+                .wait = b->wait,
+                .take = b->take,
+        };
+
+        if (!api_target(call, b->pid, &r.target) || !can_be_traced(call, &r.target) ||
+            !read_owner(call, &r.owner, r.owner_text))
+                return;
+        memcpy(r.token, b->token, sizeof(r.token));
+        if (b->owner.kind == BODY_OWNER_TOKEN && !r.token[0])
+                make_token(r.token);
+        pump_flush(call->api->pump);
+        ask(call, &r);
+}
+
+/* ---- one claim --------------------------------------------------------------------------------------- */
+
+/* Whom it is not told about does not learn that it is there. */
+static const struct claim *get_claim(struct api_call *call)
+{
+        const struct claim *c = claim_by_id(arbiter_book(call->api->arbiter), call->id);
+
+        if (!c)
+                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-claim",
+                         "`ptracectl claims` shows those there are.",
+                         "There is no claim %" PRIu64 ": it ended, or never was.", call->id);
+        return c;
+}
+
+static void change_failed(struct api_call *call, const char *what, int error)
+{
+        if (error == -EPERM)
+                api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted",
+                         "Ask as that user or as root, or show the claim's token.",
+                         "Claim %" PRIu64 " was made by another user, so user %u may not %s it.", call->id,
+                         (unsigned)call->peer.uid, what);
+        else if (error == -EACCES)
+                api_fail(call, MHD_HTTP_FORBIDDEN, "wrong-token", "",
+                         "That is not the token of claim %" PRIu64 ".", call->id);
+        else if (error == -ESRCH)
+                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "",
+                         "The process of claim %" PRIu64 " is gone, or the one that would own it.",
+                         call->id);
+        else
+                api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "failed", "",
+                         "It was not possible to %s claim %" PRIu64 ": %s.", what, call->id,
+                         strerror(-error));
+}
+
+/* A new owner: named, or with a token whoever shows it, if the former one is gone. */
+static bool wants_owner(const struct request_body *b, const struct claim *c)
+{
+        return b->owner.kind != BODY_OWNER_NONE ||
+               (b->token[0] && (c->grace_until_ns || c->request.owner.kind == OWNER_NOBODY));
+}
+
+void api_claim_renew(struct api_call *call)
+{
+        const struct request_body *b = call->body;
+        const struct claim *c = get_claim(call);
+        struct task_ref asker = api_asker(call);
+        char text[CLAIM_OWNER_TEXT_MAX] = "";
+        struct guard_owner owner;
+        bool change;
+        int r;
+
+        if (!c)
+                return;
+        r = claim_check_right(c, b->token, call->peer.uid, call->peer.privileged);
+        if (r < 0) {
+                change_failed(call, "renew", r);
+                return;
+        }
+        change = wants_owner(b, c);
+        if (change && !read_owner(call, &owner, text))
+                return;
+        r = arbiter_renew(call->api->arbiter, call->id,
+                          b->given & BODY_LEASE ? b->lease_s * NSEC_PER_SEC : c->request.lease_ns, b->token,
+                          change ? &owner : NULL, text, &asker, call->peer.uid, call->peer.privileged, &c);
+        if (r < 0)
+                change_failed(call, "renew", r);
+        else
+                api_answer(call, claim_answer(call, c));
+}
+
+void api_claim_enter(struct api_call *call)
+{
+        const struct claim *c = get_claim(call);
+        struct task_ref asker = api_asker(call);
+        int r;
+
+        if (!c)
+                return;
+        r = arbiter_enter(call->api->arbiter, call->id, call->body->token, &asker, call->peer.uid,
+                          call->peer.privileged);
+        if (r < 0)
+                change_failed(call, "enter", r);
+        else
+                api_answer(call, claim_answer(call, c));
+}
+
+void api_claim_release(struct api_call *call)
+{
+        const struct claim *c = get_claim(call);
+        struct task_ref asker = api_asker(call);
+        struct json_object *o, *claim;
+        int r;
+
+        if (!c)
+                return;
+        claim = api_claim_json(call->api, c, false);
+        r = arbiter_release(call->api->arbiter, call->id, call->args.token, &asker, call->peer.uid,
+                            call->peer.privileged);
+        if (r < 0) {
+                json_object_put(claim);
+                change_failed(call, "release", r);
+                return;
+        }
+        o = json_new("ptraced.released/1");
+        json_object_object_add(o, "claim", claim);
+        api_answer(call, o);
+}
