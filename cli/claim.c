@@ -14,8 +14,6 @@
 #include "claim.h"
 
 #define TOKEN_NEW_BYTES 16 /* random ones, printed as hex */
-#define OWNER_OPTIONS \
-        (OPTION(OPT_OWNER_PID) | OPTION(OPT_OWNER_EXE) | OPTION(OPT_OWNER_UID) | OPTION(OPT_OWNER_CGROUP))
 
 /* ---- what was asked for ------------------------------------------------------------------------------ */
 
@@ -96,7 +94,7 @@ static int owner_of_options(const struct cli *c, struct json_object *owner)
  */
 static int add_owner(const struct cli *c, struct json_object *body)
 {
-        uint32_t given = c->args.given & OWNER_OPTIONS;
+        uint32_t given = c->args.given & OPTIONS_OF_OWNER;
         struct json_object *owner;
 
         if (given & (given - 1))
@@ -409,6 +407,31 @@ int verb_claim(struct cli *c)
         return EXIT_DONE;
 }
 
+/* Who shows the token of a claim that nobody owns any more becomes its owner: the user, not this process,
+ * which is about to end. */
+static int add_heir(const struct cli *c, uint64_t id, struct json_object *body)
+{
+        _cleanup_json_ struct json_object *claims = NULL;
+        struct json_object *claim, *alive = NULL, *owner;
+        int r;
+
+        if (!(c->args.given & OPTION(OPT_TOKEN)) || c->args.given & OPTIONS_OF_OWNER)
+                return EXIT_DONE;
+        r = ask_object(c, "/v1/claims", &claims);
+        if (r != EXIT_DONE)
+                return r;
+        claim = claims_find(claims, id);
+        if (claim)
+                json_object_object_get_ex(claim, "owner_alive", &alive);
+        if (!claim || (strcmp(member_string(member_object(claim, "owner"), "kind"), "token") != 0 &&
+                       (!alive || json_object_get_boolean(alive))))
+                return EXIT_DONE;
+        owner = json_object_new_object();
+        json_object_object_add(owner, "uid", json_object_new_int64(getuid()));
+        json_object_object_add(body, "owner", owner);
+        return EXIT_DONE;
+}
+
 int verb_renew(struct cli *c)
 {
         _cleanup_json_ struct json_object *body = NULL, *answer = NULL;
@@ -419,6 +442,8 @@ int verb_renew(struct cli *c)
         r = claim_request(c, 0, &body);
         if (r == EXIT_DONE)
                 r = find_id(c, &id);
+        if (r == EXIT_DONE)
+                r = add_heir(c, id, body);
         if (r != EXIT_DONE)
                 return r;
         snprintf(path, sizeof(path), "/v1/claims/%lu/renew", id);

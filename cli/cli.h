@@ -56,6 +56,9 @@ enum option {
         _OPT_MAX,
 };
 #define OPTION(o) (1U << (o))
+/* Whom a claim is for; at most one of them is given. */
+#define OPTIONS_OF_OWNER \
+        (OPTION(OPT_OWNER_PID) | OPTION(OPT_OWNER_EXE) | OPTION(OPT_OWNER_UID) | OPTION(OPT_OWNER_CGROUP))
 
 extern const struct option_spec option_specs[_OPT_MAX];
 

@@ -392,9 +392,6 @@ static int run_command(struct debug *d)
         const struct cli *c = d->c;
         int r, error;
 
-        r = command_fork(c, &d->mask, &d->command);
-        if (r != EXIT_DONE)
-                return r;
         signal(SIGTSTP, SIG_IGN); /* stop_with_command() does what it asks for */
         error = command_go(&d->command);
         if (error)
@@ -412,7 +409,8 @@ static int run_command(struct debug *d)
 
 /* ---- from claim to release --------------------------------------------------------------------------- */
 
-/* Without the kernel's guard ptraced sits in the slot itself and has to make room. */
+/* If ptraced sits in the slot itself, because the kernel has no guard or for ptracectl hold and catch, it
+ * has to make room. */
 static int enter(struct debug *d)
 {
         _cleanup_json_ struct json_object *answer = NULL;
@@ -420,8 +418,6 @@ static int enter(struct debug *d)
         char path[64];
         int r;
 
-        if (strcmp(member_string(d->claim, "means"), "hold") != 0)
-                return EXIT_DONE;
         snprintf(path, sizeof(path), "/v1/claims/%lu/enter", d->id);
         r = request(d, "POST", path, NULL, &answer, &e);
         return r < 0 ? cli_fail_client(d->c, r, &e) : EXIT_DONE;
@@ -524,8 +520,10 @@ int verb_debug(struct cli *c)
                 r = claim_lease(c, &d.lease_s);
         if (r == EXIT_DONE)
                 r = take_signals(&d);
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        if (r == EXIT_DONE) /* before there are connections, which it would inherit */
+                r = command_fork(c, &d.mask, &d.command);
         if (r == EXIT_DONE) {
-                prctl(PR_SET_CHILD_SUBREAPER, 1);
                 error = client_new(&d.client, c->socket, &e);
                 r = error < 0 ? cli_fail_client(c, error, &e) : claim_and_run(&d);
                 print_result(&d, r);

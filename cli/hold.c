@@ -129,7 +129,7 @@ static void print_sentences(const struct cli *c, const char *prefix, struct json
 int verb_heal(struct cli *c)
 {
         _cleanup_json_ struct json_object *body = json_object_new_object(), *o = NULL;
-        bool dry = c->args.given & OPTION(OPT_DRY_RUN);
+        bool dry = c->args.given & OPTION(OPT_DRY_RUN), refused;
         uint32_t pid;
         int r;
 
@@ -141,14 +141,15 @@ int verb_heal(struct cli *c)
         r = claim_ask(c, "POST", "/v1/heal", body, &o);
         if (r != EXIT_DONE)
                 return r;
+        refused = *member_string(o, "refused");
         if (c->json) {
                 json_print(c, o);
-                return EXIT_DONE;
+                return refused ? EXIT_REFUSED : EXIT_DONE;
         }
         print_wrapped(c, "", member_string(o, "summary"));
         print_sentences(c, "  - ", member_array(o, "actions"));
         print_sentences(c, "  Note: ", member_array(o, "notes"));
-        if (dry)
+        if (dry && !refused)
                 print_wrapped(c, "", "Nothing was changed: this was a dry run.");
-        return EXIT_DONE;
+        return refused ? EXIT_REFUSED : EXIT_DONE;
 }

@@ -40,9 +40,6 @@ const struct option_spec option_specs[] = {
 static_assert(ELEMENTSOF(option_specs) == _OPT_MAX, "a row for each option");
 static_assert(_OPT_MAX <= ARGUMENTS_OPTIONS_MAX, "options fit the bits of arguments.given");
 
-#define OPTIONS_OF_OWNER \
-        (OPTION(OPT_OWNER_PID) | OPTION(OPT_OWNER_EXE) | OPTION(OPT_OWNER_UID) | OPTION(OPT_OWNER_CGROUP))
-
 static const struct verb verbs[] = {
         {
                 .name = "status",
@@ -165,8 +162,9 @@ static const struct verb verbs[] = {
                 .options = OPTIONS_OF_OWNER | OPTION(OPT_PID) | OPTION(OPT_TOKEN) | OPTION(OPT_LEASE),
                 .run = verb_renew,
                 .summary = "Give a claim a new lease, or with its token a new owner",
-                .help = "The lease counts from now on; without --lease there is none any more. Which claim: "
-                        "its id, or --pid.",
+                .help = "The lease counts from now on, and is as long as before without --lease. A token "
+                        "gives the right to; if the claim's owner is gone, who shows it is the owner. Which "
+                        "claim: its id, or --pid.",
         },
         {
                 .name = "release",

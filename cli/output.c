@@ -69,7 +69,7 @@ int cli_fail(const struct cli *c, int status, const char *code, const char *hint
 /* Somebody else's claim or tracer is in the way: refused, as by permission. */
 static bool is_refusal(const char *code)
 {
-        static const char *const codes[] = {"claimed", "traced", "held", "denied", "not-owner"};
+        static const char *const codes[] = {"claimed", "traced", "refused"};
 
         for (size_t i = 0; i < ELEMENTSOF(codes); i++)
                 if (!strcmp(codes[i], code))

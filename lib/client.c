@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -344,12 +343,6 @@ static void run(struct transfer *t, CURLcode *ret_code)
                         *ret_code = message->data.result;
 }
 
-/* Programs that we start have no business with our connections. */
-static int close_on_exec(void *userdata _unused_, curl_socket_t fd, curlsocktype purpose _unused_)
-{
-        return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
-}
-
 static void set_limits(const struct transfer *t)
 {
         CURL *easy = t->client->easy;
@@ -373,7 +366,6 @@ static void set_options(struct transfer *t, const char *url)
         curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* http_proxy of the environment is not for us */
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CLIENT_CONNECT_MS);
-        curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, close_on_exec);
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
         set_limits(t);
