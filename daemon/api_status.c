@@ -105,13 +105,14 @@ void api_status(struct api_call *call)
         json_add_text(o, "state_dir", api->state_dir);
         json_object_object_add(o, "losses", api_losses_json(api));
         json_object_object_add(o, "counts", counts_json(api, &stats));
+        json_object_object_add(o, "guard", doctor_guard_json(api->guard));
         json_object_object_add(o, "store", store_json(api, &stats));
         api_answer(call, o);
 }
 
 void api_doctor(struct api_call *call)
 {
-        api_answer(call, doctor_json(call->api->loader));
+        api_answer(call, doctor_json(call->api->loader, call->api->guard));
 }
 
 void api_metrics(struct api_call *call)

@@ -20,7 +20,8 @@ struct backlog {
 
 struct taking {
         struct backlog **b;
-        bool (*keep)(const struct rec_header *h);
+        bool (*keep)(void *userdata, const struct rec_header *h, size_t size);
+        void *userdata;
         size_t n;
 };
 
@@ -73,14 +74,15 @@ static int take_one(void *userdata, void *data, size_t size)
 {
         struct taking *t = userdata;
 
-        if (size >= sizeof(struct rec_header) && (!t->keep || t->keep(data)))
+        if (size >= sizeof(struct rec_header) && (!t->keep || t->keep(t->userdata, data, size)))
                 backlog_add(t->b, data, size);
         return ++t->n < READ_MAX ? 0 : -EAGAIN;
 }
 
-int backlog_take(struct backlog **b, int ring_fd, bool (*keep)(const struct rec_header *h))
+int backlog_take(struct backlog **b, int ring_fd,
+                 bool (*keep)(void *userdata, const struct rec_header *h, size_t size), void *userdata)
 {
-        struct taking t = {.b = b, .keep = keep};
+        struct taking t = {.b = b, .keep = keep, .userdata = userdata};
         struct ring_buffer *ring = ring_buffer__new(ring_fd, take_one, &t, NULL);
 
         if (!ring)

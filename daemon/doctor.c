@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
+#include "../lib/policy.h"
 #include "../lib/procfs.h"
 #include "../lib/text.h"
 
@@ -179,7 +180,28 @@ static struct json_object *blind_spots_json(enum tier tier, const struct hook *h
         return list;
 }
 
-struct json_object *doctor_json(struct loader *loader)
+struct json_object *doctor_guard_json(struct guard *guard)
+{
+        struct json_object *o = json_object_new_object();
+        struct guard_status st;
+
+        guard_get_status(guard, &st);
+        json_object_object_add(o, "state", json_object_new_string(guard_state_to_string(st.state)));
+        json_object_object_add(o, "mechanism",
+                               json_object_new_string(guard_mechanism_to_string(st.mechanism)));
+        json_object_object_add(o, "working", json_object_new_boolean(st.working));
+        json_object_object_add(o, "attached", json_object_new_boolean(st.attached));
+        json_object_object_add(o, "pinned", json_object_new_boolean(st.pinned));
+        json_object_object_add(o, "pin_dir", text_json(st.pin_dir));
+        json_object_object_add(o, "taken_over", json_object_new_boolean(st.taken_over));
+        json_object_object_add(o, "reason", text_json(st.reason));
+        json_object_object_add(o, "claims", json_object_new_int64((int64_t)st.n_claims));
+        json_object_object_add(o, "rules", json_object_new_int64(st.n_rules));
+        json_object_object_add(o, "slots", json_object_new_int64((int64_t)st.n_slots));
+        return o;
+}
+
+struct json_object *doctor_json(struct loader *loader, struct guard *guard)
 {
         struct json_object *o = json_object_new_object(), *list = json_object_new_array();
         enum tier tier = loader_tier(loader);
@@ -196,6 +218,7 @@ struct json_object *doctor_json(struct loader *loader)
         json_object_object_add(o, "kernel", text_json(uts.release));
         json_object_object_add(o, "machine", machine_json());
         json_object_object_add(o, "hooks", list);
+        json_object_object_add(o, "guard", guard ? doctor_guard_json(guard) : NULL);
         json_object_object_add(o, "blind_spots", blind_spots_json(tier, hooks, n));
         return o;
 }

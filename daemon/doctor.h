@@ -5,7 +5,11 @@
 
 #include <json-c/json.h>
 
+#include "guard.h"
 #include "loader.h"
 
 /* ptraced.doctor/1. The caller puts it. */
-struct json_object *doctor_json(struct loader *loader);
+struct json_object *doctor_json(struct loader *loader, struct guard *guard);
+/* {"state","mechanism","working","attached","pinned","pin_dir","taken_over","reason","claims","rules","slots"}
+ */
+struct json_object *doctor_guard_json(struct guard *guard);

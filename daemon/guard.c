@@ -29,11 +29,12 @@
 struct guard {
         struct loader *loader;
         struct guard_pins *pins;     /* NULL: nothing is pinned */
-        struct guard_object *object; /* NULL: not loaded, as nothing was in force yet */
+        struct guard_object *object; /* NULL: there is no guard */
         enum guard_mechanism mechanism;
         bool working, attached, pinned, taken_over, was_attached;
         struct guard_config config;             /* what is in the map, once there is one */
         struct guard_process claim_at, slot_at; /* where guard_tend() goes on */
+        bool sweep;                             /* what somebody left of the pins goes in the next turn */
         char reason[REASON_MAX];
 };
 
@@ -155,20 +156,16 @@ static void forget_all(struct guard *g)
 /* ---- from nothing to in force, and back -------------------------------------------------------------- */
 
 /* The loader's maps, and those an earlier daemon left. */
-static int load(struct guard *g)
+static int load(struct guard *g, char *reason, size_t size)
 {
-        int maps[_PINNED_MAP_MAX], r;
+        int maps[_PINNED_MAP_MAX];
 
-        if (g->object)
-                return 0;
         for (size_t i = 0; i < _PINNED_MAP_MAX; i++)
                 maps[i] = pins_map(g->pins, i);
         maps[PINNED_RING] = loader_ring_fd(g->loader);
         maps[PINNED_COUNTERS] = loader_counters_fd(g->loader);
         maps[PINNED_LOSSES] = loader_losses_fd(g->loader);
-        r = guard_object_load(&g->object, g->mechanism, g->config.generation, maps, g->reason,
-                              sizeof(g->reason));
-        return r;
+        return guard_object_load(&g->object, g->mechanism, g->config.generation, maps, reason, size);
 }
 
 static int pin_maps(struct guard *g)
@@ -219,12 +216,8 @@ static int pin(struct guard *g)
  */
 static int attach(struct guard *g)
 {
-        int r = load(g);
+        int r = guard_object_attach(g->object, g->reason, sizeof(g->reason));
 
-        if (r == 0)
-                r = write_config(g);
-        if (r == 0)
-                r = guard_object_attach(g->object, g->reason, sizeof(g->reason));
         if (r < 0)
                 return r;
         g->reason[0] = '\0';
@@ -265,63 +258,7 @@ static int settle(struct guard *g)
         return g->attached ? 0 : attach(g);
 }
 
-/* ---- taking over ------------------------------------------------------------------------------------- */
-
-static int adopt_config(struct guard *g)
-{
-        struct guard_config c;
-
-        if (bpf_map_lookup_elem(pins_map(g->pins, PINNED_CONFIG), &(uint32_t){0}, &c))
-                return -errno;
-        if (c.state >= _GUARD_STATE_MAX || c.n_rules > GUARD_RULES_MAX ||
-            (c.rules_at != 0 && c.rules_at != GUARD_RULES_MAX))
-                return -EBADMSG;
-        g->config = c;
-        return 0;
-}
-
-static void complain_of_leftovers(const struct guard *g, const char *why)
-{
-        log_warning("The guard of an earlier ptraced is in force, and this one does not look after it, as "
-                    "%s. To end it: rm -r %s",
-                    why, pins_dir(g->pins));
-}
-
-/*
- * The new programs are attached and pinned in the place of the old: both run for a moment, on the same
- * claims and slots. Only those of the generation in the settings speak.
- */
-static int take_over(struct guard *g)
-{
-        const char *names[GUARD_PROGRAMS_MAX];
-        size_t n;
-        int r = adopt_config(g);
-
-        if (r == -EBADMSG) {
-                log_warning("The settings of the guard in %s are not ours: it is removed, and begins anew.",
-                            pins_dir(g->pins));
-                pins_empty(g->pins);
-                return 0;
-        }
-        g->config.generation++;
-        if (r == 0)
-                r = load(g);
-        if (r == 0)
-                r = guard_object_attach(g->object, g->reason, sizeof(g->reason));
-        if (r == 0)
-                r = pin_links(g);
-        if (r < 0)
-                return r;
-        write_config(g);
-        n = guard_object_pins(g->object, names);
-        pins_keep_links(g->pins, names, n);
-        guard_object_close_links(g->object);
-        g->attached = g->pinned = g->was_attached = g->taken_over = true;
-        log_notice("Took over the guard of an earlier ptraced from %s.", pins_dir(g->pins));
-        return settle(g);
-}
-
-/* ---- which mechanism --------------------------------------------------------------------------------- */
+/* ---- proving, and taking over ------------------------------------------------------------------------- */
 
 /* 1: `bpf` is active, 0: it is not, -errno: not known. */
 static int lsm_is_active(void)
@@ -349,36 +286,109 @@ static void add_reason(struct guard *g, enum guard_mechanism m, const char *reas
                  guard_mechanism_to_string(m), ONE_REASON_MAX, reason);
 }
 
-static void choose_mechanism(struct guard *g)
+/*
+ * Loads, attaches and tries the programs of one mechanism. In a takeover those of the earlier daemon run
+ * beside them meanwhile, on the same claims and slots; only the generation in the settings speaks.
+ */
+static int try_mechanism(struct guard *g, enum guard_mechanism m, char *reason, size_t size)
+{
+        int r;
+
+        g->mechanism = m;
+        r = load(g, reason, size);
+        if (r < 0)
+                return r;
+        r = guard_object_attach(g->object, reason, size);
+        if (r == 0)
+                r = write_config(g);
+        if (r == 0)
+                r = guard_selftest(g->object, g->loader, reason, size);
+        if (r == 0 || (r == -EALREADY && pins_found(g->pins)))
+                return r;
+        if (pins_found(g->pins)) {
+                g->config.generation--;
+                write_config(g);
+                g->config.generation++;
+        }
+        g->object = guard_object_free(g->object);
+        return r;
+}
+
+/* Afterwards the programs are attached. */
+static int choose_mechanism(struct guard *g)
 {
         static const enum guard_mechanism order[] = {MECHANISM_LSM, MECHANISM_FMOD_RET};
         char reason[REASON_MAX];
+        int r = -EOPNOTSUPP;
 
-        for (size_t i = 0; i < ELEMENTSOF(order) && !g->working; i++) {
+        for (size_t i = 0; i < ELEMENTSOF(order); i++) {
                 if (order[i] == MECHANISM_LSM && lsm_is_active() == 0)
                         continue;
-                g->working = guard_selftest(order[i], reason, sizeof(reason)) == 0;
-                if (g->working)
-                        g->mechanism = order[i];
-                else
-                        add_reason(g, order[i], reason);
+                r = try_mechanism(g, order[i], reason, sizeof(reason));
+                if (r == 0 || r == -EALREADY) {
+                        g->reason[0] = '\0';
+                        return r;
+                }
+                add_reason(g, order[i], reason);
         }
-        if (g->working)
-                g->reason[0] = '\0';
+        return r;
+}
+
+static int adopt_config(struct guard *g)
+{
+        struct guard_config c;
+
+        if (bpf_map_lookup_elem(pins_map(g->pins, PINNED_CONFIG), &(uint32_t){0}, &c))
+                return -errno;
+        if (c.state >= _GUARD_STATE_MAX || c.n_rules > GUARD_RULES_MAX ||
+            (c.rules_at != 0 && c.rules_at != GUARD_RULES_MAX))
+                return -EBADMSG;
+        g->config = c;
+        g->config.generation++;
+        return 0;
+}
+
+/* The new links take the places of the old: there is no moment without a guard. */
+static int replace_links(struct guard *g, bool proved)
+{
+        const char *names[GUARD_PROGRAMS_MAX];
+        size_t n = guard_object_pins(g->object, names);
+        char reason[REASON_MAX];
+        int r = pin_links(g);
+
+        if (r < 0) {
+                snprintf(g->reason, sizeof(g->reason), "its links cannot be pinned (%s)",
+                         strerrorname_np(-r) ?: "?");
+                return r;
+        }
+        pins_keep_links(g->pins, names, n);
+        guard_object_close_links(g->object);
+        g->attached = g->pinned = g->was_attached = g->taken_over = true;
+        log_notice("Took over the guard of an earlier ptraced from %s.", pins_dir(g->pins));
+        if (!proved && guard_selftest(g->object, g->loader, reason, sizeof(reason)) < 0)
+                log_error("The guard that was taken over does not work: %s.", reason);
+        else
+                proved = true;
+        g->working = proved;
+        return settle(g);
 }
 
 static void refuse_mechanism(struct guard *g, const char *why)
 {
+        g->object = guard_object_free(g->object);
         g->mechanism = MECHANISM_NONE;
         g->working = false;
         if (why != g->reason)
                 snprintf(g->reason, sizeof(g->reason), "%s", why);
         if (pins_found(g->pins))
-                complain_of_leftovers(g, g->reason);
+                log_warning("The guard of an earlier ptraced is in force, and this one does not look after "
+                            "it, as %s. To end it: rm -r %s",
+                            g->reason, pins_dir(g->pins));
 }
 
 static void set_up(struct guard *g)
 {
+        bool found = pins_found(g->pins);
         int r;
 
         if (pins_busy(g->pins)) {
@@ -390,17 +400,25 @@ static void set_up(struct guard *g)
                 refuse_mechanism(g, "the kernel refuses attaches for ptraced in tier full only");
                 return;
         }
-        choose_mechanism(g);
-        loader_skim_ring(g->loader);
-        if (!g->working) {
+        if (found && adopt_config(g) < 0) {
+                refuse_mechanism(g, "its settings are not ours");
+                return;
+        }
+        r = choose_mechanism(g);
+        if (r < 0 && r != -EALREADY) {
                 refuse_mechanism(g, g->reason);
                 return;
         }
-        r = pins_found(g->pins) ? take_over(g) : g->pins ? pins_own(g->pins) : 0;
+        g->working = true;
+        if (found) {
+                if (replace_links(g, r == 0) < 0)
+                        refuse_mechanism(g, g->reason);
+                return;
+        }
+        guard_object_close_links(g->object);
+        r = g->pins ? pins_own(g->pins) : 0;
         if (r == -EBUSY && pins_busy(g->pins))
                 refuse_mechanism(g, pins_reason(g->pins));
-        else if (r < 0 && pins_found(g->pins))
-                refuse_mechanism(g, g->reason[0] ? g->reason : strerror(-r));
         else if (r < 0)
                 snprintf(g->reason, sizeof(g->reason), "%s", pins_reason(g->pins));
 }
@@ -538,9 +556,7 @@ int guard_set_rules(struct guard *g, const struct guard_rule *rules, size_t n)
                 return 0;
         if (!guard_available(g))
                 return -EOPNOTSUPP;
-        r = load(g);
-        if (r == 0)
-                r = write_bank(g, GUARD_RULES_MAX - g->config.rules_at, rules, n);
+        r = write_bank(g, GUARD_RULES_MAX - g->config.rules_at, rules, n);
         if (r == 0)
                 r = switch_bank(g, GUARD_RULES_MAX - g->config.rules_at, (uint32_t)n);
         if (r == 0)
@@ -569,9 +585,6 @@ int guard_put_claim(struct guard *g, const struct guard_process *target, const s
 
         if (!guard_available(g))
                 return -EOPNOTSUPP;
-        r = load(g);
-        if (r < 0)
-                return r;
         replaces = bpf_map_lookup_elem(map_of(g, PINNED_CLAIMS), &key, &before) == 0;
         if (bpf_map_update_elem(map_of(g, PINNED_CLAIMS), &key, claim, BPF_ANY))
                 return -errno;
@@ -664,9 +677,12 @@ bool guard_tend(struct guard *g)
                            pins_dir(g->pins));
                 g->attached = g->pinned = false;
                 forget_all(g);
-                pins_empty(g->pins);
+                g->sweep = true; /* not now, under the hands of who is at it */
                 return true;
         }
+        if (g->sweep && !g->attached)
+                pins_empty(g->pins);
+        g->sweep = false;
         remove_gone(map_of(g, PINNED_CLAIMS), &g->claim_at);
         remove_gone(map_of(g, PINNED_SLOTS), &g->slot_at);
         settle(g);

@@ -13,10 +13,8 @@
 #include "../lib/cleanup.h"
 #include "ptraced_guard.skel.h"
 
-#define SMALL_ENTRIES 16 /* of the self-test's hashes */
-#define SMALL_RING    (64 << 10)
-#define LSM           (1u << MECHANISM_LSM)
-#define FMOD          (1u << MECHANISM_FMOD_RET)
+#define LSM  (1u << MECHANISM_LSM)
+#define FMOD (1u << MECHANISM_FMOD_RET)
 
 static const struct {
         const char *program, *pin;
@@ -63,16 +61,6 @@ static int check_layout(const struct guard_object *o)
                         return -EBADMSG;
         }
         return 0;
-}
-
-static int shrink(const struct guard_object *o)
-{
-        int r = bpf_map__set_max_entries(find_map(o, PINNED_RING), SMALL_RING);
-
-        for (size_t i = 0; i < _PINNED_MAP_MAX && !r; i++)
-                if (is_programs(i) && pinned_layouts[i].type == BPF_MAP_TYPE_HASH)
-                        r = bpf_map__set_max_entries(find_map(o, i), SMALL_ENTRIES);
-        return r;
 }
 
 static int reuse(const struct guard_object *o, const int maps[_PINNED_MAP_MAX])
@@ -125,7 +113,7 @@ static int load(struct guard_object *o, uint32_t generation, const int *maps)
         if (!r)
                 r = choose_programs(o);
         if (!r)
-                r = maps ? reuse(o, maps) : shrink(o);
+                r = reuse(o, maps);
         if (r)
                 return r;
         o->skel->rodata->generation = generation;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* One loaded instance of the guard's programs, with maps of its own or with those of others. */
+/* The guard's programs, loaded with the maps that are there already. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,10 +13,7 @@
 
 struct guard_object;
 
-/*
- * maps: fd by enum pinned_map, used instead of new ones where it is not -1. NULL: all are new, and small:
- * that is an instance for the self-test. -errno with the reason.
- */
+/* maps: fd by enum pinned_map, used instead of new ones where it is not -1. -errno with the reason. */
 int guard_object_load(struct guard_object **ret, enum guard_mechanism mechanism, uint32_t generation,
                       const int maps[_PINNED_MAP_MAX], char *reason, size_t size);
 struct guard_object *guard_object_free(struct guard_object *o); /* returns NULL; pinned links stay */

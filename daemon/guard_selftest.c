@@ -13,13 +13,10 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
 #include "../lib/cleanup.h"
 #include "../lib/procfs.h"
 #include "guard_object.h"
-
-#define CLAIM_ID 1
 
 /* A child that does nothing, until it is killed. */
 static pid_t spawn_target(void)
@@ -61,110 +58,91 @@ static int try_attach(pid_t target)
         return WIFEXITED(status) ? WEXITSTATUS(status) : -ETIMEDOUT;
 }
 
+/* What the ring says of the target. */
 struct proof {
-        pid_t target;
-        unsigned refusals;
+        uint32_t target;
+        uint32_t reason; /* enum guard_reason of the refusal; GUARD_ALLOWED: none */
 };
 
-static int note_record(void *userdata, void *data, size_t size)
+static bool keep_record(void *userdata, const struct rec_header *h, size_t size)
 {
+        const struct rec_guard *r = (const void *)h;
         struct proof *p = userdata;
-        const struct rec_guard *r = data;
 
-        if (size >= sizeof(*r) && r->h.type == REC_GUARD && r->error == EBUSY &&
-            r->target.pid == (uint32_t)p->target)
-                p->refusals++;
-        return 0;
+        if (h->type != REC_GUARD || size < sizeof(*r) || r->target.pid != p->target)
+                return h->type == REC_GUARD;
+        if (r->error)
+                p->reason = r->reason;
+        return false;
 }
 
-static unsigned count_refusals(const struct guard_object *o, pid_t target)
+/* Positive errno of an attach to the target, 0: it was let in; -errno. */
+static int probe(struct loader *loader, uint32_t target, uint32_t *ret_reason)
 {
         struct proof p = {.target = target};
-        struct ring_buffer *ring = ring_buffer__new(guard_object_map(o, PINNED_RING), note_record, &p, NULL);
+        int error = try_attach((pid_t)target);
 
-        if (!ring)
-                return 0;
-        ring_buffer__consume(ring);
-        ring_buffer__free(ring);
-        return p.refusals;
+        loader_skim_ring(loader, keep_record, &p);
+        *ret_reason = p.reason;
+        return error;
 }
 
-static int put_config(const struct guard_object *o)
+static int explain(char *reason, size_t size, int error)
 {
-        struct guard_config config = {.state = GUARD_OFF, .generation = 1};
-
-        return bpf_map_update_elem(guard_object_map(o, PINNED_CONFIG), &(uint32_t){0}, &config, BPF_ANY)
-                       ? -errno
-                       : 0;
-}
-
-static int explain(char *reason, size_t size, int error, unsigned refusals)
-{
+        if (error == EBUSY) {
+                snprintf(reason, size, "another guard refused the attach of the self-test");
+                return -EALREADY;
+        }
         if (error == 0)
-                snprintf(
-                        reason, size,
-                        "the programs attach, but the kernel does not run them: a claimed child was traced");
-        else if (error == EBUSY && !refusals)
-                snprintf(reason, size, "another guard refused the self-test's attach");
+                snprintf(reason, size,
+                         "the programs attach, but do not run: a claimed process could be traced");
         else
                 snprintf(reason, size, "the self-test's attach failed with %s",
                          strerrorname_np(error < 0 ? -error : error) ?: "?");
         return -ENXIO;
 }
 
-/* A guard of an earlier daemon may refuse what ours allows: then ours has no record of it. */
-static int prove(const struct guard_object *o, pid_t target, char *reason, size_t size)
+/* What the policy says of our own children is no failure. */
+static int prove(const struct guard_object *o, struct loader *loader, const struct guard_process *target,
+                 char *reason, size_t size)
 {
-        struct guard_claim claim = {
-                .id = CLAIM_ID,
+        static const struct guard_claim claim = {
                 .mode = GUARD_ENFORCE,
                 .flags = CLAIM_F_PRIVILEGED,
                 .owner = {.kind = OWNER_NOBODY},
         };
-        struct guard_process key = {.pid = (uint32_t)target};
         int claims = guard_object_map(o, PINNED_CLAIMS), error;
-        struct task_ref t;
-        unsigned refusals;
+        uint32_t why;
 
-        if (procfs_task(key.pid, &t) < 0)
-                return explain(reason, size, ESRCH, 0);
-        key.start = t.start;
-        if (bpf_map_update_elem(claims, &key, &claim, BPF_ANY))
-                return explain(reason, size, errno, 0);
-        error = try_attach(target);
-        refusals = count_refusals(o, target);
-        if (error != EBUSY || !refusals)
-                return explain(reason, size, error, refusals);
-        bpf_map_delete_elem(claims, &key);
-        error = try_attach(target);
-        refusals = count_refusals(o, target);
-        if (error == 0 || (error == EBUSY && !refusals))
+        if (bpf_map_update_elem(claims, target, &claim, BPF_ANY))
+                return explain(reason, size, -errno);
+        error = probe(loader, target->pid, &why);
+        bpf_map_delete_elem(claims, target);
+        if (error != EBUSY || why == GUARD_ALLOWED)
+                return explain(reason, size, error);
+        error = probe(loader, target->pid, &why);
+        if (error == 0 || (error == EBUSY && why != GUARD_CLAIMED))
                 return 0;
-        snprintf(reason, size, "an attach to a process without a claim was refused (%s)",
+        snprintf(reason, size, "an attach to a process without a claim failed with %s",
                  strerrorname_np(error < 0 ? -error : error) ?: "?");
         return -ENXIO;
 }
 
-int guard_selftest(enum guard_mechanism mechanism, char *reason, size_t size)
+int guard_selftest(const struct guard_object *o, struct loader *loader, char *reason, size_t size)
 {
-        struct guard_object *o = NULL;
-        pid_t target = -1;
-        int r = guard_object_load(&o, mechanism, 1, NULL, reason, size);
+        pid_t target = spawn_target();
+        struct guard_process key = {.pid = target > 0 ? (uint32_t)target : 0};
+        struct task_ref t;
+        int r = target < 0 ? -errno : procfs_task(key.pid, &t);
 
         if (r < 0)
-                return r;
-        r = put_config(o);
-        if (r < 0)
-                snprintf(reason, size, "the guard's settings cannot be written (%s)",
+                snprintf(reason, size, "the self-test cannot start a process (%s)",
                          strerrorname_np(-r) ?: "?");
-        else
-                r = guard_object_attach(o, reason, size);
-        if (r == 0) {
-                target = spawn_target();
-                r = target < 0 ? -errno : prove(o, target, reason, size);
+        else {
+                key.start = t.start;
+                r = prove(o, loader, &key, reason, size);
         }
         if (target > 0)
                 end_child(target);
-        guard_object_free(o);
         return r;
 }

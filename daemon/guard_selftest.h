@@ -4,16 +4,19 @@
 /*
  * A BPF LSM program attaches without an error and never runs where `bpf` is missing from the kernel's list
  * of security modules. So a guard is proved before it is believed: a child of ours is claimed for nobody,
- * another child must be refused with EBUSY, and let in once the claim is gone. It uses an instance of the
- * programs with maps of its own, so that no claim of anybody's is touched; the record of the refusal in its
- * ring shows that it was this instance that refused, and not an earlier daemon's guard.
+ * another child must be refused with EBUSY, and let in once the claim is gone. Claims of others are not
+ * touched. The record of the refusal shows that it were these programs that refused, and not those of an
+ * earlier daemon; it is no event and is dropped, others are kept.
  */
 
 #include <stddef.h>
 
 #include "guard.h"
 
+struct guard_object;
+
 #define GUARD_SELFTEST_LIMIT_MS 2000 /* for each of the two attaches */
 
-/* 0: it works. -errno, and a reason (no full stop). */
-int guard_selftest(enum guard_mechanism mechanism, char *reason, size_t size);
+/* Of programs that are attached, before anybody reads the ring. 0: they work. -errno and a reason (no full
+ * stop); -EALREADY: the attach was refused, but not by these. */
+int guard_selftest(const struct guard_object *o, struct loader *loader, char *reason, size_t size);

@@ -395,7 +395,7 @@ int loader_new(struct loader **ret, int wanted, const struct guard_pins *pins, c
         if (wanted != TIER_PROC)
                 open_notebook(l, pins);
         if (pins_found(pins))
-                backlog_take(&l->backlog, pins_map(pins, PINNED_RING), NULL);
+                backlog_take(&l->backlog, pins_map(pins, PINNED_RING), NULL, NULL);
         if (wanted != TIER_PROC)
                 r = load_best(l, wanted);
         if (r && wanted != TIER_BEST) {
@@ -472,10 +472,11 @@ const struct backlog *loader_backlog(const struct loader *l)
         return l->backlog;
 }
 
-void loader_skim_ring(struct loader *l)
+void loader_skim_ring(struct loader *l,
+                      bool (*keep)(void *userdata, const struct rec_header *h, size_t size), void *userdata)
 {
         if (l->skel)
-                backlog_take(&l->backlog, loader_ring_fd(l), backlog_is_refusal);
+                backlog_take(&l->backlog, loader_ring_fd(l), keep, userdata);
 }
 
 uint64_t loader_attached_ns(const struct loader *l)

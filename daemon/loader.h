@@ -65,9 +65,10 @@ void loader_told_losses(struct loader *l, const uint64_t losses[_REC_LOSS_MAX]);
 /* Records of an earlier daemon's ring, and refusals by its guard since; NULL: none. Freed with the loader.
  */
 const struct backlog *loader_backlog(const struct loader *l);
-/* While the guard proves itself on a ring that nobody reads yet: its refusals are kept, the rest is dropped.
- */
-void loader_skim_ring(struct loader *l);
+/* While the guard proves itself on a ring that nobody reads yet: records it wants to keep join the backlog,
+ * the others are dropped. */
+void loader_skim_ring(struct loader *l,
+                      bool (*keep)(void *userdata, const struct rec_header *h, size_t size), void *userdata);
 /* When our own programs were attached, CLOCK_BOOTTIME: what was counted before is an earlier daemon's. */
 uint64_t loader_attached_ns(const struct loader *l);
 /* How often hook number i has run while the kernel kept run-time statistics; 0 when it is not loaded. */

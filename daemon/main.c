@@ -14,7 +14,10 @@
 
 #include "../lib/config.h"
 #include "api.h"
+#include "arbiter.h"
 #include "doctor.h"
+#include "guard.h"
+#include "hold.h"
 #include "log.h"
 #include "options.h"
 #include "server.h"
@@ -24,6 +27,7 @@
 #define STORE_ERROR_MAX 960 /* leaves room for the words around it */
 #define STATE_DIR_MODE  0700
 #define SOCKET_MAX      128 /* bytes of a socket's path; the kernel takes 108 */
+#define TEND_USEC       1000000
 
 enum exit_status {
         STATUS_DONE,
@@ -36,8 +40,13 @@ struct daemon {
         struct config config;
         sd_event *event;
         struct store *store;
+        struct guard_pins *pins; /* until the guard owns them */
         struct loader *loader;
+        struct guard *guard;
         struct pump *pump;
+        struct hold *hold;
+        struct arbiter *arbiter;
+        sd_event_source *tend; /* once a second */
         struct server *socket_server, *metrics_server;
         struct api api;
         char socket_path[SOCKET_MAX];
@@ -58,6 +67,14 @@ static int read_config(const struct options *o, struct config *ret, char *error,
         return r;
 }
 
+static void reload_policy(struct daemon *d)
+{
+        char error[ERROR_MAX];
+
+        if (arbiter_reload(d->arbiter, NULL, 0, error, sizeof(error)) < 0)
+                log_error("%s The former policy stays.", error);
+}
+
 static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_,
                      void *userdata)
 {
@@ -75,9 +92,10 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
                 d->config = c;
                 log_init(d->options.log_level >= 0 ? d->options.log_level : c.log_level);
                 pump_set_thresholds(d->pump, &c.thresholds);
-                log_notice("Thresholds and log level were read again; the limits of the store hold from the "
+                log_notice("Thresholds and log level were read again; [store] and [guard] hold from the "
                            "next start.");
         }
+        reload_policy(d);
         sd_notify(0, "READY=1");
         return 0;
 }
@@ -132,9 +150,25 @@ static int set_up_store(struct daemon *d, char *error, size_t size)
         return r;
 }
 
+/* What an earlier daemon's guard wrote is read on by the loader, so the pins come first. */
 static int set_up_loader(struct daemon *d, char *error, size_t size)
 {
-        return loader_new(&d->loader, d->options.tier, NULL, error, size);
+        int r = guard_open_pins(&d->pins, d->options.pin_dir);
+
+        if (r < 0) {
+                snprintf(error, size, "The guard's pins cannot be looked for: %s.", strerror(-r));
+                return r;
+        }
+        return loader_new(&d->loader, d->options.tier, d->pins, error, size);
+}
+
+static int set_up_guard(struct daemon *d, char *error, size_t size)
+{
+        int r = guard_new(&d->guard, d->loader, TAKE_PTR(d->pins));
+
+        if (r < 0)
+                snprintf(error, size, "The guard cannot be set up: %s.", strerror(-r));
+        return r;
 }
 
 static int follow(struct daemon *d, char *error, size_t size)
@@ -156,13 +190,53 @@ static int set_up_pump(struct daemon *d, char *error, size_t size)
 {
         int r = pump_new(&d->pump, d->event, d->loader, d->store, &d->config.thresholds);
 
-        if (r >= 0)
+        if (r >= 0) {
+                pump_set_guard(d->pump, d->guard);
                 r = pump_start(d->pump);
+        }
         if (r < 0) {
                 snprintf(error, size, "Recording cannot be started: %s.", strerror(-r));
                 return r;
         }
         return follow(d, error, size);
+}
+
+static void name_refusal(void *userdata, const struct rec_guard *record, struct event *e)
+{
+        const struct daemon *d = userdata;
+
+        snprintf(e->note, sizeof(e->note), "%s", arbiter_rule_name(d->arbiter, record->rule));
+        snprintf(e->owner, sizeof(e->owner), "%s", arbiter_owner_text(d->arbiter, record->claim));
+}
+
+static int on_tend(sd_event_source *s, uint64_t usec _unused_, void *userdata)
+{
+        struct daemon *d = userdata;
+
+        guard_tend(d->guard);
+        sd_event_source_set_time_relative(s, TEND_USEC);
+        return 0;
+}
+
+static int set_up_arbiter(struct daemon *d, char *error, size_t size)
+{
+        int r = hold_new(&d->hold, d->event, d->options.state_dir, NULL, NULL);
+
+        if (r >= 0)
+                r = arbiter_new(&d->arbiter, d->event, d->guard, d->hold, d->pump, d->options.state_dir,
+                                d->config.guard.policy_dir, d->config.guard.grace_ns);
+        if (r >= 0)
+                r = sd_event_add_time_relative(d->event, &d->tend, CLOCK_MONOTONIC, TEND_USEC, 0, on_tend,
+                                               d);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(d->tend, SD_EVENT_ON);
+        if (r < 0) {
+                snprintf(error, size, "Claims cannot be kept: %s.", strerror(-r));
+                return r;
+        }
+        pump_set_namer(d->pump, name_refusal, d);
+        pump_take_refusals(d->pump);
+        return 0;
 }
 
 static int open_socket(struct daemon *d, int *ret_fd, char *error, size_t size)
@@ -195,6 +269,9 @@ static int set_up_server(struct daemon *d, char *error, size_t size)
                 .loader = d->loader,
                 .pump = d->pump,
                 .store = d->store,
+                .guard = d->guard,
+                .hold = d->hold,
+                .arbiter = d->arbiter,
                 .socket_path = d->socket_path,
                 .state_dir = d->options.state_dir,
                 .max_store_bytes = d->config.store.max_bytes,
@@ -225,7 +302,8 @@ static int set_up_metrics(struct daemon *d, char *error, size_t size)
 static int set_up(struct daemon *d, char *error, size_t size)
 {
         static int (*const steps[])(struct daemon * d, char *error, size_t size) = {
-                set_up_signals, set_up_store, set_up_loader, set_up_pump, set_up_server, set_up_metrics,
+                set_up_signals, set_up_store,   set_up_loader, set_up_guard,
+                set_up_pump,    set_up_arbiter, set_up_server, set_up_metrics,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
@@ -265,7 +343,16 @@ static void tear_down(struct daemon *d)
         remove_socket(d);
         d->metrics_server = server_free(d->metrics_server);
         d->socket_server = server_free(d->socket_server);
+        sd_event_source_disable_unref(d->tend);
+        if (d->pump) {
+                pump_flush(d->pump);
+                pump_set_namer(d->pump, NULL, NULL);
+        }
+        d->arbiter = d->arbiter ? arbiter_free(d->arbiter) : NULL;
+        d->hold = hold_free(d->hold);
         d->pump = pump_free(d->pump);
+        d->guard = guard_free(d->guard);
+        d->pins = guard_pins_free(d->pins);
         d->loader = loader_free(d->loader);
         if (d->store)
                 d->store = store_close(d->store);
@@ -294,6 +381,7 @@ static int run(struct daemon *d)
 static int probe(const struct options *o)
 {
         struct loader *loader = NULL;
+        struct guard *guard = NULL;
         struct json_object *report;
         char error[ERROR_MAX];
 
@@ -301,10 +389,12 @@ static int probe(const struct options *o)
                 log_error("%s", error);
                 return STATUS_FAILED;
         }
-        report = doctor_json(loader);
+        guard_new(&guard, loader, NULL);
+        report = doctor_json(loader, guard);
         puts(json_object_to_json_string_ext(report,
                                             JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(report);
+        guard_free(guard);
         loader_free(loader);
         return fflush(stdout) == 0 ? STATUS_DONE : STATUS_FAILED;
 }
@@ -323,6 +413,9 @@ int main(int argc, char **argv)
                 options_help(stdout);
                 return STATUS_DONE;
         }
+        if (d.options.hold)
+                return hold_helper_main(d.options.hold, d.options.hold_start, d.options.hold_catch,
+                                        d.options.state_dir);
         if (d.options.version) {
                 puts("ptraced " PTRACED_VERSION);
                 return STATUS_DONE;

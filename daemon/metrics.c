@@ -4,11 +4,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "guard.h"
+
 /* Everything that is asked for once per scrape. */
 struct figures {
         const struct api *api;
         struct api_totals totals;
         struct store_stats store;
+        struct guard_status guard;
         uint64_t findings[_FIND_MAX];
 };
 
@@ -69,6 +72,31 @@ static uint64_t store_failing(const struct figures *f)
         return f->store.last_error != 0;
 }
 
+static uint64_t guard_attached(const struct figures *f)
+{
+        return f->guard.attached;
+}
+static uint64_t guard_pinned(const struct figures *f)
+{
+        return f->guard.pinned;
+}
+static uint64_t guard_claims(const struct figures *f)
+{
+        return f->guard.n_claims;
+}
+static uint64_t guard_rules(const struct figures *f)
+{
+        return f->guard.n_rules;
+}
+static uint64_t guard_slots(const struct figures *f)
+{
+        return f->guard.n_slots;
+}
+static uint64_t guard_refusals(const struct figures *f)
+{
+        return pump_refusals(f->api->pump);
+}
+
 static const struct {
         const char *name, *type, *help;
         uint64_t (*get)(const struct figures *f);
@@ -89,6 +117,14 @@ static const struct {
         {"ptraced_store_written_total", "counter", "Events written since the start.", written},
         {"ptraced_store_expired_total", "counter", "Events removed by age or size since the start.",
          expired},
+        {"ptraced_guard_attached", "gauge", "1 while the guard's programs are in the kernel.",
+         guard_attached},
+        {"ptraced_guard_pinned", "gauge", "1 while the guard would outlive the daemon.", guard_pinned},
+        {"ptraced_guard_claims", "gauge", "Claims that the kernel keeps.", guard_claims},
+        {"ptraced_guard_rules", "gauge", "Rules of the policy that the kernel keeps.", guard_rules},
+        {"ptraced_guard_slots", "gauge", "Attaches that are under way.", guard_slots},
+        {"ptraced_guard_refusals_total", "counter", "Attaches the guard refused, since the start.",
+         guard_refusals},
         {"ptraced_store_failing", "gauge", "1 while the last write to the store failed.", store_failing},
 };
 
@@ -112,6 +148,9 @@ static void print_families(FILE *f, const struct figures *fig)
         print_head(f, "ptraced_build_info", "gauge", "Always 1; the labels tell version and tier.");
         fprintf(f, "ptraced_build_info{version=\"%s\",tier=\"%s\"} 1\n", PTRACED_VERSION,
                 tier_to_string(loader_tier(fig->api->loader)));
+        print_head(f, "ptraced_guard_info", "gauge", "Always 1; the label tells how attaches are refused.");
+        fprintf(f, "ptraced_guard_info{mechanism=\"%s\"} 1\n",
+                guard_mechanism_to_string(fig->guard.mechanism));
         print_head(f, "ptraced_lost_events_total", "counter", "Events lost since the start, by cause.");
         api_losses(fig->api, losses);
         for (int i = 0; i < _LOST_MAX; i++)
@@ -134,6 +173,7 @@ char *metrics_text(const struct api *api)
                 return NULL;
         api_totals(api, &fig.totals);
         store_get_stats(api->store, &fig.store);
+        guard_get_status(api->guard, &fig.guard);
         model_each_finding(pump_model(api->pump), 0, count_finding, &fig);
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 print_head(f, rows[i].name, rows[i].type, rows[i].help);

@@ -2,13 +2,17 @@
 #include "options.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "../lib/arguments.h"
 #include "../lib/cleanup.h"
 #include "../lib/config.h"
 #include "../lib/request.h"
 #include "../lib/text.h"
+#include "guard.h"
 #include "socket.h"
 #include "tier.h"
 
@@ -23,7 +27,11 @@ enum option {
         OPTION_METRICS_LISTEN,
         OPTION_LOG_LEVEL,
         OPTION_FOLLOW,
+        OPTION_PIN_DIR,
         OPTION_PROBE,
+        OPTION_HOLD,
+        OPTION_HOLD_START,
+        OPTION_HOLD_CATCH,
         OPTION_VERSION,
         OPTION_HELP,
         _OPTION_MAX,
@@ -39,7 +47,12 @@ static const struct option_spec specs[] = {
                                    "serve /metrics and /healthz over TCP, too"},
         [OPTION_LOG_LEVEL] = {"log-level", 0, "LEVEL", "error, warning, notice, info or debug (info)"},
         [OPTION_FOLLOW] = {"follow", 0, "PID", "watch this process and all it starts"},
+        [OPTION_PIN_DIR] = {"pin-dir", 0, "DIR", "pin the guard here (" GUARD_PIN_DIR ")"},
         [OPTION_PROBE] = {"probe", 0, NULL, "print as JSON what this kernel allows, and exit"},
+        /* How a daemon starts its helpers; nobody else needs them. */
+        [OPTION_HOLD] = {"hold", 0, "PID", NULL},
+        [OPTION_HOLD_START] = {"hold-start", 0, "TICKS", NULL},
+        [OPTION_HOLD_CATCH] = {"hold-catch", 0, NULL, NULL},
         [OPTION_VERSION] = {"version", 'V', NULL, "print the version, and exit"},
         [OPTION_HELP] = {"help", 'h', NULL, "print this, and exit"},
 };
@@ -52,8 +65,12 @@ void options_help(FILE *f)
               f);
         for (size_t i = 0; i < ELEMENTSOF(specs); i++) {
                 const struct option_spec *s = &specs[i];
-                int n = s->letter ? fprintf(f, "  -%c, --%s", s->letter, s->name)
-                                  : fprintf(f, "      --%s", s->name);
+                int n;
+
+                if (!s->help)
+                        continue;
+                n = s->letter ? fprintf(f, "  -%c, --%s", s->letter, s->name)
+                              : fprintf(f, "      --%s", s->name);
 
                 if (s->value)
                         n += fprintf(f, " %s", s->value);
@@ -103,6 +120,33 @@ static int check_follow(const char *value, struct options *o, char *error, size_
         return pid_from_string(value, &o->follow, error, size);
 }
 
+static int check_pin_dir(const char *value, struct options *o, char *error, size_t size)
+{
+        o->pin_dir = value;
+        if (value[0] == '/' && strlen(value) < PIN_DIR_MAX)
+                return 0;
+        snprintf(error, size, "--pin-dir needs the whole path of a directory, of less than %d bytes.",
+                 PIN_DIR_MAX);
+        return -EINVAL;
+}
+
+static int check_hold(const char *value, struct options *o, char *error, size_t size)
+{
+        return pid_from_string(value, &o->hold, error, size);
+}
+
+static int check_hold_start(const char *value, struct options *o, char *error, size_t size)
+{
+        char *end;
+
+        errno = 0;
+        o->hold_start = strtoull(value, &end, 10);
+        if (isdigit((unsigned char)value[0]) && !*end && !errno && o->hold_start)
+                return 0;
+        snprintf(error, size, "--hold-start needs a start time in clock ticks.");
+        return -EINVAL;
+}
+
 static const struct {
         enum option option;
         int (*check)(const char *value, struct options *o, char *error, size_t size);
@@ -111,6 +155,9 @@ static const struct {
         {OPTION_LOG_LEVEL, check_log_level},
         {OPTION_METRICS_LISTEN, check_address},
         {OPTION_FOLLOW, check_follow},
+        {OPTION_PIN_DIR, check_pin_dir},
+        {OPTION_HOLD, check_hold},
+        {OPTION_HOLD_START, check_hold_start},
 };
 
 int options_parse(int argc, char **argv, struct options *ret, char *error, size_t size)
@@ -133,6 +180,7 @@ int options_parse(int argc, char **argv, struct options *ret, char *error, size_
         if (a.value[OPTION_STATE_DIR])
                 o.state_dir = a.value[OPTION_STATE_DIR];
         o.probe = a.given & (1U << OPTION_PROBE);
+        o.hold_catch = a.given & (1U << OPTION_HOLD_CATCH);
         o.help = a.given & (1U << OPTION_HELP);
         o.version = a.given & (1U << OPTION_VERSION);
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
@@ -141,6 +189,10 @@ int options_parse(int argc, char **argv, struct options *ret, char *error, size_
                 r = value ? checks[i].check(value, &o, error, size) : 0;
                 if (r < 0)
                         return r;
+        }
+        if (!o.hold != !o.hold_start) {
+                snprintf(error, size, "--hold and --hold-start belong together.");
+                return -EINVAL;
         }
         *ret = o;
         return 0;

@@ -71,6 +71,7 @@ struct pump {
         struct model_question questions[QUESTIONS_MAX];
         size_t n_questions;
 
+        uint64_t refusals; /* by the guard */
         uint64_t bad_records, follower_losses, unresolved, deferred_lost;
         uint64_t reported[_LOST_MAX]; /* losses already told as loss events */
         uint64_t reconciled_ns, departed_ns;
@@ -105,10 +106,21 @@ static void tell_followers(struct pump *p, const struct event *e)
                 p->followers[i].fn(p->followers[i].userdata, e);
 }
 
+static void count_refusal(struct pump *p, const struct event *e)
+{
+        if (!e->guard_reason || !e->error)
+                return;
+        if (e->type == EV_PTRACE_REFUSED)
+                p->refusals++;
+        else if (e->type == EV_COUNTER && e->of_type == EV_PTRACE_REFUSED)
+                p->refusals += e->count;
+}
+
 static int take_in(struct pump *p, struct event *e)
 {
         int r;
 
+        count_refusal(p, e);
         stamp(p, e);
         r = model_apply(p->model, e);
         store_append(p->store, e);
@@ -661,4 +673,9 @@ void pump_set_namer(struct pump *p, pump_namer fn, void *userdata)
 void pump_set_guard(struct pump *p, const struct guard *guard)
 {
         p->guard = guard;
+}
+
+uint64_t pump_refusals(const struct pump *p)
+{
+        return p->refusals;
 }

@@ -79,3 +79,5 @@ struct guard;
 void pump_set_guard(struct pump *p, const struct guard *guard);
 /* What was refused while no daemon was there: after pump_start() and once the names are known. */
 void pump_take_refusals(struct pump *p);
+/* By the guard, since the start. */
+uint64_t pump_refusals(const struct pump *p);

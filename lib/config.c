@@ -13,7 +13,9 @@
 
 #include <ini.h>
 
+#include "claim.h"
 #include "cleanup.h"
+#include "policy.h"
 #include "text.h"
 
 #define SHOWN_MAX 64 /* bytes of a wrong key or value that are repeated in the error */
@@ -35,12 +37,15 @@ static const struct unit units_nanoseconds[] = {
 };
 static const struct unit units_count[] = {{"", 1}, {NULL, 0}};
 
+/* What is no number with a unit. */
+static const struct unit level_name[1], absolute_path[1];
+
 struct setting {
         const char *section, *key;
-        const struct unit *units; /* NULL: the name of a log level */
-        size_t offset, width;     /* in struct config */
-        uint64_t min, max;        /* in the smallest unit, as stored */
-        const char *expected;     /* completes "give ..." */
+        const struct unit *units;
+        size_t offset, width; /* in struct config */
+        uint64_t min, max;    /* in the smallest unit, as stored */
+        const char *expected; /* completes "give ..." */
 };
 
 #define IN_CONFIG(m) offsetof(struct config, m), sizeof(((struct config *)0)->m)
@@ -56,7 +61,11 @@ static const struct setting settings[] = {
          NSEC_PER_MSEC, 86400 * NSEC_PER_SEC, "a time from 1ms to 24h, such as 300ms"},
         {"thresholds", "attach-storm", units_count, IN_CONFIG(thresholds.attach_storm_per_s), 1, 1000000,
          "a number of refusals a second from 1 to 1000000"},
-        {"log", "level", NULL, IN_CONFIG(log_level), 0, 0, "error, warning, notice, info or debug"},
+        {"guard", "policy-dir", absolute_path, IN_CONFIG(guard.policy_dir), 0, 0,
+         "a directory, with its whole path"},
+        {"guard", "grace", units_nanoseconds, IN_CONFIG(guard.grace_ns), 0, 86400 * NSEC_PER_SEC,
+         "a time from 0 to 24h, such as 10s"},
+        {"log", "level", level_name, IN_CONFIG(log_level), 0, 0, "error, warning, notice, info or debug"},
 };
 
 static const struct {
@@ -85,7 +94,10 @@ int log_level_from_string(const char *s)
 
 void config_default(struct config *ret)
 {
-        *ret = (struct config){.log_level = LOG_INFO};
+        *ret = (struct config){
+                .guard = {.policy_dir = POLICY_DEFAULT_DIR, .grace_ns = CLAIM_GRACE_DEFAULT_NS},
+                .log_level = LOG_INFO,
+        };
         store_limits_default(&ret->store);
         model_thresholds_default(&ret->thresholds);
 }
@@ -139,11 +151,17 @@ static int apply_setting(const struct setting *s, const char *value, struct conf
         uint64_t n;
         int r;
 
-        if (!s->units) {
+        if (s->units == level_name) {
                 r = log_level_from_string(value);
                 if (r >= 0)
                         memcpy(to, &r, sizeof(r));
                 return r < 0 ? r : 0;
+        }
+        if (s->units == absolute_path) {
+                if (value[0] != '/' || strlen(value) >= s->width)
+                        return -EINVAL;
+                strcpy(to, value);
+                return 0;
         }
         r = parse_amount(value, s->units, &n);
         if (r < 0)
@@ -184,7 +202,9 @@ static int take_setting(void *userdata, const char *section, const char *key, co
         if (section_known)
                 complain(p, "there is no setting '%s' in section [%s]", shown_key, shown_section);
         else if (*section)
-                complain(p, "there is no section [%s]: the sections are [store], [thresholds] and [log]",
+                complain(p,
+                         "there is no section [%s]: the sections are [store], [thresholds], [guard] "
+                         "and [log]",
                          shown_section);
         else
                 complain(p, "'%s' stands before the first section", shown_key);

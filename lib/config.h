@@ -15,10 +15,17 @@
 #define CONFIG_DEFAULT_PATH "/etc/ptraced/ptraced.conf"
 #define CONFIG_FILE_MAX     (64 * 1024) /* bytes; the shipped file has two thousand */
 #define CONFIG_ERROR_MAX    512
+#define CONFIG_PATH_MAX     256 /* bytes of a path, with its NUL */
+
+struct guard_settings {
+        char policy_dir[CONFIG_PATH_MAX];
+        uint64_t grace_ns; /* for a claim with a token whose owner is gone */
+};
 
 struct config {
         struct store_limits store;
         struct model_thresholds thresholds;
+        struct guard_settings guard;
         int log_level; /* LOG_ERR to LOG_DEBUG of syslog.h */
 };
 
