@@ -213,14 +213,22 @@ static int on_tend(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
         struct daemon *d = userdata;
 
-        guard_tend(d->guard);
+        if (guard_tend(d->guard))
+                arbiter_pins_removed(d->arbiter);
         sd_event_source_set_time_relative(s, TEND_USEC);
         return 0;
 }
 
+static void on_hold_change(void *userdata, const struct hold_view *v)
+{
+        const struct daemon *d = userdata;
+
+        arbiter_hold_changed(d->arbiter, v);
+}
+
 static int set_up_arbiter(struct daemon *d, char *error, size_t size)
 {
-        int r = hold_new(&d->hold, d->event, d->options.state_dir, NULL, NULL);
+        int r = hold_new(&d->hold, d->event, d->options.state_dir, on_hold_change, d);
 
         if (r >= 0)
                 r = arbiter_new(&d->arbiter, d->event, d->guard, d->hold, d->pump, d->options.state_dir,
