@@ -57,6 +57,7 @@ static const struct route routes[] = {
         {"GET", "/v1/holds", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_holds, 0, 0},
         {"POST", "/v1/holds", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_hold_take, BODY_PID | BODY_CATCH,
          BODY_PID},
+        {"POST", "/v1/heal", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_heal, BODY_PID | BODY_DRY_RUN, BODY_PID},
         {"DELETE", "/v1/holds/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, api_hold_release, 0, 0},
 };
 

@@ -140,6 +140,7 @@ void api_doctor(struct api_call *call);
 void api_tracers(struct api_call *call);
 void api_process(struct api_call *call);
 void api_why(struct api_call *call);
+void api_heal(struct api_call *call);
 void api_diagnosis(struct api_call *call);
 void api_events(struct api_call *call);
 void api_claims(struct api_call *call);

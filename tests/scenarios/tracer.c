@@ -162,7 +162,8 @@ static int mode_poke(int n, char **args)
         word = ptrace(PTRACE_PEEKTEXT, tid, (void *)address, NULL);
         if (errno != 0 || ptrace(PTRACE_POKETEXT, tid, (void *)address, (void *)(word ^ 0x10)) < 0)
                 die("PTRACE_POKETEXT");
-        detach_all();
+        if (ptrace(PTRACE_DETACH, tid, NULL, NULL) < 0)
+                die("PTRACE_DETACH");
         ready();
         return 0;
 }

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* POST /v1/heal: what the model, the claims and the holds know of the process goes in, sentences come out.
+ */
+
+#include "api.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/elf_text.h"
+#include "../lib/procfs.h"
+#include "../lib/text.h"
+#include "../lib/wording.h"
+#include "arbiter.h"
+#include "heal.h"
+#include "hold.h"
+#include "log.h"
+
+#define SIGNALS_READ  20000 /* rows that are looked at for a stop that came later */
+#define SIGNALS_STEPS 64    /* searches of the store that may find nothing */
+
+/* ---- was it left stopped ---------------------------------------------------------------------------------
+ */
+
+struct stop_search {
+        const struct task_ref *target;
+        uint64_t last_ns, last_wall_ns; /* of the newest finding; 0: there is none */
+};
+
+static int note_left_stopped(void *userdata, const struct finding *f)
+{
+        struct stop_search *s = userdata;
+
+        if (f->code == FIND_LEFT_STOPPED && f->target.pid == s->target->pid &&
+            f->target.start == s->target->start && f->last_ns > s->last_ns) {
+                s->last_ns = f->last_ns;
+                s->last_wall_ns = f->last_wall_ns;
+        }
+        return 0;
+}
+
+static bool is_job_control(const struct event *e, const struct stop_search *s)
+{
+        return e->target.pid == s->target->pid && e->time_ns > s->last_ns &&
+               (e->sig == SIGCONT || e->sig == SIGSTOP || e->sig == SIGTSTP || e->sig == SIGTTIN ||
+                e->sig == SIGTTOU);
+}
+
+/* Was the process continued or stopped since? Then the stop it is in is somebody's will. */
+static bool stopped_since(const struct api_call *call, const struct stop_search *s)
+{
+        const struct event_filter filter = {
+                .pid = s->target->pid,
+                .since_wall_ns = s->last_wall_ns,
+                .types = 1U << EV_SIGNAL_GENERATE,
+        };
+        struct store_cursor *cursor = NULL;
+        bool found = false, ended = false;
+        int fruitless = 0;
+        struct event e;
+
+        if (store_query(call->api->store, &filter, &cursor) < 0)
+                return true;
+        for (int i = 0; i < SIGNALS_READ && fruitless < SIGNALS_STEPS && !found && !ended; i++) {
+                int r = store_cursor_step(cursor, &e);
+
+                ended = r == 0 || (r < 0 && r != -EAGAIN);
+                fruitless += r == -EAGAIN;
+                found = r == 1 && is_job_control(&e, s);
+        }
+        store_cursor_free(cursor);
+        return found || !ended;
+}
+
+static bool left_stopped(const struct api_call *call, const struct task_ref *target)
+{
+        struct stop_search s = {.target = target};
+
+        model_each_finding(pump_model(call->api->pump), target->pid, note_left_stopped, &s);
+        return s.last_ns && !stopped_since(call, &s);
+}
+
+/* ---- whose it is -----------------------------------------------------------------------------------------
+ */
+
+/* The guard would refuse the child that writes. It is told before, with who stands behind it. */
+static void ask_guard(const struct api_call *call, struct heal *h)
+{
+        struct arbiter_opinion o = {};
+        struct task_ref self = {};
+        char target[WORD_MAX], owner[CLAIM_OWNER_TEXT_MAX * 4 + 1];
+
+        if (!call->api->arbiter || h->dry_run || arbiter_means(call->api->arbiter) == MEANS_HOLD ||
+            procfs_task((uint32_t)getpid(), &self) < 0)
+                return;
+        arbiter_ask(call->api->arbiter, &self, &h->target, &o);
+        if (!o.verdict.error || o.verdict.reason == GUARD_HELD)
+                return; /* a tracer is found and named by heal itself */
+        word_process(&h->target, target);
+        if (o.verdict.reason == GUARD_CLAIMED && o.claim)
+                heal_refuse(
+                        h,
+                        "%s is claimed by %s: its owner heals it, or releases it first (ptracectl release "
+                        "%" PRIu64 ").",
+                        target, text_escape(o.claim->request.owner_text, owner, sizeof(owner)), o.claim->id);
+        else
+                heal_refuse(h, "The policy does not let ptraced trace %s: ptracectl policy show.", target);
+}
+
+/* A hold helper lets go for as long as it takes. What was caught at a healed breakpoint may go on. */
+static bool enter_hold(const struct api_call *call, struct heal *h)
+{
+        struct hold_view v;
+        int r;
+
+        if (!call->api->hold || hold_get(call->api->hold, h->target.pid, &v) < 0)
+                return false;
+        if (v.state != HOLD_HOLDING && v.state != HOLD_CAUGHT)
+                return false;
+        if (v.target.start && v.target.start != h->target.start)
+                return false;
+        if (v.state == HOLD_CAUGHT)
+                h->caught_ip = v.caught_ip;
+        if (h->dry_run) {
+                h->helper = v.helper.pid;
+                return false;
+        }
+        r = hold_yield(call->api->hold, &h->target, NULL);
+        if (r < 0)
+                heal_refuse(h, "ptraced holds process %" PRIu32 " and cannot let go of it now: %s.",
+                            h->target.pid, strerror(-r));
+        return r >= 0;
+}
+
+static void heal_it(const struct api_call *call, struct heal *h)
+{
+        bool entered = false;
+
+        ask_guard(call, h);
+        if (!h->refused[0])
+                entered = enter_hold(call, h);
+        if (!h->refused[0])
+                heal_run(h);
+        if (entered && hold_resume(call->api->hold, &h->target) < 0)
+                heal_note(h, "ptraced held it, and could not take hold again.");
+}
+
+/* ---- the answer ------------------------------------------------------------------------------------------
+ */
+
+static const char *hex(uint64_t n, char buf[20])
+{
+        snprintf(buf, 20, "0x%" PRIx64, n);
+        return buf;
+}
+
+/* "0x401139, work+0x0 in /usr/bin/api" */
+static void place(const struct heal *h, const struct heal_site *site, char *symbol, size_t size, char *text,
+                  size_t text_size)
+{
+        const struct heal_file *file = &h->files[site->file];
+        char link[32];
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
+        if (elf_text_symbol(link, site->offset, symbol, size) < 0)
+                symbol[0] = '\0';
+        snprintf(text, text_size, "0x%" PRIx64 "%s%s in %s", site->address, symbol[0] ? ", " : "", symbol,
+                 file->path);
+}
+
+static void add_site(const struct heal *h, const struct heal_site *site, struct json_object *healed,
+                     struct json_object *actions)
+{
+        char symbol[EVENT_SYMBOL_MAX], where[EVENT_PATH_MAX + EVENT_SYMBOL_MAX + 32], number[20];
+        char action[sizeof(where) + 64], clean[sizeof(action) * 3 + 1];
+        struct json_object *o = json_object_new_object();
+
+        place(h, site, symbol, sizeof(symbol), where, sizeof(where));
+        json_add_text(o, "address", hex(site->address, number));
+        json_add_text(o, "path", h->files[site->file].path);
+        json_add_text(o, "file_offset", hex(site->offset, number));
+        json_add_text(o, "symbol", symbol);
+        snprintf(number, sizeof(number), "%02x", site->was);
+        json_add_text(o, "was", number);
+        snprintf(number, sizeof(number), "%02x", site->is);
+        json_add_text(o, "is", number);
+        json_object_array_add(healed, o);
+        snprintf(action, sizeof(action), "%s: breakpoint %s, the file's byte %02x %s", where,
+                 h->dry_run ? "to be taken out" : "taken out", site->is,
+                 h->dry_run ? "to be put back" : "is back");
+        json_object_array_add(actions, json_object_new_string(text_utf8(action, clean, sizeof(clean))));
+}
+
+static void summarize(const struct heal *h, char *text, size_t size)
+{
+        char target[WORD_MAX];
+        const char *plural = h->plan.n == 1 ? "" : "s";
+
+        text[0] = '\0';
+        word_process(&h->target, target);
+        if (h->refused[0])
+                say(text, size, "%s", h->refused);
+        else if (h->plan.n)
+                say(text, size, "%s: %zu breakpoint%s that nobody owns %s", target, h->plan.n, plural,
+                    h->dry_run      ? "would be taken out"
+                    : h->plan.n > 1 ? "were taken out"
+                                    : "was taken out");
+        else if (!h->resumed)
+                say(text, size, "%s: nothing to heal", target);
+        else
+                say(text, size, "%s: no breakpoints that nobody owns", target);
+        if (h->resumed)
+                say(text, size, "; it was left stopped, and %s",
+                    h->dry_run ? "would be resumed" : "goes on");
+        if (!h->refused[0])
+                say(text, size, ".");
+}
+
+static struct json_object *heal_json(const struct heal *h)
+{
+        struct json_object *o = json_new("ptraced.heal/1"), *healed = json_object_new_array(),
+                           *actions = json_object_new_array(), *notes = json_object_new_array();
+        char text[HEAL_TEXT_MAX * 2], clean[HEAL_TEXT_MAX * 3 + 1];
+
+        for (size_t i = 0; !h->refused[0] && i < h->plan.n; i++)
+                add_site(h, &h->plan.sites[i], healed, actions);
+        for (size_t i = 0; i < h->n_notes; i++)
+                json_object_array_add(notes,
+                                      json_object_new_string(text_utf8(h->notes[i], clean, sizeof(clean))));
+        json_add_int(o, "pid", h->target.pid);
+        json_add_text(o, "comm", h->target.comm);
+        json_object_object_add(o, "dry_run", json_object_new_boolean(h->dry_run));
+        json_object_object_add(o, "healed", healed);
+        json_object_object_add(o, "resumed", json_object_new_boolean(h->resumed));
+        if (h->refused[0])
+                json_add_text(o, "refused", h->refused);
+        else
+                json_object_object_add(o, "refused", NULL);
+        summarize(h, text, sizeof(text));
+        json_add_text(o, "summary", text);
+        json_object_object_add(o, "actions", actions);
+        json_object_object_add(o, "notes", notes);
+        return o;
+}
+
+static void log_it(const struct api_call *call, const struct heal *h)
+{
+        char text[HEAL_TEXT_MAX * 2];
+
+        if (h->dry_run || (!h->plan.n && !h->resumed))
+                return;
+        summarize(h, text, sizeof(text));
+        log_notice("Heal, asked for by uid %u (process %d): %s", call->peer.uid, (int)call->peer.pid, text);
+}
+
+void api_heal(struct api_call *call)
+{
+        struct proc_status st;
+        struct task_ref target;
+        struct heal *h;
+
+        if (!api_target(call, call->body->pid, &target))
+                return;
+        h = calloc(1, sizeof(*h));
+        if (!h) {
+                api_answer(call, NULL);
+                return;
+        }
+        api_settle(call->api);
+        h->target = target;
+        h->dry_run = call->body->dry_run;
+        h->any_uid = call->peer.privileged;
+        h->uid = call->peer.uid;
+        h->left_stopped =
+                procfs_status(target.pid, 0, &st) == 0 && st.state == 'T' && left_stopped(call, &h->target);
+        heal_it(call, h);
+        log_it(call, h);
+        api_answer(call, heal_json(h));
+        heal_done(h);
+        free(h);
+}

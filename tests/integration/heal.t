@@ -1,0 +1,241 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# heal puts back what a departed debugger's breakpoints replaced, and nothing else.
+. "$(dirname "$0")/tap.bash"
+start_daemon
+sees_signals || skip_all "tier proc does not see signals"
+
+# heal PID [OPTION]: its JSON in $J, its exit status in $RC
+heal() {
+        J=$(ctl heal "$@" --json)
+        RC=$?
+}
+of() { jq -r "$1" <<<"$J"; }
+
+# orphan NAME STATE: a fixture with a breakpoint at work() whose tracer was killed; $ORPHAN
+orphan() {
+        fixture "$1" target "$2"
+        ORPHAN=$PID
+        fixture tracer tracer plant "$ORPHAN" "$(value "$1" work)"
+        kill -KILL "$PID"
+        ended "$PID"
+}
+
+# ---- nothing to heal
+fixture clean target once
+clean=$PID
+heal "$clean"
+is "$RC $(of '"\(.healed | length) \(.resumed) \(.refused)"')" "0 0 false null" "a clean process has nothing to heal"
+go "$clean"
+ended "$clean"
+is "$RC" 0 "and goes on"
+
+# ---- traced: the breakpoint is in use
+fixture traced target once
+traced=$PID
+fixture tracer tracer plant "$traced" "$(value traced work)"
+tracer=$PID
+heal "$traced"
+is "$RC $(of '.healed | length')" "4 0" "a traced process is refused"
+like "$(of .refused)" "traced by PID $tracer \(tracer\)" "and the tracer is named"
+heal "$traced" --dry-run
+is "$RC" 4 "also in a dry run"
+has_tracer "$traced" "$tracer" || fail "its tracer still has it"
+
+# ---- that tracer is killed: now it is a leftover
+kill -KILL "$tracer"
+ended "$tracer"
+heal "$traced" --dry-run
+is "$RC $(of '"\(.dry_run) \(.healed | length) \(.refused)"')" "0 true 1 null" "a dry run finds the breakpoint"
+is "$(of '.healed[0] | "\(.address) \(.was) \(.symbol)"')" "$(value traced work) cc work" "with its address and function"
+is "$(of '.healed[0].path')" "$FIXTURES/target" "and file"
+before=$(of '.healed[0]')
+heal "$traced" --dry-run
+is "$(of '.healed[0]')" "$before" "the dry run changed nothing"
+like "$(ctl heal "$traced" --dry-run)" 'work in .*to be taken out' "for people it says what it would do"
+heal "$traced"
+is "$RC $(of '"\(.dry_run) \(.refused)"')" "0 false null" "heal takes it out"
+is "$(of '.healed[0]')" "$before" "the same one"
+is "$(tracer_of "$traced")" 0 "nobody traces it afterwards"
+heal "$traced"
+is "$(of '.healed | length')" 0 "nothing is left to heal"
+go "$traced"
+ended "$traced"
+is "$RC" 0 "the program passes the function alive"
+like "$(out traced)" 'done worked=1' "and did its work"
+silent "a healed process gives no finding" "$traced"
+
+# ---- the same, not healed: the twin that shows that it was needed
+orphan sick once
+go "$ORPHAN"
+ended "$ORPHAN"
+is "$RC" 133 "the same process without heal dies of it"
+
+# ---- all threads, one of them busy
+fixture busy target threads 8
+busy=$PID
+fixture worker target side-thread
+side=$PID
+fixture tracer tracer plant "$side" "$(value worker work)"
+kill -KILL "$PID"
+ended "$PID"
+heal "$side"
+is "$(of '.healed | length')" 1 "a process with threads is healed"
+go "$side"
+ended "$side"
+is "$RC" 0 "its other thread passes the function alive"
+heal "$busy"
+is "$RC $(of '.healed | length')" "0 0" "and eight threads have nothing to heal"
+
+# ---- a thread whose trap is on its way already
+fixture late target side-thread
+late=$PID
+spawn trapper "$FIXTURES/tracer" trap-pending "$late" "$(value late tid1)" "$(value late work)"
+said trapper '^ready ' 60
+if [[ $(value trapper pending) == 1 ]]; then
+        is "$(state_of "$late")" T "it is stopped with its trap pending"
+        heal "$late"
+        like "$(of '.notes[]')" 'had already run into a breakpoint' "heal sets it back"
+        kill -CONT "$late"
+        ended "$late"
+        is "$RC" 0 "and it goes on alive"
+else
+        skip "a thread whose trap is on its way" "it did not happen in $(value trapper tries) tries"
+fi
+
+# ---- the program's own int3 is none of our business
+orphan own int3
+heal "$ORPHAN"
+is "$(of '.healed | length')" 1 "beside an int3 of the program only the leftover is taken out"
+go "$ORPHAN"
+ended "$ORPHAN"
+is "$RC" 133 "the program's own int3 is still there"
+
+# ---- text that is changed in another way
+orphan patched once
+fixture poker tracer poke "$ORPHAN" "$(printf '0x%x' $(($(value patched work) + 4)))"
+ended "$PID"
+heal "$ORPHAN" --dry-run
+is "$RC $(of '.healed | length')" "4 0" "changed text is refused"
+like "$(of .refused)" 'changed in another way' "and said to be"
+heal "$ORPHAN"
+is "$RC" 4 "for real as well"
+byte=$(dd if="/proc/$ORPHAN/mem" bs=1 count=1 skip=$(($(value patched work))) iflag=skip_bytes 2>/dev/null | od -An -tx1)
+is "${byte// /}" cc "nothing of it was touched"
+
+# ---- a file that was replaced
+cp "$FIXTURES/target" "$T/copy"
+spawn gone "$T/copy" once
+said gone '^ready '
+gone=$PID
+fixture tracer tracer plant "$gone" "$(value gone work)"
+kill -KILL "$PID"
+ended "$PID"
+rm "$T/copy"
+heal "$gone"
+is "$RC" 4 "without its file it is refused"
+like "$(of .refused)" 'deleted or replaced' "and said why"
+
+# ---- somebody else's process
+orphan root once
+J=$("${NOBODY[@]}" "$PTRACECTL" heal "$ORPHAN" --json)
+is "$? $(of .error.code)" "4 not-permitted" "another user may not heal it"
+heal 999999999
+is "$RC" 2 "a pid that is none is a usage error"
+fixture ended-one target idle
+go "$PID"
+ended "$PID"
+heal "$PID"
+is "$RC $(of .error.code)" "1 no-such-process" "a process that is gone is told to be"
+
+# ---- a user heals their own
+as_nobody_fixture mine target once
+mine=$(value mine pid)
+spawn tracer "${NOBODY[@]}" "$FIXTURES/tracer" plant "$mine" "$(value mine work)"
+said tracer '^ready '
+kill -KILL "$PID"
+ended "$PID"
+J=$("${NOBODY[@]}" "$PTRACECTL" heal "$mine" --json)
+is "$? $(of '.healed | length')" "0 1" "a user heals a process of their own"
+go "$mine"
+ended "$mine"
+is "$RC" 0 "and it passes the function alive"
+
+# ---- left stopped
+fixture left target idle
+left=$PID
+spawn attacher "$FIXTURES/tracer" attach-exit "$left"
+ended "$PID"
+finds "left-stopped" left-stopped/ "$left"
+heal "$left" --dry-run
+is "$RC $(of .resumed) $(state_of "$left")" "0 true T" "a dry run would resume it, and does not"
+heal "$left"
+is "$RC $(of .resumed)" "0 true" "a left-stopped process is resumed"
+wait_for 5 has_state "$left" S
+is "$(state_of "$left")" S "and runs"
+kill -STOP "$left"
+wait_for 5 has_state "$left" T
+heal "$left"
+is "$RC $(of .resumed) $(state_of "$left")" "0 false T" "stopped by a user later, it stays stopped"
+like "$(of '.notes[]')" "kill -CONT $left" "and how to go on is said"
+kill -CONT "$left"
+go "$left"
+ended "$left"
+is "$RC" 0 "it ends well"
+
+fixture user target idle
+user=$PID
+kill -STOP "$user"
+wait_for 5 has_state "$user" T
+heal "$user"
+is "$(of .resumed) $(state_of "$user")" "false T" "a user's own stop is not touched"
+kill -CONT "$user"
+go "$user"
+
+# ---- uprobes: the kernel's int3 are no leftovers
+events=/sys/kernel/tracing/uprobe_events
+if [[ -w $events ]]; then
+        orphan probed once
+        offset=$(printf '0x%x' $(($(ctl heal "$ORPHAN" --dry-run --json | jq -r '.healed[0].file_offset'))))
+        if echo "p:ptracedtest/heal $FIXTURES/target:$offset" >>"$events"; then
+                heal "$ORPHAN"
+                is "$RC" 4 "a file with a uprobe is refused"
+                like "$(of .refused)" 'uprobes on .*/target' "and said why"
+                echo "-:ptracedtest/heal" >>"$events"
+        else
+                skip "a file with a uprobe is refused" "no uprobe can be made"
+        fi
+        heal "$ORPHAN"
+        is "$RC $(of '.healed | length')" "0 1" "without the uprobe it is healed"
+else
+        skip "uprobes" "tracefs cannot be written"
+fi
+
+# ---- dlv is SIGKILLed while the Go program runs with a breakpoint armed
+if need dlv && [[ -x $FIXTURES/worker ]]; then
+        spawn go "$FIXTURES/worker"
+        go=$PID
+        said go '^ready '
+        dlv_on dlv "$go"
+        dlv=$PID
+        tell dlv 'break main.report'
+        said dlv 'Breakpoint 1 set'
+        tell dlv continue
+        wait_for 10 has_state "$go" S
+        kill -KILL "$dlv"
+        ended "$dlv"
+        heal "$go" --dry-run
+        like "$(of '.healed[].symbol')" 'main\.report' "dlv killed: a dry run names the function"
+        heal "$go"
+        is "$RC $(of .refused)" "0 null" "dlv killed: heal takes all its breakpoints out"
+        kill -USR1 "$go"
+        ended "$go"
+        is "$RC" 0 "dlv killed: the Go program passes the function alive"
+        silent "dlv killed and healed gives no orphan-breakpoint" "$go"
+else
+        skip "dlv killed" "dlv or the Go fixture is missing"
+fi
+
+stop_daemon
+is "$RC" 0 "the daemon stops cleanly"
+done_testing
