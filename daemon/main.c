@@ -20,6 +20,7 @@
 #include "hold.h"
 #include "log.h"
 #include "options.h"
+#include "refusal.h"
 #include "server.h"
 #include "socket.h"
 
@@ -205,8 +206,7 @@ static void name_refusal(void *userdata, const struct rec_guard *record, struct 
 {
         const struct daemon *d = userdata;
 
-        snprintf(e->note, sizeof(e->note), "%s", arbiter_rule_name(d->arbiter, record->rule));
-        snprintf(e->owner, sizeof(e->owner), "%s", arbiter_owner_text(d->arbiter, record->claim));
+        refusal_name(d->arbiter, d->hold, record, e);
 }
 
 static int on_tend(sd_event_source *s, uint64_t usec _unused_, void *userdata)

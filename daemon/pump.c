@@ -239,6 +239,8 @@ static int take_record(struct pump *p, const void *data, size_t size)
                 enrich_refused(&e);
         if (complete_event(p->model, &e) < 0)
                 p->unresolved++;
+        if (e.type == EV_PTRACE_REFUSED && !e.guard_reason && e.tracer.pid && p->namer.fn)
+                p->namer.fn(p->namer.userdata, NULL, &e);
         if (is_attach(e.type) && loader_tier(p->loader) != TIER_FULL)
                 watch_parties(p, &e);
         return pump_feed(p, &e);

@@ -70,7 +70,7 @@ int pump_follow(struct pump *p, pump_follower fn, void *userdata);
 void pump_unfollow(struct pump *p, pump_follower fn, void *userdata);
 
 /* What a record of the guard's names by number, in words: the rule, the owner that a claim admits. Called
- * before the event is told. */
+ * before the event is told; with r NULL for an attach that the kernel refused because of e->tracer. */
 struct rec_guard;
 typedef void (*pump_namer)(void *userdata, const struct rec_guard *r, struct event *e);
 void pump_set_namer(struct pump *p, pump_namer fn, void *userdata);

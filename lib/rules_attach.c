@@ -134,12 +134,24 @@ static bool counts_refusals(const struct event *e)
         return e->type == EV_COUNTER && e->of_type == EV_PTRACE_REFUSED;
 }
 
-/* What of it came too fast to be recorded one by one. */
-static void count_more_refusals(struct model *m, const struct rule *r, const struct event *e)
+/* The finding about refusals of that pair that was seen last, if it is this rule's. */
+static struct finding *finding_of_storm(struct model *m, const struct rule *r, const struct storm *s,
+                                        enum finding_code other)
+{
+        const struct process *p = process_of(m, &s->target);
+        struct finding *f = p ? model_last_finding(m, r->code, p, s->caller.pid) : NULL;
+        const struct finding *g = f ? model_last_finding(m, other, p, s->caller.pid) : NULL;
+
+        return f && g && g->last_ns > f->last_ns ? NULL : f;
+}
+
+/* What of it came too fast to be recorded one by one. The kernel's counters do not tell a hold helper from
+ * another tracer: the last one that was recorded does. */
+static void count_more_refusals(struct model *m, const struct rule *r, const struct event *e,
+                                enum finding_code other)
 {
         const struct storm *s = counts_refusals(e) ? storm_of_counter(m, e) : NULL;
-        const struct process *p = s ? process_of(m, &s->target) : NULL;
-        struct finding *f = p ? model_last_finding(m, r->code, p, s->caller.pid) : NULL;
+        struct finding *f = s ? finding_of_storm(m, r, s, other) : NULL;
 
         if (f)
                 model_count_more(m, f, e->count);
@@ -150,7 +162,7 @@ void rule_attach_refused_traced(struct model *m, const struct rule *r, const str
         struct access_verdict v;
 
         if (e->guard_reason == GUARD_ALLOWED)
-                count_more_refusals(m, r, e);
+                count_more_refusals(m, r, e, FIND_ATTACH_REFUSED_CLAIMED);
         if (decide_kernels(m, e, &v) && v.cause == ACCESS_TRACED)
                 report_refusal(m, r, e, &v, "");
 }
@@ -166,9 +178,9 @@ void rule_attach_refused_claimed(struct model *m, const struct rule *r, const st
         static_assert(ELEMENTSOF(causes) == _GUARD_REASON_MAX, "a cause for each reason of the guard");
         struct access_verdict v;
 
+        count_more_refusals(m, r, e, e->guard_reason ? FIND_NONE : FIND_ATTACH_REFUSED_TRACED);
         if (e->guard_reason <= GUARD_ALLOWED || e->guard_reason >= _GUARD_REASON_MAX)
                 return;
-        count_more_refusals(m, r, e);
         if (explain(m, e, &v) && v.cause != ACCESS_NONE)
                 report_refusal(m, r, e, &v, causes[e->guard_reason]);
 }

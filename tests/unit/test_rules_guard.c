@@ -179,6 +179,21 @@ SCENE(a_guard_flood_does_not_count_for_the_kernels_refusals)
         ck_assert_uint_eq(expect(s, FIND_ATTACH_REFUSED_TRACED, "").count, 1);
 }
 
+SCENE(a_flood_against_a_hold_is_counted_where_it_began)
+{
+        struct event e = guarded(GUARD_CLAIMED, SOURCE_CLAIM, EPERM);
+        const struct event more = {
+                .type = EV_COUNTER, .of_type = EV_PTRACE_REFUSED, .tracer = GDB, .target = API, .count = 50};
+
+        is_refused(s, GDB, API, DLV);
+        feed(s, more);
+        e.tracer = HELPER;
+        feed(s, e);
+        feed(s, more);
+        ck_assert_uint_eq(expect(s, FIND_ATTACH_REFUSED_TRACED, "").count, 51);
+        ck_assert_uint_eq(expect(s, FIND_ATTACH_REFUSED_CLAIMED, "claimed").count, 51);
+}
+
 /* What only looks on, and what is done with claims and policy, is no problem of anybody's. */
 SCENE(audit_claims_and_policy_are_silent)
 {
@@ -224,6 +239,7 @@ int main(void)
                 owner_text_is_escaped,
                 guard_refusals_in_a_loop_are_a_storm,
                 a_guard_flood_does_not_count_for_the_kernels_refusals,
+                a_flood_against_a_hold_is_counted_where_it_began,
                 audit_claims_and_policy_are_silent,
         };
         Suite *suite = suite_create("rules_guard");

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "refusal.h"
+
+#include <stdio.h>
+
+static void name_hold(const struct arbiter *a, const struct hold *hold, struct event *e)
+{
+        const struct claim *c;
+        struct hold_view held;
+
+        if (!hold || hold_get(hold, e->target.pid, &held) < 0 || held.helper.pid != e->tracer.pid)
+                return;
+        c = claim_of(arbiter_book(a), e->target.pid);
+        e->guard_reason = c ? GUARD_CLAIMED : GUARD_HELD;
+        e->guard_source = c ? SOURCE_CLAIM : SOURCE_NONE;
+        if (!c)
+                return;
+        e->claim = c->id;
+        snprintf(e->owner, sizeof(e->owner), "%s", c->request.owner_text);
+}
+
+void refusal_name(const struct arbiter *a, const struct hold *hold, const struct rec_guard *record,
+                  struct event *e)
+{
+        if (!record) {
+                name_hold(a, hold, e);
+                return;
+        }
+        snprintf(e->note, sizeof(e->note), "%s", arbiter_rule_name(a, record->rule));
+        snprintf(e->owner, sizeof(e->owner), "%s", arbiter_owner_text(a, record->claim));
+}
