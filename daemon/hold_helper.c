@@ -187,6 +187,9 @@ static int start_tracer(struct helper *h)
         h->shared->command = TRACE_NO_COMMAND;
         h->shared->catch = h->view.catch;
         h->shared->holder_tid = 0;
+        h->shared->stopped = false;
+        h->shared->parked_tid = h->parked ? h->shared->caught_tid : 0;
+        h->shared->parked_ip = h->shared->caught_ip;
         child = fork();
         if (child < 0)
                 return -errno;
@@ -321,6 +324,9 @@ _Noreturn static void finish(struct helper *h, int error)
 
 static void on_held(struct helper *h, uint32_t phase)
 {
+        /* Whoever took it over has brought it past its breakpoint and left it in the stop that was ours. */
+        if (h->parked && h->view.state == HOLD_YIELDED && phase == TRACE_HOLDING && h->shared->stopped)
+                (void)signal_target(h, SIGCONT);
         h->seizing = false;
         h->held_once = true;
         h->parked = phase == TRACE_PARKED;
@@ -468,7 +474,6 @@ static void on_hold_tick(struct helper *h)
         bool strange =
                 procfs_stat(h->view.target.pid, 0, &stat) == 0 && stat.n_threads != h->shared->n_threads;
 
-        h->shared->caught_tid = 0; /* whatever it was caught at is behind it */
         if (strange && h->strange_count) {
                 h->shared->command = TRACE_RESCAN;
                 kill(h->tracer, TRACE_KICK);

@@ -324,9 +324,13 @@ static void on_group_stop(struct tracer *t, pid_t tid)
 {
         struct user_regs_struct regs;
 
-        if (t->shared->caught_tid == (uint32_t)tid && t->shared->phase != TRACE_PARKED &&
-            ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0 && regs.rip == t->shared->caught_ip)
+        t->shared->stopped = true;
+        if (t->shared->parked_tid == (uint32_t)tid && ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0 &&
+            regs.rip == t->shared->parked_ip) {
+                t->shared->caught_tid = (uint32_t)tid;
+                t->shared->caught_ip = regs.rip;
                 enter(t, TRACE_PARKED);
+        }
         (void)ptrace(PTRACE_LISTEN, tid, NULL, NULL);
 }
 
@@ -509,6 +513,7 @@ _Noreturn void hold_trace(struct trace_shared *shared, uint32_t pid, int pidfd, 
         r = r < 0 ? r : seize_all(t);
         if (r < 0)
                 leave(t, TRACE_FAILED, r);
+        shared->parked_tid = 0;
         if (shared->phase == TRACE_SEIZING)
                 enter(t, TRACE_HOLDING);
         for (;;) {

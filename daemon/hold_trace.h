@@ -36,6 +36,10 @@ struct trace_shared {
         _Atomic uint32_t n_threads; /* held, as counted; may be off after an exec until the next scan */
         _Atomic uint32_t caught_tid;
         _Atomic uint64_t caught_ip; /* of the breakpoint instruction */
+        _Atomic uint32_t
+                parked_tid; /* thread that was handed over at parked_ip, and may be there still; or 0 */
+        _Atomic uint64_t parked_ip;
+        _Atomic bool stopped; /* a thread was found in a group-stop */
         _Atomic int32_t error;
         _Atomic uint32_t holder_tid; /* with -EPERM: who traces a thread of the target; 0: nobody does */
 };
