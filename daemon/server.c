@@ -74,8 +74,9 @@ static enum MHD_Result too_large(struct api_call *call)
 static enum MHD_Result begin_call(struct client *client, struct MHD_Connection *connection, const char *path,
                                   const char *method, void **slot)
 {
-        const char *length =
+        const char *given =
                 MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+        uintmax_t length = given ? strtoumax(given, NULL, 10) : 0;
         struct api_call *call = calloc(1, sizeof(*call));
 
         if (!call)
@@ -92,8 +93,11 @@ static enum MHD_Result begin_call(struct client *client, struct MHD_Connection *
                         MHD_add_response_header(call->response, MHD_HTTP_HEADER_CONNECTION, "close");
                 return queue_answer(call);
         }
-        if (length && strtoumax(length, NULL, 10) > SERVER_BODY_MAX)
+        if (length > UPLOAD_GIVE_UP)
                 return too_large(call);
+        /* A smaller one is read to its end: a client that is still sending may not look for an answer. */
+        if (length > SERVER_BODY_MAX)
+                return MHD_YES;
         if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD) &&
             !api_find(call, method, path, client->server->surface))
                 return queue_answer(call);

@@ -4,10 +4,25 @@
 # on answering the others.
 . "$(dirname "$0")/tap.bash"
 need curl || skip_all "no curl"
+need perl || skip_all "no perl"
 start_daemon
 
-USERS=4 EACH=40 # more than the limits for one user, and for all unprivileged ones
+USERS=3 EACH=140 # more than the limits for one user, and for all unprivileged ones
 HELD=()
+
+# One process that holds as many connections as it gets, each with a request whose answer does not end.
+CROWD='
+use IO::Socket::UNIX;
+my ($path, $n) = @ARGV;
+my @held;
+for (1 .. $n) {
+        my $s = IO::Socket::UNIX->new(Peer => $path) or last;
+        $s->autoflush(1);
+        print $s "GET /v1/events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+        push @held, $s;
+}
+sleep 600;
+'
 
 # as UID COMMAND... &: becomes the command, so that $! is its pid
 as() {
@@ -30,10 +45,8 @@ before=$(descriptors)
 
 # ---- a crowd of several users, each with as many connections as it gets
 for ((u = 0; u < USERS; u++)); do
-        for ((i = 0; i < EACH; i++)); do
-                as $((60000 + u)) curl -s -N -o /dev/null --unix-socket "$T/sock" 'http://x/v1/events?follow=1' &
-                HELD+=($!)
-        done
+        as $((60000 + u)) perl -e "$CROWD" "$T/sock" "$EACH" &
+        HELD+=($!)
 done
 sleep 2
 is "$(status_of http://x/v1/status)" 200 "root is answered while users hold all they can get"
