@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../lib/procfs.h"
+#include "arbiter.h"
 
 #define PROCESSES_MAX       4096 /* in one answer */
 #define THREADS_MAX         4096 /* of one process, in one answer */
@@ -336,6 +337,14 @@ static void gather_begin(struct gathering *g, const struct task_ref *task)
 
 /* ---- endpoints ----------------------------------------------------------------------------------- */
 
+/* Who reserved the process; NULL: nobody. */
+static struct json_object *claim_on(const struct api *api, const struct task_ref *process, bool exact)
+{
+        const struct claim *c = api->arbiter ? claim_of(arbiter_book(api->arbiter), process->pid) : NULL;
+
+        return c && task_same_process(&c->request.target, process) ? api_claim_json(api, c, exact) : NULL;
+}
+
 void api_process(struct api_call *call)
 {
         struct gathering g = {.call = call};
@@ -351,6 +360,7 @@ void api_process(struct api_call *call)
         model_each_session(pump_model(call->api->pump), call->pid, true, gather_session, &g);
         o = json_new("ptraced.process/1");
         json_object_object_add(o, "process", api_process_json(call->api, &v));
+        json_object_object_add(o, "claim", v.alive ? claim_on(call->api, &v.task, true) : NULL);
         json_object_object_add(o, "threads", g.threads);
         json_object_object_add(o, "tracees", g.tracees);
         json_object_object_add(o, "ended", g.ended);
@@ -395,6 +405,7 @@ static struct json_object *party_json(struct gathering *g, uint32_t pid)
         list = json_object_new_array();
         gather_begin(g, &v.task);
         json_object_object_add(o, "process", api_process_json(api, &v));
+        json_object_object_add(o, "claim", v.alive ? claim_on(api, &v.task, false) : NULL);
         model_each_session(pump_model(api->pump), pid, false, gather_session, g);
         pids_sort(&g->tracee_pids);
         for (size_t i = 0; i < g->tracee_pids.n; i++)

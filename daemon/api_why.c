@@ -209,6 +209,7 @@ static void ask_guard(const struct api_call *call, struct access_facts *f, struc
         g->reason = o->verdict.reason;
         g->source = o->verdict.source;
         g->audit = o->verdict.audit;
+        g->by_kernel = arbiter_means(call->api->arbiter) == MEANS_KERNEL;
         note_claim(o->claim, g);
         note_rule(call->api->arbiter, o->rule, g);
         note_hold(call, o, f);

@@ -536,7 +536,7 @@ static int error_of(const struct access_facts *f, const struct check *first)
 {
         if (f->error)
                 return f->error;
-        if (first->guard || (first->cause == ACCESS_TRACED && guard_says_held(f)))
+        if (first->guard || (first->cause == ACCESS_TRACED && guard_comes_first(f)))
                 return guard_error(f);
         return first->error;
 }

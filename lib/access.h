@@ -55,6 +55,7 @@ struct access_guard {
         uint32_t source; /* enum guard_source */
         bool audit;      /* it only looks on */
         bool by_hold;   /* the holder is a hold helper of ptraced: no debugger, and EPERM instead of EBUSY */
+        bool by_kernel; /* the guard's programs refuse: before the kernel looks for a tracer */
         bool admits;    /* the claim admits the caller: ptraced lets go for it */
         bool caught;    /* held at a breakpoint nobody owns */
         uint64_t claim; /* its id, 0: none */

@@ -27,10 +27,15 @@ bool guard_says_held(const struct access_facts *f)
         return guard_against(f) && f->guard.reason == GUARD_HELD && !f->guard.by_hold;
 }
 
+bool guard_comes_first(const struct access_facts *f)
+{
+        return guard_against(f) && f->guard.by_kernel && !f->guard.by_hold;
+}
+
 int guard_error(const struct access_facts *f)
 {
-        if (f->guard.by_hold)
-                return EPERM; /* the helper is a tracer like any other */
+        if (!guard_comes_first(f))
+                return EPERM; /* a hold helper is a tracer like any other */
         return f->guard.reason == GUARD_NO_SLOT ? EAGAIN : EBUSY;
 }
 

@@ -21,6 +21,8 @@ struct telling {
 bool guard_decided(const struct access_facts *f);
 /* Somebody else than ptraced's own hold helper is in the way, and the guard counts tracers. */
 bool guard_says_held(const struct access_facts *f);
+/* It is the kernel's guard that would refuse, before the kernel looks whether somebody traces the target. */
+bool guard_comes_first(const struct access_facts *f);
 /* What an attach gets that only the guard is against: positive errno. */
 int guard_error(const struct access_facts *f);
 /* " (claim 12 admits one tracer at a time)", to the end of a sentence about a tracer in the way. */

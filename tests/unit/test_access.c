@@ -257,7 +257,7 @@ static struct access_facts claimed(uint32_t reason, uint32_t source)
 {
         struct access_facts f = ordinary();
 
-        f.guard = (struct access_guard){.reason = reason, .source = source, .claim = 12};
+        f.guard = (struct access_guard){.reason = reason, .source = source, .by_kernel = true, .claim = 12};
         strcpy(f.guard.owner, "uid 1000");
         strcpy(f.guard.rule, "prod");
         strcpy(f.guard.rule_place, "/etc/ptraced/policy.d/prod.conf:3");
@@ -308,9 +308,12 @@ START_TEST(claimed_and_traced_are_both_told)
         f.holder = named(4802, "dlv");
         v = decide(&f);
         ck_assert_int_eq(v.cause, ACCESS_TRACED);
-        ck_assert_int_eq(v.error, EPERM);
+        ck_assert_int_eq(v.error, EBUSY);
         ck_assert_ptr_nonnull(strstr(v.summary, "already traced by PID 4802 (dlv)"));
         ck_assert_ptr_nonnull(strstr(v.summary, "claimed by uid 1000 (claim 12)"));
+        /* Kept by hold the owner's debugger is all that refuses. */
+        f.guard.by_kernel = false;
+        ck_assert_int_eq(decide(&f).error, EPERM);
         /* After the attach it is known which of them refused. */
         f.error = EBUSY;
         v = decide(&f);
