@@ -50,6 +50,43 @@ static void print_machine(const struct cli *c, struct json_object *o)
         }
 }
 
+/* How attaches are refused here, and whether that outlives the daemon; or why they cannot be. */
+static void print_guard(const struct cli *c, struct json_object *o)
+{
+        struct json_object *guard = member_object(o, "guard");
+        const char *reason = member_string(guard, "reason"), *dir = member_string(guard, "pin_dir");
+        char line[512];
+
+        if (!guard)
+                return;
+        puts("\nGuard:");
+        if (!member_bool(guard, "working")) {
+                snprintf(line, sizeof(line), "none: %s. Claims work, by hold.", reason);
+                print_wrapped(c, "  ", line);
+                return;
+        }
+        snprintf(line, sizeof(line),
+                 "by %s: a tracer was kept from a claimed process, and let in afterwards",
+                 member_string(guard, "mechanism"));
+        print_wrapped(c, "  Proved    ", line);
+        if (member_bool(guard, "attached"))
+                snprintf(line, sizeof(line), "yes: claims %lu, rules %lu, guard %s",
+                         member_u64(guard, "claims"), member_u64(guard, "rules"),
+                         member_string(guard, "state"));
+        else
+                snprintf(line, sizeof(line), "no: nothing is claimed, and nothing is refused");
+        print_wrapped(c, "  In force  ", line);
+        if (*reason)
+                snprintf(line, sizeof(line), "no, it ends with ptraced: %s", reason);
+        else if (member_bool(guard, "pinned"))
+                snprintf(line, sizeof(line), "%s; it stays in force without ptraced", dir);
+        else if (*dir)
+                snprintf(line, sizeof(line), "%s, once it is in force", dir);
+        else
+                snprintf(line, sizeof(line), "no: this was only a trial");
+        print_wrapped(c, "  Pinned    ", line);
+}
+
 static enum paint hook_paint(const char *state)
 {
         if (!strcmp(state, "missing"))
@@ -94,6 +131,7 @@ static int print_doctor(const struct cli *c, struct json_object *o)
                  member_string(o, "kernel"), *reason ? ": " : ".", reason);
         print_wrapped(c, "", line);
         print_machine(c, o);
+        print_guard(c, o);
         if (array_length(hooks) > 0)
                 r = print_hooks(c, hooks);
         puts("\nBlind spots:");

@@ -76,6 +76,27 @@ static void print_losses(const struct cli *c, struct json_object *o)
         print_wrapped(c, "  Lost:     ", line);
 }
 
+static void print_guard(const struct cli *c, struct json_object *o)
+{
+        struct json_object *guard = member_object(o, "guard");
+        const char *reason = member_string(guard, "reason");
+        char line[512];
+
+        if (!guard)
+                return;
+        if (!member_bool(guard, "working"))
+                snprintf(line, sizeof(line), "none: %s", reason);
+        else if (!member_bool(guard, "attached"))
+                snprintf(line, sizeof(line), "off, nothing is refused (%s)",
+                         member_string(guard, "mechanism"));
+        else
+                snprintf(line, sizeof(line), "in force (%s), %s: claims %lu, rules %lu, single %s",
+                         member_string(guard, "mechanism"),
+                         member_bool(guard, "pinned") ? "pinned" : "not pinned", member_u64(guard, "claims"),
+                         member_u64(guard, "rules"), member_string(guard, "state"));
+        print_wrapped(c, "  Guard:    ", line);
+}
+
 static void print_status(const struct cli *c, struct json_object *o)
 {
         char up[32], line[512];
@@ -89,6 +110,7 @@ static void print_status(const struct cli *c, struct json_object *o)
         snprintf(line, sizeof(line), "%s%s%s", member_string(o, "tier"), *reason ? ": " : "", reason);
         print_wrapped(c, "  Tier:     ", line);
         print_wrapped(c, "  Socket:   ", member_string(o, "socket"));
+        print_guard(c, o);
         print_store(c, o);
         print_counts(c, o);
         print_losses(c, o);

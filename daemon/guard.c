@@ -397,7 +397,10 @@ static void set_up(struct guard *g)
                 return;
         }
         if (loader_tier(g->loader) != TIER_FULL) {
-                refuse_mechanism(g, "the kernel refuses attaches for ptraced in tier full only");
+                snprintf(g->reason, sizeof(g->reason),
+                         "attaches can be refused in tier full, and this is tier %s",
+                         tier_to_string(loader_tier(g->loader)));
+                refuse_mechanism(g, g->reason);
                 return;
         }
         if (found && adopt_config(g) < 0) {

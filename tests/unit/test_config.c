@@ -25,6 +25,8 @@ START_TEST(test_defaults)
         ck_assert_uint_eq(d.store.max_bytes, 512ULL << 20);
         ck_assert_uint_eq(d.store.max_age_s, 7 * 86400);
         ck_assert_uint_eq(d.thresholds.tracer_hung_ns, 3 * NSEC_PER_SEC);
+        ck_assert_str_eq(d.guard.policy_dir, "/etc/ptraced/policy.d");
+        ck_assert_uint_eq(d.guard.grace_ns, 10 * NSEC_PER_SEC);
         ck_assert_int_eq(parse("", &c, error), 0);
         ck_assert_uint_eq(c.store.max_bytes, d.store.max_bytes);
         ck_assert_uint_eq(c.thresholds.attach_storm_per_s, d.thresholds.attach_storm_per_s);
@@ -39,6 +41,7 @@ START_TEST(test_settings)
         ck_assert_msg(parse("# comment\n"
                             "[store]\nmax-size = 2G\nmax-age=12 h ; two ways to write it\n"
                             "[thresholds]\ntracer-hung = 1500ms\nleft-stopped = 1s\nattach-storm = 7\n"
+                            "[guard]\npolicy-dir = /etc/p.d\ngrace = 0\n"
                             "[log]\nlevel = debug",
                             &c, error) == 0,
                       "%s", error);
@@ -47,6 +50,8 @@ START_TEST(test_settings)
         ck_assert_uint_eq(c.thresholds.tracer_hung_ns, 1500 * NSEC_PER_MSEC);
         ck_assert_uint_eq(c.thresholds.left_stopped_ns, NSEC_PER_SEC);
         ck_assert_uint_eq(c.thresholds.attach_storm_per_s, 7);
+        ck_assert_str_eq(c.guard.policy_dir, "/etc/p.d");
+        ck_assert_uint_eq(c.guard.grace_ns, 0);
         ck_assert_int_eq(c.log_level, LOG_DEBUG);
         ck_assert_int_eq(parse("[store]\nmax-age = 0\n", &c, error), 0);
         ck_assert_uint_eq(c.store.max_age_s, 0);
@@ -58,6 +63,8 @@ static const struct {
         const char *text, *line, *word;
 } mistakes[] = {
         {"[store]\nmax-size = lots\n", "x.conf:2:", "'lots'"},
+        {"[guard]\npolicy-dir = policy.d\n", "x.conf:2:", "whole path"},
+        {"[guard]\ngrace = 25h\n", "x.conf:2:", "24h"},
         {"[store]\nmax-size = 4K\n", "x.conf:2:", "1M"},
         {"[store]\nmax-size = 99999999999999999999\n", "x.conf:2:", "max-size"},
         {"[store]\nmax-size = 18446744073709551615T\n", "x.conf:2:", "max-size"},

@@ -40,7 +40,7 @@ test_socket_activation() {
         like "$(ctl status --wait $((20 * T_SCALE)) 2>&1)" "ptraced" "the first client starts it and gets its answer"
         ok "it is active" active ptraced.service
         is "$(status_of .pid)" "$(main_pid)" "the answer is the unit's"
-        is "$(status_of .tier)" "${TIER:-full}" "it reaches tier ${TIER:-full} with its five capabilities"
+        is "$(status_of .tier)" "${TIER:-full}" "it reaches tier ${TIER:-full} with its six capabilities"
         is "$(status_of .state_dir)" /var/lib/ptraced "it stores in StateDirectory"
         is "$(stat -c %a /var/lib/ptraced)" 700 "which is closed to others"
         is "$(property StatusErrno)" 0 "no error is reported to systemd"
@@ -109,6 +109,38 @@ test_watchdog() {
         systemctl daemon-reload
 }
 
+guard() { ctl guard status --json | jq -r "$1"; }
+attach() { "$FIXTURES/tracer" attach "$1" 2>/dev/null | sed -n 's/.*errno=//p'; }
+
+# The guard: BPF programs that refuse, pins below a /sys that is else read-only; hold: helpers that outlive a restart.
+test_guard() {
+        local claimed held helper
+        fixture claimed target idle
+        claimed=$PID
+        fixture held target idle
+        held=$PID
+        is "$(guard '"\(.working) \(.attached)"')" "true false" "the guard works under the unit"
+        ok "a claim" ctl claim "$claimed" --owner-uid 65534
+        is "$(guard '"\(.attached) \(.pinned) \(.reason)"')" "true true " "it is in force, and pinned"
+        is "$(attach "$claimed")" EBUSY "and refuses"
+        ok "a process is held" ctl hold "$held"
+        helper=$(tracer_of "$held")
+        ok "restart" systemctl restart ptraced
+        is "$(attach "$claimed")" EBUSY "the claim outlives a restart"
+        is "$(ctl claims --json | jq -r '.claims[].pid')" "$claimed" "and is known afterwards"
+        is "$(tracer_of "$held")" "$helper" "the held process still is held"
+        ok "stop" systemctl stop ptraced.socket ptraced.service
+        is "$(attach "$claimed")" EBUSY "it refuses without the daemon"
+        like "$(journalctl -b --no-pager -u ptraced)" "The guard stays in force without ptraced" "the journal says so"
+        ok "start" systemctl start ptraced.socket
+        ok "it answers" ctl status --wait $((20 * T_SCALE))
+        ok "the held process is let go" ctl hold --off "$held"
+        ok "guard off --all" ctl guard off --all
+        is "$(attach "$claimed")" 0 "then nothing is refused"
+        go "$claimed"
+        go "$held"
+}
+
 # Tier proc needs CAP_NET_ADMIN for the process connector.
 test_tier_proc() {
         local target
@@ -150,6 +182,7 @@ test_socket_activation
 test_sees
 test_who
 test_watchdog
+test_guard
 test_tier_proc
 test_stop
 test_uninstall
