@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Benchmarks. Never built with sanitizers: they would measure those.
-#   make bench          the cost of ptraced and of other recorders, as ratios, and ptraced's limits (15 minutes)
+#   make bench          the cost of ptraced, of other recorders and of the guard, and ptraced's limits (20 minutes)
 #   make bench-smoke    the same with two rounds: does it run?
 #   make deps-bench     install the recorders to compare with
 
@@ -12,12 +12,14 @@ DEPS_BENCH   := linux-perf bpftrace libbpf-tools strace jq curl sqlite3 procps
 .PHONY: bench bench-smoke bench-bins deps-bench
 bench-bins: $(BENCH_BINS)
 
-bench: all bench-bins
+bench: all bench-bins scenarios
 	$(Q)O=$(O) tests/bench/run
 	$(Q)O=$(O) tests/bench/limits
+	$(Q)O=$(O) tests/bench/guard
 
-bench-smoke: all bench-bins
+bench-smoke: all bench-bins scenarios
 	$(Q)O=$(O) ROUNDS=2 FLOOR_ROUNDS=2 tests/bench/run
+	$(Q)O=$(O) ROUNDS=2 tests/bench/guard
 
 deps-bench:
 	$(Q)tests/need-packages $(DEPS_BENCH)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Sourced by guard-*.t behind tap.bash: a daemon whose kernel guard is its own, and what tracers get from it.
+# A file skips as a whole where the kernel has no guard; with GUARD=1, which the guests set, that is a failure.
+
+PINS=/sys/fs/bpf/ptraced-test.$$
+POLICY=$T/policy.d
+
+# What is in force outlives the daemon: it is ended first, and pins of one that was killed are removed.
+guard_cleanup() {
+        ctl guard off --all >/dev/null 2>&1
+        cleanup
+        [[ ! -d $PINS ]] || rm -r "$PINS"
+}
+trap guard_cleanup EXIT
+
+# start_guard [OPTION...]: no rule, no claim, not on
+start_guard() {
+        mkdir -p "$POLICY"
+        printf '[guard]\npolicy-dir = %s\ngrace = %s\n' "$POLICY" "${GRACE:-10s}" >"$T/ptraced.conf"
+        start_daemon --config "$T/ptraced.conf" --pin-dir "$PINS" "$@"
+        if [[ $(guard .working) != true ]]; then
+                [[ -z ${GUARD-} ]] || { fail "the kernel has a guard" "$(ctl guard status --json 2>&1)"; done_testing; }
+                skip_all "no kernel guard: $(guard .reason)"
+        fi
+        diag "guard by $(guard .mechanism)"
+}
+start_guard_again() { launch_daemon --config "$T/ptraced.conf" --pin-dir "$PINS" "$@"; }
+
+guard() { ctl guard status --json | jq -r "$1"; }
+guard_is() { [[ $(guard "$1") == "$2" ]]; } # FILTER VALUE
+no_slots() { guard_is .slots 0; }
+# Slots of attaches whose end the kernel did not tell end by themselves after 5 s.
+ok_no_slots() { ok "$1: no slot is left taken" wait_for 10 no_slots; }
+
+# rule FILE TEXT...: a policy file of these lines, loaded
+rule() {
+        local file=$1
+        shift
+        printf '%s\n' "$@" >"$POLICY/$file.conf"
+        ctl policy reload >/dev/null || diag "policy reload failed"
+}
+no_rules() {
+        rm -f "$POLICY"/*.conf
+        ctl policy reload >/dev/null
+}
+
+# try PID [COMMAND...]: what PTRACE_ATTACH answers, "0" or "EBUSY"; as COMMAND runs it. It detaches again.
+try() {
+        local pid=$1
+        shift
+        "$@" "$FIXTURES/tracer" attach "$pid" 2>/dev/null | sed -n 's/.*errno=//p'
+}
+gets() { [[ $(try "$2" "${@:3}") == "$1" ]]; } # WANT PID [COMMAND...]
+
+# events TYPE [PID]: JSON objects, also what was only counted of that type
+events_of() {
+        ctl events ${2:+--pid "$2"} --json |
+                jq -c --arg t "$1" --argjson p "${2:-0}" 'select((.type == $t or .of_type == $t) and ($p == 0 or .target.pid == $p))'
+}
+# How many: a counter stands for as many as its count says.
+total_of() { events_of "$@" | jq -s 'map(if .type == "counter" then .count else 1 end) | add // 0'; }
+total_is() { [[ $(total_of "${@:2}") == "$1" ]]; } # WANT TYPE [PID]
+# is_total WANT NAME TYPE [PID]: they arrive within seconds
+is_total() {
+        local want=$1 name=$2
+        shift 2
+        wait_for 3 total_is "$want" "$@"
+        is "$(total_of "$@")" "$want" "$name"
+}
+# FILTER of the last event of TYPE on PID
+last_of() { events_of "$2" "$3" | jq -rs "last | $1"; }
+happened() { [[ $(events_of "$1" "$2" | jq -s 'length') -gt 0 ]]; } # TYPE PID
+ok_no_losses() {
+        local losses
+        losses=$(ctl status --json | jq -c .losses)
+        is "$(jq .total <<<"$losses")" 0 "nothing was lost" || diag "$losses"
+}
+
+# claim ARG...: the answer in $CLAIM, its id in $ID; the exit status is the client's
+claim() {
+        local rc
+        CLAIM=$(ctl claim "$@" --json 2>"$T/claim.err")
+        rc=$?
+        ID=$(jq -r '.claim.id // empty' <<<"$CLAIM" 2>/dev/null)
+        return $rc
+}
+claims_on() { ctl claims --json | jq "[.claims[] | select(.pid == $1)] | length"; }
+claimed_times() { [[ $(claims_on "$2") == "$1" ]]; } # N PID
+
+# end_fixture PID NAME: it is told to go on, and ends well
+end_fixture() {
+        go "$1"
+        ended "$1"
+        is "$RC" 0 "$2"
+}
