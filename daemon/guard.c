@@ -302,7 +302,7 @@ static int try_mechanism(struct guard *g, enum guard_mechanism m, char *reason, 
         if (r == 0)
                 r = write_config(g);
         if (r == 0)
-                r = guard_selftest(g->object, g->loader, reason, size);
+                r = guard_selftest(g->object, g->config.generation, g->loader, reason, size);
         if (r == 0 || (r == -EALREADY && pins_found(g->pins)))
                 return r;
         if (pins_found(g->pins)) {
@@ -365,7 +365,8 @@ static int replace_links(struct guard *g, bool proved)
         guard_object_close_links(g->object);
         g->attached = g->pinned = g->was_attached = g->taken_over = true;
         log_notice("Took over the guard of an earlier ptraced from %s.", pins_dir(g->pins));
-        if (!proved && guard_selftest(g->object, g->loader, reason, sizeof(reason)) < 0)
+        if (!proved &&
+            guard_selftest(g->object, g->config.generation, g->loader, reason, sizeof(reason)) < 0)
                 log_error("The guard that was taken over does not work: %s.", reason);
         else
                 proved = true;

@@ -60,7 +60,7 @@ static int try_attach(pid_t target)
 
 /* What the ring says of the target. */
 struct proof {
-        uint32_t target;
+        uint32_t target, generation;
         uint32_t reason; /* enum guard_reason of the refusal; GUARD_ALLOWED: none */
 };
 
@@ -71,15 +71,15 @@ static bool keep_record(void *userdata, const struct rec_header *h, size_t size)
 
         if (h->type != REC_GUARD || size < sizeof(*r) || r->target.pid != p->target)
                 return h->type == REC_GUARD;
-        if (r->error)
+        if (r->error && r->h.generation == p->generation)
                 p->reason = r->reason;
         return false;
 }
 
 /* Positive errno of an attach to the target, 0: it was let in; -errno. */
-static int probe(struct loader *loader, uint32_t target, uint32_t *ret_reason)
+static int probe(struct loader *loader, uint32_t generation, uint32_t target, uint32_t *ret_reason)
 {
-        struct proof p = {.target = target};
+        struct proof p = {.target = target, .generation = generation};
         int error = try_attach((pid_t)target);
 
         loader_skim_ring(loader, keep_record, &p);
@@ -103,8 +103,8 @@ static int explain(char *reason, size_t size, int error)
 }
 
 /* What the policy says of our own children is no failure. */
-static int prove(const struct guard_object *o, struct loader *loader, const struct guard_process *target,
-                 char *reason, size_t size)
+static int prove(const struct guard_object *o, uint32_t generation, struct loader *loader,
+                 const struct guard_process *target, char *reason, size_t size)
 {
         static const struct guard_claim claim = {
                 .mode = GUARD_ENFORCE,
@@ -116,11 +116,11 @@ static int prove(const struct guard_object *o, struct loader *loader, const stru
 
         if (bpf_map_update_elem(claims, target, &claim, BPF_ANY))
                 return explain(reason, size, -errno);
-        error = probe(loader, target->pid, &why);
+        error = probe(loader, generation, target->pid, &why);
         bpf_map_delete_elem(claims, target);
         if (error != EBUSY || why == GUARD_ALLOWED)
                 return explain(reason, size, error);
-        error = probe(loader, target->pid, &why);
+        error = probe(loader, generation, target->pid, &why);
         if (error == 0 || (error == EBUSY && why != GUARD_CLAIMED))
                 return 0;
         snprintf(reason, size, "an attach to a process without a claim failed with %s",
@@ -128,7 +128,8 @@ static int prove(const struct guard_object *o, struct loader *loader, const stru
         return -ENXIO;
 }
 
-int guard_selftest(const struct guard_object *o, struct loader *loader, char *reason, size_t size)
+int guard_selftest(const struct guard_object *o, uint32_t generation, struct loader *loader, char *reason,
+                   size_t size)
 {
         pid_t target = spawn_target();
         struct guard_process key = {.pid = target > 0 ? (uint32_t)target : 0};
@@ -140,7 +141,7 @@ int guard_selftest(const struct guard_object *o, struct loader *loader, char *re
                          strerrorname_np(-r) ?: "?");
         else {
                 key.start = t.start;
-                r = prove(o, loader, &key, reason, size);
+                r = prove(o, generation, loader, &key, reason, size);
         }
         if (target > 0)
                 end_child(target);

@@ -19,4 +19,5 @@ struct guard_object;
 
 /* Of programs that are attached, before anybody reads the ring. 0: they work. -errno and a reason (no full
  * stop); -EALREADY: the attach was refused, but not by these. */
-int guard_selftest(const struct guard_object *o, struct loader *loader, char *reason, size_t size);
+int guard_selftest(const struct guard_object *o, uint32_t generation, struct loader *loader, char *reason,
+                   size_t size);
