@@ -248,7 +248,7 @@ static void lose_claim(struct debug *d, struct json_object *now)
                                  d->command.argv[0]);
                 return;
         }
-        cli_note("%s was taken over: it is for %s now (claim %lu, made by pid %lu, uid %lu). Hanging up %s, "
+        cli_note("The claim on %s was taken over: it is for %s now (claim %lu, made by pid %lu, uid %lu). Hanging up %s, "
                  "so that it lets go.",
                  claim_target(now, target), claim_owner(now), member_u64(now, "id"), member_u64(by, "pid"),
                  member_u64(by, "uid"), d->command.argv[0]);

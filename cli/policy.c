@@ -124,6 +124,10 @@ static int print_policy(const struct cli *c, struct json_object *o)
                  loaded ? ", loaded " : "", loaded ? local_time(loaded, false, time) : "");
         print_wrapped(c, "", line);
         r = n ? print_rules(c, member_array(o, "rules")) : EXIT_DONE;
+        if (n && json_object_object_get_ex(o, "enforced", NULL) && !member_bool(o, "enforced"))
+                cli_note("These rules hold for nobody: without a guard in the kernel ptraced can refuse no "
+                         "attach "
+                         "(ptracectl doctor says why there is none).");
         if (*error)
                 cli_note("The files were not loaded again, the former policy holds: %s", error);
         return r;

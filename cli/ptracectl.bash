@@ -32,27 +32,39 @@ _ptracectl() {
                 esac
         done
         COMPREPLY=()
-        if [[ $verb == record && " ${COMP_WORDS[*]:0:COMP_CWORD} " == *" -- "* ]]; then
+        if [[ $verb == @(record|debug) && " ${COMP_WORDS[*]:0:COMP_CWORD} " == *" -- "* ]]; then
                 mapfile -t COMPREPLY < <(compgen -c -f -- "$cur")
                 return
         fi
         case $prev in
-        --socket | --file | --output | -o)
+        --socket | --file | --output | -o | --owner-exe)
                 mapfile -t COMPREPLY < <(compgen -f -- "$cur")
                 compopt -o filenames 2>/dev/null
                 return
                 ;;
         --format) words="jsonl csv chrome" ;;
-        --pid) words=$(_ptracectl_pids) ;;
+        --pid | --owner-pid) words=$(_ptracectl_pids) ;;
+        --owner-uid) words=$(compgen -u) ;;
+        --mode) words="enforce audit" ;;
+        --wait) [[ $verb == status ]] || words=$(_ptracectl_pids) ;;
         --since | --until) words="-5m -1h -1d" ;;
-        --wait | --type) return ;;
+        --type | --lease | --token | --owner-cgroup) return ;;
         *)
                 if [[ -z $verb && $cur != -* ]]; then
                         words=$(_ptracectl_verbs)
                 elif [[ $cur == -* ]]; then
                         words=$(_ptracectl_options "$verb")
-                elif [[ $verb == who || $verb == why || $verb == diagnose ]]; then
-                        words=$(_ptracectl_pids)
+                else
+                        case $verb in
+                        policy)
+                                [[ $prev != policy ]] || words="show check reload"
+                                [[ $prev != check ]] || words=$(compgen -f -- "$cur")
+                                ;;
+                        guard) words="on off status" ;;
+                        who | why | diagnose | claim | claims | debug | hold | catch | heal)
+                                words=$(_ptracectl_pids)
+                                ;;
+                        esac
                 fi
                 ;;
         esac

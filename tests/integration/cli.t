@@ -4,7 +4,7 @@
 . "$(dirname "$0")/tap.bash"
 
 ESC=$'\e'
-VERBS=(status doctor who why events watch diagnose record export)
+VERBS=(status doctor who why events watch diagnose record export claim renew release claims debug policy guard hold catch heal)
 
 # exits WANT NAME COMMAND...: run it, output in $T/o and $T/e
 exits() {
@@ -18,7 +18,8 @@ one_sentence() { like "$(head -n 1 "$T/e")" '[a-z].{8}' "$1: says why on standar
 # ---- without a daemon
 [[ -x $PTRACED && -x $PTRACECTL ]] || skip_all "not built: $PTRACED"
 export PTRACED_SOCKET=$T/none
-for verb in status who "why 1" "diagnose" "events" "export --format jsonl"; do
+for verb in status who "why 1" "diagnose" "events" "export --format jsonl" "claim 1" "renew 1" "release 1" claims \
+        "debug 1 -- true" "policy show" "policy reload" "guard on" "guard off" "guard status" hold "hold 1" "catch 1" "heal 1"; do
         # shellcheck disable=SC2086
         exits 3 "no daemon: $verb exits 3" "$PTRACECTL" $verb
 done
@@ -27,6 +28,9 @@ exits 3 "no daemon: --json" "$PTRACECTL" status --json
 is "$(jq -r .schema "$T/o")" ptraced.error/1 "no daemon: --json prints an error object"
 exits 2 "unknown verb" "$PTRACECTL" frobnicate
 one_sentence "unknown verb"
+for verb in "${VERBS[@]}"; do
+        like "$(cat "$T/e")" "[ ,]$verb[,.]" "unknown verb: $verb is among those that are known"
+done
 exits 2 "unknown option" "$PTRACECTL" who --frobnicate
 one_sentence "unknown option"
 exits 2 "no verb" "$PTRACECTL"
@@ -38,6 +42,35 @@ for bad in abc -1 0 1x 99999999999999999999 ''; do
         exits 2 "pid '$bad'" "$PTRACECTL" why -- "$bad"
 done
 exits 2 "bad time" "$PTRACECTL" events --since yesterday-ish
+usage() { # WORD ARGUMENT...: wrong, and told with that word
+        exits 2 "usage: ${*:2}" "$PTRACECTL" "${@:2}"
+        like "$(cat "$T/e")" "$1" "usage: ${*:2}: says $1"
+}
+usage 'one owner' claim 1 --owner-pid 1 --owner-uid 0
+usage 'no such file' claim 1 --owner-exe no-such-debugger
+usage 'no such user' claim 1 --owner-uid no-such-user
+usage 'no such user' claim 1 --owner-uid 4294967295
+usage '8 to 63' claim 1 --token short
+usage '8 to 63' claim 1 --token 'has a space in it'
+usage 'over at once' claim 1 --lease 0
+usage 'number of seconds' claim 1 --lease 1h
+usage 'enforce or audit' claim 1 --mode strict
+usage 'Unknown option' claim 1 --wait
+usage 'Say which claim' release
+usage 'Say which claim' release 1 --pid 1
+usage 'not the id' release 0
+usage 'not the id' renew 99999999999999999999
+usage 'too few' debug 1
+usage 'too few' debug -- true
+usage 'too many' debug 1 true
+usage 'makes none' debug --token new 1 -- true
+usage 'too few' policy
+usage "'sideways' is unknown" policy sideways
+usage 'neither' policy show x
+usage 'neither' guard on --all
+usage 'neither' guard off --audit
+usage 'needs the PID' hold --off
+usage 'too few' heal
 exits 0 "--help" "$PTRACECTL" --help
 exits 0 "--version" "$PTRACECTL" --version
 for verb in "${VERBS[@]}"; do

@@ -2,9 +2,15 @@
 /* The pure parts of the client: command lines, pids, wrapping, queries, families of processes. */
 #include <check.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "arguments.h"
 #include "cleanup.h"
@@ -25,7 +31,7 @@ static const struct option_spec specs[] = {
 
 #define ARGV(...) ((char *[]){__VA_ARGS__, NULL})
 
-static int parse(bool command, char **argv, struct arguments *ret, char error[256])
+static int parse(enum arguments_command command, char **argv, struct arguments *ret, char error[256])
 {
         int argc = 0;
 
@@ -41,20 +47,20 @@ START_TEST(arguments_in_any_order)
         struct arguments a;
         char error[256];
 
-        ck_assert_int_eq(parse(false, ARGV("one", "--alpha", "two", "--beta", "-5m"), &a, error), 0);
+        ck_assert_int_eq(parse(COMMAND_NONE, ARGV("one", "--alpha", "two", "--beta", "-5m"), &a, error), 0);
         ck_assert_uint_eq(a.given, 1U << ALPHA | 1U << BETA);
         ck_assert_ptr_null(a.value[ALPHA]);
         ck_assert_str_eq(a.value[BETA], "-5m");
         ck_assert_uint_eq(a.n_args, 2);
         ck_assert_str_eq(a.args[1], "two");
-        ck_assert_int_eq(parse(false, ARGV("-a", "-bx"), &a, error), 0);
+        ck_assert_int_eq(parse(COMMAND_NONE, ARGV("-a", "-bx"), &a, error), 0);
         ck_assert_str_eq(a.value[BETA], "x");
-        ck_assert_int_eq(parse(false, ARGV("--beta="), &a, error), 0);
+        ck_assert_int_eq(parse(COMMAND_NONE, ARGV("--beta="), &a, error), 0);
         ck_assert_str_eq(a.value[BETA], "");
-        ck_assert_int_eq(parse(false, ARGV("--beta=--alpha", "-7"), &a, error), 0);
+        ck_assert_int_eq(parse(COMMAND_NONE, ARGV("--beta=--alpha", "-7"), &a, error), 0);
         ck_assert_str_eq(a.value[BETA], "--alpha");
         ck_assert_str_eq(a.args[0], "-7");
-        ck_assert_int_eq(parse(false, ARGV("--", "--alpha"), &a, error), 0);
+        ck_assert_int_eq(parse(COMMAND_NONE, ARGV("--", "--alpha"), &a, error), 0);
         ck_assert_str_eq(a.args[0], "--alpha");
         ck_assert_uint_eq(a.given, 0);
 }
@@ -66,15 +72,35 @@ START_TEST(arguments_of_a_command)
         char error[256];
         char **argv = ARGV("-b", "out", "--", "-x", "--alpha");
 
-        ck_assert_int_eq(parse(true, argv, &a, error), 0);
+        ck_assert_int_eq(parse(COMMAND_REST, argv, &a, error), 0);
         ck_assert_ptr_eq(a.command, argv + 3);
         ck_assert_uint_eq(a.given, 1U << BETA);
         argv = ARGV("ls", "--alpha");
-        ck_assert_int_eq(parse(true, argv, &a, error), 0);
+        ck_assert_int_eq(parse(COMMAND_REST, argv, &a, error), 0);
         ck_assert_ptr_eq(a.command, argv);
         ck_assert_uint_eq(a.given, 0);
-        ck_assert_int_eq(parse(true, ARGV("--alpha", "--"), &a, error), 0);
+        ck_assert_int_eq(parse(COMMAND_REST, ARGV("--alpha", "--"), &a, error), 0);
         ck_assert_ptr_null(a.command);
+}
+END_TEST
+
+START_TEST(arguments_before_a_command)
+{
+        struct arguments a;
+        char error[256];
+        char **argv = ARGV("7", "-b", "x", "--", "-x", "--", "y");
+
+        ck_assert_int_eq(parse(COMMAND_AFTER_DASHES, argv, &a, error), 0);
+        ck_assert_uint_eq(a.n_args, 1);
+        ck_assert_str_eq(a.args[0], "7");
+        ck_assert_uint_eq(a.given, 1U << BETA);
+        ck_assert_ptr_eq(a.command, argv + 4);
+        ck_assert_int_eq(parse(COMMAND_AFTER_DASHES, ARGV("7", "gdb"), &a, error), 0);
+        ck_assert_uint_eq(a.n_args, 2);
+        ck_assert_ptr_null(a.command);
+        ck_assert_int_eq(parse(COMMAND_AFTER_DASHES, ARGV("7", "--"), &a, error), 0);
+        ck_assert_ptr_null(a.command);
+        ck_assert_int_eq(parse(COMMAND_AFTER_DASHES, ARGV("7", "--gamma", "--", "x"), &a, error), -EINVAL);
 }
 END_TEST
 
@@ -99,10 +125,10 @@ START_TEST(arguments_that_are_wrong)
         char error[256];
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
-                ck_assert_int_eq(parse(false, (char **)wrong[i].argv, &a, error), -EINVAL);
+                ck_assert_int_eq(parse(COMMAND_NONE, (char **)wrong[i].argv, &a, error), -EINVAL);
                 ck_assert_msg(strstr(error, wrong[i].says), "%zu: %s", i, error);
         }
-        ck_assert_int_eq(parse(false, ARGV("1", "2", "3", "4", "5", "6", "7", "8", "9"), &a, error),
+        ck_assert_int_eq(parse(COMMAND_NONE, ARGV("1", "2", "3", "4", "5", "6", "7", "8", "9"), &a, error),
                          -EINVAL);
         ck_assert_uint_eq(a.n_args, 77); /* untouched on failure */
 }
@@ -116,7 +142,7 @@ START_TEST(a_long_wrong_option_is_cut)
         memset(word, 'x', sizeof(word) - 1);
         word[sizeof(word) - 1] = 0;
         memcpy(word, "--", 2);
-        ck_assert_int_eq(parse(false, ARGV(word), &a, error), -EINVAL);
+        ck_assert_int_eq(parse(COMMAND_NONE, ARGV(word), &a, error), -EINVAL);
         ck_assert_uint_lt(strlen(error), 120);
 }
 END_TEST
@@ -276,6 +302,227 @@ START_TEST(nobody_listens)
 }
 END_TEST
 
+/* ---- requests, to a server of our own ------------------------------------------------------------- */
+
+static char server_path[108];
+static int server_hung_up; /* readable once a client has closed a connection without having its answer */
+
+static void reply(int fd, const char *status, const char *body)
+{
+        dprintf(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", status, strlen(body), body);
+}
+
+/* One request: what it was is in the answer. /refuse is refused, /wait never answered, /stream begins. */
+static bool serve_one(int fd, int hung_up)
+{
+        char text[4096], answer[8192], method[16], path[64];
+        size_t n = 0, length = 0;
+        const char *body = NULL, *header;
+        ssize_t r;
+
+        while (!body || strlen(body) < length) {
+                r = read(fd, text + n, sizeof(text) - 1 - n);
+                if (r <= 0)
+                        return false;
+                n += (size_t)r;
+                text[n] = 0;
+                header = strcasestr(text, "content-length:");
+                length = header ? strtoul(header + 15, NULL, 10) : 0;
+                body = strstr(text, "\r\n\r\n");
+                body = body ? body + 4 : NULL;
+        }
+        sscanf(text, "%15s %63s", method, path);
+        if (!strcmp(path, "/refuse")) {
+                reply(fd, "409 Conflict",
+                      "{\"schema\":\"ptraced.error/1\",\"error\":{\"code\":\"claimed\","
+                      "\"message\":\"Somebody has it.\",\"hint\":\"Wait.\"}}");
+                return true;
+        }
+        if (!strcmp(path, "/wait") || !strcmp(path, "/stream")) {
+                if (path[1] == 's')
+                        dprintf(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}\n");
+                while (read(fd, text, sizeof(text)) > 0)
+                        ;
+                return write(hung_up, "x", 1) < 0;
+        }
+        snprintf(answer, sizeof(answer), "{\"method\":\"%s\",\"path\":\"%s\",\"json\":%s,\"body\":%s}",
+                 method, path, strcasestr(text, "Content-Type: application/json") ? "true" : "false",
+                 *body ? body : "null");
+        reply(fd, "201 Created", answer);
+        return true;
+}
+
+static void start_server(void)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0), hung_up[2];
+
+        snprintf(server_path, sizeof(server_path), "/tmp/test-client-%d.sock", getpid());
+        strcpy(address.sun_path, server_path);
+        unlink(server_path);
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        ck_assert_int_eq(listen(fd, 8), 0);
+        ck_assert_int_eq(pipe(hung_up), 0);
+        if (fork() == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                for (;;) {
+                        int client = accept(fd, NULL, NULL);
+
+                        while (serve_one(client, hung_up[1]))
+                                ;
+                        close(client);
+                }
+        }
+        close(fd);
+        server_hung_up = hung_up[0];
+}
+
+static void stop_server(void)
+{
+        unlink(server_path);
+}
+
+static struct client *server_client(void)
+{
+        struct client *c = NULL;
+        struct client_error e;
+
+        ck_assert_int_eq(client_new(&c, server_path, &e), 0);
+        return c;
+}
+
+static void ck_request(struct client *c, const char *method, struct json_object *body, const char *answer)
+{
+        const struct client_request r = {.method = method, .body = body, .stop_fd = -1};
+        struct json_object *o = NULL;
+        struct client_error e = {};
+
+        ck_assert_msg(client_request(c, "/x", &r, &o, &e) == 0, "%s", e.message);
+        ck_assert_str_eq(
+                json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+                answer);
+        json_object_put(o);
+        json_object_put(body);
+}
+
+START_TEST(requests)
+{
+        struct client *c = server_client();
+        struct json_object *body = json_object_new_object(), *o = NULL;
+
+        json_object_object_add(body, "path", json_object_new_string("/a b"));
+        ck_request(c, "POST", body,
+                   "{\"method\":\"POST\",\"path\":\"/x\",\"json\":true,\"body\":{\"path\":\"/a b\"}}");
+        ck_request(c, "POST", NULL, "{\"method\":\"POST\",\"path\":\"/x\",\"json\":false,\"body\":null}");
+        ck_request(c, "DELETE", NULL,
+                   "{\"method\":\"DELETE\",\"path\":\"/x\",\"json\":false,\"body\":null}");
+        /* nothing of them is left in the next one */
+        ck_assert_int_eq(client_get(c, "/y", &o, &(struct client_error){}), 0);
+        ck_assert_str_eq(json_object_get_string(json_object_object_get(o, "method")), "GET");
+        ck_assert_int_eq(json_object_get_boolean(json_object_object_get(o, "json")), 0);
+        json_object_put(o);
+        client_free(c);
+}
+END_TEST
+
+START_TEST(a_refused_request)
+{
+        const struct client_request r = {.method = "POST", .stop_fd = -1};
+        struct client *c = server_client();
+        struct json_object *o = NULL;
+        struct client_error e;
+
+        ck_assert_int_eq(client_request(c, "/refuse", &r, &o, &e), -EREMOTEIO);
+        ck_assert_ptr_null(o);
+        ck_assert_int_eq(e.http_status, 409);
+        ck_assert_str_eq(e.code, "claimed");
+        ck_assert_str_eq(e.message, "Somebody has it.");
+        ck_assert_str_eq(e.hint, "Wait.");
+        client_free(c);
+}
+END_TEST
+
+static int count_to_three(void *userdata)
+{
+        return ++*(int *)userdata == 3;
+}
+
+/* The server is told at once that nobody waits any more. */
+static void ck_hung_up(void)
+{
+        struct pollfd p = {.fd = server_hung_up, .events = POLLIN};
+        char byte;
+
+        ck_assert_int_eq(poll(&p, 1, 5000), 1);
+        ck_assert_int_eq(read(server_hung_up, &byte, 1), 1);
+}
+
+START_TEST(a_patient_request)
+{
+        struct client *c = server_client();
+        struct json_object *o = NULL;
+        struct client_error e;
+        int ticks = 0, stop[2];
+        struct client_request r = {.method = "POST",
+                                   .patient = true,
+                                   .on_tick = count_to_three,
+                                   .tick_ms = 20,
+                                   .userdata = &ticks,
+                                   .stop_fd = -1};
+
+        client_set_timeout(c, 30); /* does not count */
+        ck_assert_int_eq(client_request(c, "/wait", &r, &o, &e), 1);
+        ck_assert_int_eq(ticks, 3);
+        ck_assert_ptr_null(o);
+        ck_hung_up();
+        ck_assert_int_eq(pipe(stop), 0);
+        ck_assert_int_eq(write(stop[1], "x", 1), 1);
+        r.stop_fd = stop[0];
+        ck_assert_int_eq(client_request(c, "/wait", &r, &o, &e), 1);
+        ck_assert_int_eq(ticks, 3);
+        r = (struct client_request){.method = "POST", .stop_fd = -1};
+        ck_assert_int_eq(client_request(c, "/wait", &r, &o, &e), -ETIMEDOUT);
+        ck_hung_up();
+        client_free(c);
+}
+END_TEST
+
+struct listening {
+        int fd, n_lines, n_stops;
+};
+
+static int on_line(void *userdata, const char *line _unused_, size_t length _unused_)
+{
+        ((struct listening *)userdata)->n_lines++;
+        return 0;
+}
+
+static int on_stop(void *userdata)
+{
+        struct listening *l = userdata;
+        char byte;
+
+        ck_assert_int_eq(read(l->fd, &byte, 1), 1);
+        return ++l->n_stops == 2;
+}
+
+START_TEST(a_stream_among_other_things)
+{
+        struct client *c = server_client();
+        struct client_error e;
+        struct listening l = {};
+        int stop[2];
+        struct client_stream s = {.on_line = on_line, .on_stop = on_stop, .userdata = &l, .follow = true};
+
+        ck_assert_int_eq(pipe(stop), 0);
+        ck_assert_int_eq(write(stop[1], "xy", 2), 2);
+        s.stop_fd = l.fd = stop[0];
+        ck_assert_int_eq(client_stream(c, "/stream", &s, &e), 1);
+        ck_assert_int_eq(l.n_stops, 2);
+        client_free(c);
+}
+END_TEST
+
 static struct event forked(uint32_t parent, uint64_t parent_start, uint32_t child, uint64_t child_start)
 {
         return (struct event){
@@ -346,12 +593,13 @@ END_TEST
 int main(void)
 {
         Suite *s = suite_create("cli");
-        TCase *t = tcase_create("cli");
+        TCase *t = tcase_create("cli"), *requesting = tcase_create("requests");
         SRunner *runner = srunner_create(s);
         int failed;
 
         tcase_add_test(t, arguments_in_any_order);
         tcase_add_test(t, arguments_of_a_command);
+        tcase_add_test(t, arguments_before_a_command);
         tcase_add_test(t, arguments_that_are_wrong);
         tcase_add_test(t, a_long_wrong_option_is_cut);
         tcase_add_test(t, pids);
@@ -364,7 +612,13 @@ int main(void)
         tcase_add_test(t, nobody_listens);
         tcase_add_test(t, families);
         tcase_add_test(t, a_family_is_bounded);
+        tcase_add_checked_fixture(requesting, start_server, stop_server);
+        tcase_add_test(requesting, requests);
+        tcase_add_test(requesting, a_refused_request);
+        tcase_add_test(requesting, a_patient_request);
+        tcase_add_test(requesting, a_stream_among_other_things);
         suite_add_tcase(s, t);
+        suite_add_tcase(s, requesting);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
         srunner_free(runner);
