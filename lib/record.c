@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
+#include "../bpf/guard.h"
 #include "cleanup.h"
 
 void task_from_record(struct task_ref *ret, const struct rec_task *t)
@@ -194,6 +195,44 @@ static void exec_event(const void *data, struct event *e)
         snprintf(e->path, sizeof(e->path), "%.*s", (int)sizeof(r->path) - 1, r->path);
 }
 
+/* Memory that was read is no attach, whether it was refused or not. */
+static enum event_type guarded_type(bool memory, bool audit)
+{
+        if (memory)
+                return EV_MEMORY_ACCESS;
+        return audit ? EV_CLAIM_AUDIT : EV_PTRACE_REFUSED;
+}
+
+static int known_or_none(uint32_t value, uint32_t max)
+{
+        return value < max ? (int)value : 0;
+}
+
+static void guard_event(const void *data, struct event *e)
+{
+        const struct rec_guard *r = data;
+
+        e->type = guarded_type(r->flags & GRD_F_MEMORY, r->flags & GRD_F_AUDIT);
+        task_from_record(&e->actor, &r->caller);
+        task_from_record(&e->target, &r->target);
+        task_from_record(&e->tracer, &r->holder);
+        e->claim = r->claim;
+        e->request = (int32_t)r->request;
+        e->guard_reason = known_or_none(r->reason, _GUARD_REASON_MAX);
+        e->guard_source = known_or_none(r->source, _GUARD_SOURCE_MAX);
+        e->error = r->error > 0 ? r->error : 0;
+        e->lsm_error = e->error;
+        e->caller_uid = r->caller_uid;
+        e->target_uid = r->target_uid;
+        e->vpid = r->vpid;
+        e->ns_level = r->ns_level;
+        e->facts = ATT_F_TARGET_KNOWN;
+        e->yama = -1;
+        /* Until somebody who has the policy puts the rule's name there. */
+        if (r->rule)
+                snprintf(e->note, sizeof(e->note), "rule %u", r->rule);
+}
+
 static const struct {
         size_t size;
         void (*convert)(const void *data, struct event *e);
@@ -207,6 +246,7 @@ static const struct {
         [REC_FORK] = {sizeof(struct rec_fork), fork_event},
         [REC_EXEC] = {sizeof(struct rec_exec), exec_event},
         [REC_EXIT] = {sizeof(struct rec_exit), exit_event},
+        [REC_GUARD] = {sizeof(struct rec_guard), guard_event},
 };
 
 int record_to_event(const void *data, size_t size, struct event *ret)
@@ -234,9 +274,23 @@ static enum event_type counted_type(const struct count_key *key)
                 return EV_SIGNAL_DELIVER;
         case COUNT_WAIT:
                 return key->result ? EV_WAIT_ERROR : EV_WAIT_REAP;
+        case COUNT_GUARD:
+                return guarded_type(key->handled, key->result);
         default:
                 return key->result ? EV_PTRACE_REFUSED : EV_NONE;
         }
+}
+
+/* The guard's errno is in the reason. */
+static void guard_counter(const struct count_key *key, struct event *e)
+{
+        e->target.pid = key->pid;
+        e->target.start = key->start_ns / NSEC_PER_TICK;
+        e->tracer.tid = key->tracer;
+        e->guard_reason = known_or_none((uint32_t)key->code, _GUARD_REASON_MAX);
+        e->guard_source = known_or_none(key->sig, _GUARD_SOURCE_MAX);
+        if (e->guard_reason != GUARD_ALLOWED && !key->result)
+                e->error = e->guard_reason == GUARD_NO_SLOT ? EAGAIN : EBUSY;
 }
 
 void counter_to_event(const struct count_key *key, const struct count_value *value, uint64_t delta,
@@ -249,6 +303,10 @@ void counter_to_event(const struct count_key *key, const struct count_value *val
                 .count = delta,
                 .of_type = counted_type(key),
         };
+        if (key->kind == COUNT_GUARD) {
+                guard_counter(key, ret);
+                return;
+        }
         if (key->kind == COUNT_PTRACE) {
                 ret->vpid = key->pid;
                 ret->tracer.tid = key->tracer;
