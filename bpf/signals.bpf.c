@@ -7,9 +7,12 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define SIGNAL_BIT(sig) (1u << (sig))
-#define ALWAYS          (SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD))
-#define IF_TRACED       (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGTERM))
+#define HOLDER_COMM_HEAD 0x2d64656361727470ULL /* "ptraced-" */
+#define HOLDER_COMM_TAIL 0x00000000646c6f68ULL /* "hold" and its end */
+#define HOLDER_COMM_MASK 0x000000ffffffffffULL
+#define SIGNAL_BIT(sig)  (1u << (sig))
+#define ALWAYS           (SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD))
+#define IF_TRACED        (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGTERM))
 
 #define SIBLINGS_MAX 64 /* threads looked at for a traced one */
 
@@ -157,6 +160,15 @@ static __always_inline void map_executable(struct mapping *m, struct rec_text *r
         m->start = start;
         m->file = BPF_CORE_READ(mm, exe_file);
         r->flags = TEXT_F_FROM_CODE;
+}
+
+/* By ptraced itself (HOLDER_COMM of lib/wording.h), which passes every signal on. */
+static __always_inline bool is_held(const struct task_struct *t)
+{
+        __u64 comm[2] = {};
+
+        BPF_CORE_READ_INTO(&comm, t, parent, comm);
+        return comm[0] == HOLDER_COMM_HEAD && (comm[1] & HOLDER_COMM_MASK) == HOLDER_COMM_TAIL;
 }
 
 /*
@@ -377,8 +389,16 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
         describe_target(r, t, parent);
         bpf_ringbuf_submit(r, submit_flags());
 
-        if (sig == SIGTRAP && action.handler > 1 && !t->ptrace && place <= TEXT_BURST)
+        if (sig != SIGTRAP || place > TEXT_BURST)
+                return 0;
+        if (action.handler > 1 && !t->ptrace)
                 send_text(t, action.handler, TEXT_HANDLER);
+        /* Held, it has not been kept: the breakpoint is nobody's now as much as without. */
+        if (info.code == SI_KERNEL && t->ptrace && is_held(t)) {
+                struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
+
+                send_text(t, BPF_CORE_READ(regs, ip) - 1, TEXT_TRAP);
+        }
         return 0;
 }
 

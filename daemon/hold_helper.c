@@ -26,6 +26,7 @@
 
 #include "../lib/cleanup.h"
 #include "../lib/procfs.h"
+#include "../lib/wording.h"
 #include "hold_protocol.h"
 #include "hold_trace.h"
 
@@ -585,7 +586,7 @@ int hold_helper_main(uint32_t pid, uint64_t start, bool catch, const char *state
 
         for (size_t i = 0; i < HOLD_CLIENTS_MAX; i++)
                 h.clients[i].fd = -1;
-        prctl(PR_SET_NAME, HOLD_COMM);
+        prctl(PR_SET_NAME, HOLDER_COMM);
         (void)!nice(NICE);
         r = set_up(&h);
         if (r < 0) {

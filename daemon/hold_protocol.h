@@ -16,7 +16,6 @@
 #define HOLD_PROTOCOL    1
 #define HOLD_DIR         "hold" /* below the state directory */
 #define HOLD_CLIENTS_MAX 4      /* of one helper */
-#define HOLD_COMM        "ptraced-hold"
 
 enum hold_ask {
         HOLD_ASK_STATE,

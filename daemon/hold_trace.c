@@ -20,7 +20,7 @@
 #define OPTIONS         PTRACE_O_TRACECLONE /* no EXITKILL: whatever happens to us, the target goes on */
 #define PASSES_MAX      32                  /* over all threads, until one finds nothing new */
 #define SERVE_EVERY     64                  /* threads looked at before stops are served again */
-#define PENDING_MAX     256                 /* stops served in a row during a scan */
+#define PENDING_MAX     HOLD_THREADS_MAX    /* stops served in a row during a scan */
 #define FOLLOW_EVERY    32                  /* stops served before we move to where the program runs */
 #define SETTLE_MS       200                 /* for a frozen process's threads to stop */
 #define FROZEN_LOOK_S   1                   /* between looks at a frozen process of which nothing is heard */

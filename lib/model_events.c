@@ -101,10 +101,12 @@ static void apply_tracer_exit(struct model *m, const struct event *e)
                 struct slot *s = LIST_ENTRY(it, struct slot, of_tracer);
                 struct process *p = s->thread->process;
 
+                bool holds = is_holder(&s->s.tracer);
+
                 if (s->s.tracer.tid != tid)
                         continue;
                 slot_end(m, s, DETACHED_TRACER_EXIT);
-                if (!p->history)
+                if (!p->history || holds)
                         continue;
                 p->history->ended.status_known = true;
                 p->history->ended.tracer_status = e->status;

@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "model_state.h"
+#include "wording.h"
 
 /* What one event can need at most, beyond what pool_take() may still get from malloc. */
 #define RESERVE_PROCESSES 4
@@ -152,7 +153,7 @@ static void note_end(struct model *m, struct process *p, const struct session *s
         struct history *h;
         bool same;
 
-        if (s->end_cause == DETACHED_TRACEE_EXIT)
+        if (s->end_cause == DETACHED_TRACEE_EXIT || is_holder(&s->tracer))
                 return;
         h = process_history(m, p);
         if (!h)

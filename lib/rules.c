@@ -23,7 +23,7 @@ static const struct rule rules[] = {
         {FIND_TRACER_CYCLE, SEVERITY_ERROR, LINKS, rule_tracer_cycle, "tracers trace each other"},
         {FIND_UNTRACED_THREADS, SEVERITY_WARNING, T(SIGNAL_GENERATE), rule_untraced_threads,
          "a process is debugged with breakpoints, but not all of its threads are traced"},
-        {FIND_ORPHAN_BREAKPOINT, SEVERITY_ERROR, GENERATE, rule_orphan_breakpoint,
+        {FIND_ORPHAN_BREAKPOINT, SEVERITY_ERROR, GENERATE | T(SIGNAL_DELIVER), rule_orphan_breakpoint,
          "a breakpoint instruction ran in a thread that nobody traces"},
         {FIND_TRAP_WITHOUT_TRACER, SEVERITY_ERROR, GENERATE, rule_trap_without_tracer,
          "somebody sent SIGTRAP to a process that nobody traces"},

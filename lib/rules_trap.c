@@ -18,6 +18,11 @@ static bool is_sigtrap(const struct event *e, enum event_type type)
         return e->type == type && e->sig == SIGTRAP;
 }
 
+static bool is_debugged(const struct event *e)
+{
+        return e->tracer.pid && !is_holder(&e->tracer);
+}
+
 /* The flood beyond the first SIGTRAPs of a second: no thread, no address, only how many more. */
 static bool counts_sigtraps(const struct event *e, enum event_type of_type, bool traced)
 {
@@ -317,13 +322,20 @@ static bool known_scan(const struct process *p, uint64_t ip, struct event *ret)
         return false;
 }
 
+/* Under hold what becomes of it is known when it is passed on: catch may keep it. */
+static bool reaches_program(const struct event *e)
+{
+        return is_holder(&e->tracer) ? is_sigtrap(e, EV_SIGNAL_DELIVER)
+                                     : is_sigtrap(e, EV_SIGNAL_GENERATE) && !e->tracer.pid;
+}
+
 void rule_orphan_breakpoint(struct model *m, const struct rule *r, const struct event *e)
 {
         struct event scan;
 
         if (counts_sigtraps(e, EV_SIGNAL_GENERATE, false) && e->code == SI_CODE_INT3)
                 count_more(m, r->code, finish_orphan, e);
-        if (!is_sigtrap(e, EV_SIGNAL_GENERATE) || e->code != SI_CODE_INT3 || e->tracer.pid || e->priv)
+        if (!reaches_program(e) || e->code != SI_CODE_INT3 || e->priv)
                 return;
         /* Ignored: it is dying of something else already. */
         if (e->result == SIGRES_IGNORED)
@@ -371,7 +383,7 @@ void rule_trap_without_tracer(struct model *m, const struct rule *r, const struc
 
         if (counts_sigtraps(e, EV_SIGNAL_GENERATE, false) && is_sent(e) && reached_queue(e))
                 count_more(m, r->code, NULL, e);
-        if (!is_sigtrap(e, EV_SIGNAL_GENERATE) || !is_sent(e) || e->tracer.pid || !reached_queue(e))
+        if (!is_sigtrap(e, EV_SIGNAL_GENERATE) || !is_sent(e) || is_debugged(e) || !reached_queue(e))
                 return;
         finding_begin(m, &f, r, e);
         f.other_pid = who.pid;
@@ -472,7 +484,7 @@ void rule_trap_to_handler(struct model *m, const struct rule *r, const struct ev
         if (counts_sigtraps(e, EV_SIGNAL_DELIVER, false) && e->disposition == DISP_HANDLER &&
             e->code != SI_CODE_TRAP_PERF)
                 count_more(m, r->code, finish_handler, e);
-        if (!is_sigtrap(e, EV_SIGNAL_DELIVER) || e->tracer.pid || e->disposition != DISP_HANDLER)
+        if (!is_sigtrap(e, EV_SIGNAL_DELIVER) || is_debugged(e) || e->disposition != DISP_HANDLER)
                 return;
         /* A perf event of the program's own making is meant for its handler. */
         if (e->code != SI_CODE_TRAP_PERF)
@@ -633,7 +645,7 @@ void rule_trap_leaked(struct model *m, const struct rule *r, const struct event 
         struct task_ref who = e->tracer;
         struct finding f;
 
-        if (!is_sigtrap(e, EV_SIGNAL_DELIVER) || e->code != SI_CODE_INT3 || !e->tracer.pid)
+        if (!is_sigtrap(e, EV_SIGNAL_DELIVER) || e->code != SI_CODE_INT3 || !is_debugged(e))
                 return;
         /* A program that runs its own int3 into its own handler works as written under a tracer, too. */
         if (e->disposition != DISP_DEFAULT && !rival)

@@ -164,9 +164,14 @@ static const struct tool *find_tool(const struct task_ref *tracer)
         return NULL;
 }
 
+bool is_holder(const struct task_ref *tracer)
+{
+        return tracer->pid && strcmp(tracer->comm, HOLDER_COMM) == 0;
+}
+
 bool plants_breakpoints(const struct task_ref *tracer)
 {
-        return strcmp(tracer->comm, "strace") != 0;
+        return strcmp(tracer->comm, "strace") != 0 && !is_holder(tracer);
 }
 
 void say_release(char *text, size_t size, const struct task_ref *tracer)
