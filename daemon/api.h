@@ -48,6 +48,7 @@ struct api {
         uint64_t follower_lost;         /* ... and events their queues had no room for, ever */
         struct owner_cache owners;      /* of all that is told */
         struct stream *streams;         /* list of the streams under way */
+        unsigned heals;                 /* processes that are being healed now */
         struct parking *parked;         /* list of the calls whose answers come later */
         sd_event_source *resume;        /* of the server: enabled once, it looks after resumed connections */
 };
@@ -103,8 +104,6 @@ bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret);
 struct task_ref api_asker(const struct api_call *call);
 /* A claim, as all answers show it; with exact /proc is asked who traces its target. NULL for NULL. */
 struct json_object *api_claim_json(const struct api *api, const struct claim *c, bool exact);
-/* {"state","means","mechanism","claims","waiting"} */
-struct json_object *api_guard_short_json(const struct api *api);
 /* Adds untrusted text as valid UTF-8. */
 void json_add_text(struct json_object *o, const char *key, const char *s);
 /* Adds an ISO time, or null for 0. */

@@ -27,19 +27,6 @@ static void no_guard(struct api_call *call, const char *what)
 
 /* ---- guard ------------------------------------------------------------------------------------------- */
 
-struct json_object *api_guard_short_json(const struct api *api)
-{
-        const struct claim_book *book = arbiter_book(api->arbiter);
-        struct json_object *o = json_object_new_object();
-
-        json_add_text(o, "state", guard_state_to_string(arbiter_state(api->arbiter)));
-        json_add_text(o, "means", arbiter_means_to_string(arbiter_means(api->arbiter)));
-        json_add_text(o, "mechanism", guard_mechanism_to_string(status_of(api).mechanism));
-        json_add_int(o, "claims", (int64_t)claim_count(book));
-        json_add_int(o, "waiting", (int64_t)claim_waiters(book));
-        return o;
-}
-
 void api_guard(struct api_call *call)
 {
         const struct api *api = call->api;

@@ -84,6 +84,18 @@ static struct json_object *store_json(const struct api *api, const struct store_
         return o;
 }
 
+/* What the kernel does, and what is asked of it: claims are also kept by hold. */
+static struct json_object *guard_json(const struct api *api)
+{
+        struct json_object *o = doctor_guard_json(api->guard);
+        const struct claim_book *book = arbiter_book(api->arbiter);
+
+        json_add_text(o, "means", arbiter_means_to_string(arbiter_means(api->arbiter)));
+        json_add_int(o, "claims", (int64_t)claim_count(book));
+        json_add_int(o, "waiting", (int64_t)claim_waiters(book));
+        return o;
+}
+
 void api_status(struct api_call *call)
 {
         const struct api *api = call->api;
@@ -105,7 +117,7 @@ void api_status(struct api_call *call)
         json_add_text(o, "state_dir", api->state_dir);
         json_object_object_add(o, "losses", api_losses_json(api));
         json_object_object_add(o, "counts", counts_json(api, &stats));
-        json_object_object_add(o, "guard", doctor_guard_json(api->guard));
+        json_object_object_add(o, "guard", guard_json(api));
         json_object_object_add(o, "store", store_json(api, &stats));
         api_answer(call, o);
 }

@@ -7,64 +7,15 @@
 
 #include <json-c/json.h>
 
-#include "../lib/arguments.h"
-#include "../lib/text.h"
+#include "../lib/claim_json.h"
 #include "arbiter_impl.h"
 #include "log.h"
 
-#define FILE_NAME  "claims.json"
-#define SCHEMA     "ptraced.claims-state/1"
-#define FILE_MAX   (4 * 1024 * 1024)
-#define DEPTH_MAX  5
-#define FILE_MODE  0600
-#define STRING_MAX 512
-
-/*
- * One row per member that is kept. Where the kernel keeps the claims it is the authority, and only the words
- * for their owners are taken from the file.
- */
-enum member_kind {
-        MEMBER_U32,
-        MEMBER_U64,
-        MEMBER_BOOL,
-        MEMBER_STRING,
-};
-static const struct member {
-        const char *key;
-        enum member_kind kind;
-        size_t offset, size;
-        uint64_t max;
-} members[] = {
-#define MEMBER(key, kind, at, max)                                                                   \
-        {                                                                                            \
-                key, MEMBER_##kind, offsetof(struct claim, at), sizeof(((struct claim *)0)->at), max \
-        }
-        MEMBER("id", U64, id, INT64_MAX),
-        MEMBER("pid", U32, request.target.pid, PID_LARGEST),
-        MEMBER("start", U64, request.target.start, UINT64_MAX),
-        MEMBER("comm", STRING, request.target.comm, 0),
-        MEMBER("mode", U32, request.mode, _GUARD_MODE_MAX - 1),
-        MEMBER("made_ns", U64, made_ns, UINT64_MAX),
-        MEMBER("lease_ns", U64, request.lease_ns, (uint64_t)CLAIM_LEASE_MAX_S *NSEC_PER_SEC),
-        MEMBER("end_ns", U64, end_ns, UINT64_MAX),
-        MEMBER("grace_until_ns", U64, grace_until_ns, UINT64_MAX),
-        MEMBER("token", STRING, request.token, 0),
-        MEMBER("asker_pid", U32, request.asker.pid, PID_LARGEST),
-        MEMBER("asker_start", U64, request.asker.start, UINT64_MAX),
-        MEMBER("asker_comm", STRING, request.asker.comm, 0),
-        MEMBER("asker_uid", U32, request.asker_uid, UINT32_MAX),
-        MEMBER("privileged", BOOL, request.privileged, 0),
-        MEMBER("owner", STRING, request.owner_text, 0),
-        MEMBER("owner_kind", U32, request.owner.kind, _GUARD_OWNER_MAX - 1),
-        MEMBER("owner_uid", U32, request.owner.uid, UINT32_MAX),
-        MEMBER("owner_pid", U32, request.owner.process.pid, PID_LARGEST),
-        MEMBER("owner_start", U64, request.owner.process.start, UINT64_MAX),
-        MEMBER("owner_inode", U64, request.owner.inode, UINT64_MAX),
-        MEMBER("owner_dev", U32, request.owner.dev, UINT32_MAX),
-        MEMBER("owner_cgroup", U64, request.owner.cgroup, UINT64_MAX),
-#undef MEMBER
-};
-static_assert(sizeof(enum guard_mode) == sizeof(uint32_t), "read and written as a number");
+#define FILE_NAME "claims.json"
+#define SCHEMA    "ptraced.claims-state/1"
+#define FILE_MAX  (4 * 1024 * 1024)
+#define DEPTH_MAX 5
+#define FILE_MODE 0600
 
 static void cleanup_json(struct json_object **o)
 {
@@ -72,25 +23,6 @@ static void cleanup_json(struct json_object **o)
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
-
-static struct json_object *member_to_json(const struct member *m, const struct claim *c)
-{
-        const void *at = (const char *)c + m->offset;
-        char buf[STRING_MAX];
-        uint64_t n;
-
-        switch (m->kind) {
-        case MEMBER_U32:
-                return json_object_new_int64(*(const uint32_t *)at);
-        case MEMBER_U64:
-                memcpy(&n, at, sizeof(n));
-                return json_object_new_uint64(n);
-        case MEMBER_BOOL:
-                return json_object_new_boolean(*(const bool *)at);
-        default:
-                return json_object_new_string(text_utf8(at, buf, sizeof(buf)));
-        }
-}
 
 struct writing {
         struct arbiter *arbiter;
@@ -100,13 +32,9 @@ struct writing {
 static int write_claim(void *userdata, const struct claim *c)
 {
         struct writing *w = userdata;
-        struct json_object *o = json_object_new_object();
         const struct kept *k = arbiter_kept(w->arbiter, &c->request.target);
 
-        for (size_t i = 0; i < ELEMENTSOF(members); i++)
-                json_object_object_add(o, members[i].key, member_to_json(&members[i], c));
-        json_object_object_add(o, "our_hold", json_object_new_boolean(k && k->ours));
-        json_object_array_add(w->list, o);
+        json_object_array_add(w->list, claim_to_json(c, k && k->ours));
         return 0;
 }
 
@@ -188,49 +116,6 @@ static int read_file(const char *path, char **ret)
         }
         *ret = text;
         return 0;
-}
-
-static bool member_from_json(const struct member *m, struct json_object *v, struct claim *c)
-{
-        void *at = (char *)c + m->offset;
-        uint64_t n;
-
-        if (m->kind == MEMBER_BOOL) {
-                *(bool *)at = json_object_get_boolean(v);
-                return json_object_is_type(v, json_type_boolean);
-        }
-        if (m->kind == MEMBER_STRING) {
-                if (!json_object_is_type(v, json_type_string) ||
-                    (size_t)json_object_get_string_len(v) != strlen(json_object_get_string(v)))
-                        return false;
-                snprintf(at, m->size, "%s", json_object_get_string(v));
-                return true;
-        }
-        if (!json_object_is_type(v, json_type_int) || json_object_get_int64(v) < 0)
-                return false;
-        n = json_object_get_uint64(v);
-        if (n > m->max)
-                return false;
-        if (m->kind == MEMBER_U32)
-                *(uint32_t *)at = (uint32_t)n;
-        else
-                memcpy(at, &n, sizeof(n));
-        return true;
-}
-
-static bool claim_from_json(struct json_object *o, struct claim *ret, bool *ret_our_hold)
-{
-        struct json_object *v;
-
-        *ret = (struct claim){};
-        if (!json_object_is_type(o, json_type_object))
-                return false;
-        for (size_t i = 0; i < ELEMENTSOF(members); i++)
-                if (!json_object_object_get_ex(o, members[i].key, &v) ||
-                    !member_from_json(&members[i], v, ret))
-                        return false;
-        *ret_our_hold = json_object_object_get_ex(o, "our_hold", &v) && json_object_get_boolean(v);
-        return ret->id && ret->request.target.pid && (!ret->end_ns == !ret->request.lease_ns);
 }
 
 static struct json_object *parse(const char *text)
@@ -385,7 +270,7 @@ static void find_in_file(struct taking_over *t)
 
                 if (!f)
                         return;
-                if (claim_from_json(json_object_array_get_idx(t->claims, i), &f->claim, &f->our_hold))
+                if (claim_from_json(json_object_array_get_idx(t->claims, i), &f->claim, &f->our_hold) == 0)
                         continue;
                 list_remove(&f->link);
                 free(f);
@@ -393,7 +278,8 @@ static void find_in_file(struct taking_over *t)
         }
 }
 
-/* What the kernel does not keep. The file is in order of making, the map is not: a hash would be more. */
+/* Where the kernel keeps the claims it is the authority, and the file only has the words for them. It is in
+ * order of making, the map is not. */
 static void add_words(struct taking_over *t)
 {
         size_t n = t->claims ? json_object_array_length(t->claims) : 0;
@@ -401,7 +287,7 @@ static void add_words(struct taking_over *t)
         bool ours;
 
         for (size_t i = 0; i < n; i++) {
-                if (!claim_from_json(json_object_array_get_idx(t->claims, i), &c, &ours))
+                if (claim_from_json(json_object_array_get_idx(t->claims, i), &c, &ours) < 0)
                         continue;
                 LIST_FOREACH (it, &t->found) {
                         struct claim *f = &LIST_ENTRY(it, struct found, link)->claim;
