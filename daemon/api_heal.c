@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/elf_text.h"
 #include "../lib/procfs.h"
 #include "../lib/text.h"
 #include "../lib/wording.h"
@@ -21,7 +20,9 @@
 #include "heal.h"
 #include "hold.h"
 #include "log.h"
+#include "parking.h"
 
+#define HEALS_MAX     8     /* at the same time */
 #define SIGNALS_READ  20000 /* rows that are looked at for a stop that came later */
 #define SIGNALS_STEPS 64    /* searches of the store that may find nothing */
 
@@ -138,19 +139,6 @@ static bool enter_hold(const struct api_call *call, struct heal *h)
         return r >= 0;
 }
 
-static void heal_it(const struct api_call *call, struct heal *h)
-{
-        bool entered = false;
-
-        ask_guard(call, h);
-        if (!h->refused[0])
-                entered = enter_hold(call, h);
-        if (!h->refused[0])
-                heal_run(h);
-        if (entered && hold_resume(call->api->hold, &h->target) < 0)
-                heal_note(h, "ptraced held it, and could not take hold again.");
-}
-
 /* ---- the answer ------------------------------------------------------------------------------------------
  */
 
@@ -160,30 +148,15 @@ static const char *hex(uint64_t n, char buf[20])
         return buf;
 }
 
-/* "0x401139, work+0x0 in /usr/bin/api" */
-static void place(const struct heal *h, const struct heal_site *site, char *symbol, size_t size, char *text,
-                  size_t text_size)
+static void add_site(const struct heal *h, size_t i, struct json_object *healed, struct json_object *actions)
 {
-        const struct heal_file *file = &h->files[site->file];
-        char link[32];
-
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
-        if (elf_text_symbol(link, site->offset, symbol, size) < 0)
-                symbol[0] = '\0';
-        snprintf(text, text_size, "0x%" PRIx64 "%s%s in %s", site->address, symbol[0] ? ", " : "", symbol,
-                 file->path);
-}
-
-static void add_site(const struct heal *h, const struct heal_site *site, struct json_object *healed,
-                     struct json_object *actions)
-{
-        char symbol[EVENT_SYMBOL_MAX], where[EVENT_PATH_MAX + EVENT_SYMBOL_MAX + 32], number[20];
-        char action[sizeof(where) + 64], clean[sizeof(action) * 3 + 1];
+        const struct heal_site *site = &h->plan.sites[i];
+        const char *path = h->files[site->file].path, *symbol = h->symbols[i];
+        char action[EVENT_PATH_MAX + EVENT_SYMBOL_MAX + 128], clean[sizeof(action) * 3 + 1], number[20];
         struct json_object *o = json_object_new_object();
 
-        place(h, site, symbol, sizeof(symbol), where, sizeof(where));
         json_add_text(o, "address", hex(site->address, number));
-        json_add_text(o, "path", h->files[site->file].path);
+        json_add_text(o, "path", path);
         json_add_text(o, "file_offset", hex(site->offset, number));
         json_add_text(o, "symbol", symbol);
         snprintf(number, sizeof(number), "%02x", site->was);
@@ -191,7 +164,8 @@ static void add_site(const struct heal *h, const struct heal_site *site, struct 
         snprintf(number, sizeof(number), "%02x", site->is);
         json_add_text(o, "is", number);
         json_object_array_add(healed, o);
-        snprintf(action, sizeof(action), "%s: breakpoint %s, the file's byte %02x %s", where,
+        snprintf(action, sizeof(action), "%s%s%s in %s: breakpoint %s, the file's byte %02x %s",
+                 hex(site->address, number), symbol[0] ? ", " : "", symbol, path,
                  h->dry_run ? "to be taken out" : "taken out", site->is,
                  h->dry_run ? "to be put back" : "is back");
         json_object_array_add(actions, json_object_new_string(text_utf8(action, clean, sizeof(clean))));
@@ -229,7 +203,7 @@ static struct json_object *heal_json(const struct heal *h)
         char text[HEAL_TEXT_MAX * 2], clean[HEAL_TEXT_MAX * 3 + 1];
 
         for (size_t i = 0; !h->refused[0] && i < h->plan.n; i++)
-                add_site(h, &h->plan.sites[i], healed, actions);
+                add_site(h, i, healed, actions);
         for (size_t i = 0; i < h->n_notes; i++)
                 json_object_array_add(notes,
                                       json_object_new_string(text_utf8(h->notes[i], clean, sizeof(clean))));
@@ -259,29 +233,103 @@ static void log_it(const struct api_call *call, const struct heal *h)
         log_notice("Heal, asked for by uid %u (process %d): %s", call->peer.uid, (int)call->peer.pid, text);
 }
 
+/* ---- from request to answer
+ * -------------------------------------------------------------------------------
+ */
+
+struct healing {
+        struct api_call *call;
+        struct heal heal;
+        struct heal_child *child;
+        bool entered; /* a hold helper has let go */
+};
+
+/* Nothing of ours is in the process any more but the hold that was there before. */
+static void leave(struct healing *g)
+{
+        g->child = heal_end(g->child);
+        if (g->entered && hold_resume(g->call->api->hold, &g->heal.target) < 0)
+                heal_note(&g->heal, "ptraced held it, and could not take hold again.");
+        g->entered = false;
+}
+
+static void healing_free(struct healing *g)
+{
+        leave(g);
+        g->call->api->heals--;
+        free(g);
+}
+
+static void answer(struct healing *g)
+{
+        struct api_call *call = g->call;
+
+        leave(g);
+        log_it(call, &g->heal);
+        api_answer(call, heal_json(&g->heal));
+        healing_free(g);
+        parking_go_on(call->parking);
+}
+
+static void on_end(void *userdata)
+{
+        answer(userdata);
+}
+
+/* The client hung up, or the daemon stops: what is not done by now is left undone. */
+static void on_gone(struct api_call *call _unused_, uint64_t ticket)
+{
+        healing_free((struct healing *)(uintptr_t)ticket);
+}
+
+static void begin(struct healing *g)
+{
+        struct api_call *call = g->call;
+        int r;
+
+        ask_guard(call, &g->heal);
+        if (!g->heal.refused[0])
+                g->entered = enter_hold(call, &g->heal);
+        if (g->heal.refused[0]) {
+                answer(g);
+                return;
+        }
+        r = heal_begin(&g->child, call->api->event, &g->heal, on_end, g);
+        if (r >= 0)
+                r = parking_begin(call, on_gone, (uintptr_t)g);
+        if (r >= 0)
+                return;
+        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "No helper can be started: %s.",
+                 strerror(-r));
+        healing_free(g);
+}
+
 void api_heal(struct api_call *call)
 {
         struct proc_status st;
         struct task_ref target;
-        struct heal *h;
+        struct healing *g;
 
         if (!api_target(call, call->body->pid, &target))
                 return;
-        h = calloc(1, sizeof(*h));
-        if (!h) {
+        if (call->api->heals >= HEALS_MAX) {
+                api_fail(call, MHD_HTTP_TOO_MANY_REQUESTS, "busy", "Try again in a moment.",
+                         "%d processes are being healed at this moment.", HEALS_MAX);
+                return;
+        }
+        g = calloc(1, sizeof(*g));
+        if (!g) {
                 api_answer(call, NULL);
                 return;
         }
+        call->api->heals++;
         api_settle(call->api);
-        h->target = target;
-        h->dry_run = call->body->dry_run;
-        h->any_uid = call->peer.privileged;
-        h->uid = call->peer.uid;
-        h->left_stopped =
-                procfs_status(target.pid, 0, &st) == 0 && st.state == 'T' && left_stopped(call, &h->target);
-        heal_it(call, h);
-        log_it(call, h);
-        api_answer(call, heal_json(h));
-        heal_done(h);
-        free(h);
+        g->call = call;
+        g->heal.target = target;
+        g->heal.dry_run = call->body->dry_run;
+        g->heal.any_uid = call->peer.privileged;
+        g->heal.uid = call->peer.uid;
+        g->heal.left_stopped =
+                procfs_status(target.pid, 0, &st) == 0 && st.state == 'T' && left_stopped(call, &target);
+        begin(g);
 }

@@ -47,13 +47,6 @@ void heal_note(struct heal *h, const char *format, ...)
         va_end(ap);
 }
 
-void heal_done(struct heal *h)
-{
-        for (size_t i = 0; i < h->n_files; i++)
-                close(h->files[i].fd);
-        h->n_files = 0;
-}
-
 /* ---- the files behind changed text ----------------------------------------------------------------------
  */
 
@@ -366,12 +359,11 @@ static bool caught_is_healed(const struct heal *h)
         return h->caught_ip && heal_site_behind(&h->plan, h->caught_ip + 1);
 }
 
-static void resume(struct heal *h)
+/* stopped: as it was before its threads were stopped and let go of, which takes them a moment. */
+static void resume(struct heal *h, bool stopped)
 {
-        if (!is_stopped(h) && !(h->dry_run && h->helper))
+        if (h->caught_ip ? !caught_is_healed(h) : h->helper || !stopped)
                 return;
-        if (h->caught_ip ? !caught_is_healed(h) : h->helper)
-                return; /* what holds it goes on holding it */
         if (!h->left_stopped && !h->caught_ip) {
                 heal_note(h,
                           "It is stopped, and not by what a tracer left behind: it stays so. To go on: kill "
@@ -386,15 +378,30 @@ static void resume(struct heal *h)
         h->resumed = true;
 }
 
-int heal_run(struct heal *h)
+static void find_symbols(struct heal *h)
 {
+        char link[32];
+
+        for (size_t i = 0; i < h->plan.n; i++) {
+                const struct heal_site *site = &h->plan.sites[i];
+
+                snprintf(link, sizeof(link), "/proc/self/fd/%d", h->files[site->file].fd);
+                if (elf_text_symbol(link, site->offset, h->symbols[i], sizeof(h->symbols[i])) < 0)
+                        h->symbols[i][0] = '\0';
+        }
+}
+
+void heal_run(struct heal *h)
+{
+        bool stopped = is_stopped(h);
+
         if (!heal_may_touch(h) || is_emulated(h) || !heal_scan(h))
-                return 0;
+                return;
         if (h->plan.n && !heal_no_probes(h))
-                return 0;
-        tell_of_handler(h);
+                return;
         if (h->plan.n && !h->dry_run && !heal_write(h))
-                return 0;
-        resume(h);
-        return 0;
+                return;
+        tell_of_handler(h);
+        find_symbols(h);
+        resume(h, stopped);
 }

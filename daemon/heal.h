@@ -3,9 +3,10 @@
 
 /*
  * Heal: put back the bytes that a departed debugger's breakpoints replaced, and let a process go on that its
- * tracer left stopped. heal.c reads and decides, heal_probes.c looks for probes that are no leftovers,
- * heal_stop.c writes, in a process of its own: the target's threads are traced by that child, so that
- * whatever happens to it the kernel lets go of them.
+ * tracer left stopped. All of it is done by a child of the daemon (heal_child.c), with a bound: the target's
+ * memory and files are its owner's, who can make a read of them last for ever, and the kernel lets go of the
+ * threads of a tracer that ends, however it ends. heal.c reads and decides, heal_probes.c looks for probes
+ * that are no leftovers, heal_write.c stops the threads and writes.
  *
  * Not seen: a uprobe that a program opened with perf_event_open(2) alone, without BPF and tracefs, and that
  * has not been hit yet.
@@ -13,6 +14,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <systemd/sd-event.h>
 
 #include "../lib/cleanup.h"
 #include "../lib/event.h"
@@ -45,6 +48,7 @@ struct heal {
         bool left_stopped;  /* the stop it is in, if it is, was left behind by a tracer */
 
         struct heal_plan plan;
+        char symbols[HEAL_SITES_MAX][EVENT_SYMBOL_MAX]; /* of the sites, "" where there is none */
         struct heal_file files[HEAL_FILES_MAX];
         size_t n_files;
         bool done;                   /* bytes were put back */
@@ -54,14 +58,22 @@ struct heal {
         size_t n_notes;
 };
 
-/* Does it, or says what it would do; what was refused is said in h->refused. -ENOMEM, -ESRCH. */
-int heal_run(struct heal *h);
-void heal_done(struct heal *h);
+struct heal_child;
 
-/* ---- between the three files ------------------------------------------------------------------------- */
+/*
+ * Does it, or says what it would do. on_end is called once, from the event loop, with what there is to say
+ * in *h, which must last until then. -errno if it cannot be begun.
+ */
+int heal_begin(struct heal_child **ret, sd_event *event, struct heal *h, void (*on_end)(void *userdata),
+               void *userdata);
+/* Ends it at once; on_end is not called any more. Also after the end. Returns NULL. */
+struct heal_child *heal_end(struct heal_child *c);
+
+/* ---- in the child ------------------------------------------------------------------------- */
 
 _printf_(2, 3) void heal_refuse(struct heal *h, const char *format, ...); /* the first one stays */
 _printf_(2, 3) void heal_note(struct heal *h, const char *format, ...);
+void heal_run(struct heal *h);
 /* Fill in plan and files from what is there now. False: refused. */
 bool heal_scan(struct heal *h);
 /* False: somebody traces a thread of it, or it is not the peer's any more. */

@@ -192,6 +192,56 @@ is "$(of .resumed) $(state_of "$user")" "false T" "a user's own stop is not touc
 kill -CONT "$user"
 go "$user"
 
+# ---- held by ptraced itself, and caught at the breakpoint
+is_in_hold() { [[ $(ctl hold --json | jq -r --argjson p "$1" '.holds[] | select(.pid == $p) | .state') == "$2" ]]; }
+orphan held once
+held=$ORPHAN
+ctl hold "$held" >/dev/null
+heal "$held" --dry-run
+is "$RC $(of '.healed | length')" "0 1" "held by ptraced: a dry run looks beside the helper"
+heal "$held"
+is "$RC $(of '"\(.healed | length) \(.resumed)"')" "0 1 false" "held by ptraced: it is healed"
+ok "and held again" wait_for 5 is_in_hold "$held" holding
+go "$held"
+ended "$held"
+is "$RC" 0 "it passes the function alive"
+
+orphan caught once
+caught=$ORPHAN
+ctl catch "$caught" >/dev/null
+go "$caught"
+ok "caught: frozen at the breakpoint" wait_for 10 is_in_hold "$caught" caught
+heal "$caught" --dry-run
+is "$RC $(of '"\(.healed | length) \(.resumed)"')" "0 1 true" "caught: a dry run would let it go on"
+ok "and does not" is_in_hold "$caught" caught
+heal "$caught"
+is "$RC $(of '"\(.healed | length) \(.resumed)"')" "0 1 true" "caught: healed, it goes on"
+ended "$caught"
+is "$RC" 0 "caught: it passes the function alive"
+
+fixture hard target int3
+hard=$PID
+ctl catch "$hard" >/dev/null
+go "$hard"
+if wait_for 3 is_in_hold "$hard" caught; then
+        heal "$hard"
+        is "$RC $(of '"\(.healed | length) \(.resumed)"')" "0 0 false" "caught at its own int3 it is not let go"
+        ok "and stays caught" wait_for 5 is_in_hold "$hard" caught
+else
+        pass "an int3 of its own does not catch it"
+fi
+kill -KILL "$hard"
+
+# ---- a client that does not wait
+orphan left-alone once
+for ((i = 0; i < 20; i++)); do timeout 0.0$((i % 10)) "$PTRACECTL" heal "$ORPHAN" >/dev/null 2>&1 & done
+for ((i = 0; i < 20; i++)); do ctl heal "$ORPHAN" --dry-run >/dev/null 2>&1 & done
+sleep 2
+ok "clients that hang up and come in crowds do no harm" ctl status
+go "$ORPHAN"
+ended "$ORPHAN"
+is "$RC" 0 "the process was healed by one of them"
+
 # ---- uprobes: the kernel's int3 are no leftovers
 events=/sys/kernel/tracing/uprobe_events
 if [[ -w $events ]]; then

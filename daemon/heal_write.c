@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The part of heal that touches the process, in a child of the daemon: it seizes every thread, looks again
- * at what is to be written now that nothing moves, writes single bytes, reads them back and lets go. The
- * daemon waits for it with a bound and kills it then; the kernel detaches the threads of a tracer that ends.
+ * The part of heal that touches the process: it seizes every thread, looks again at what is to be written
+ * now that nothing moves, writes single bytes, reads them back and lets go.
  *
  * A thread that has run into one of the breakpoints already has its SIGTRAP on the way: it is set back to
  * the instruction, and the signal is dropped, which is what the debugger would have done.
@@ -14,12 +13,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -47,13 +44,6 @@ struct surgery {
         size_t n;
         bool new_one; /* the last round found a thread that was not known */
         uint64_t deadline_ns;
-};
-
-/* What the child tells the daemon. */
-struct outcome {
-        bool done;
-        uint32_t set_back; /* threads that had run into a breakpoint */
-        char refused[HEAL_TEXT_MAX];
 };
 
 static uint64_t monotonic_ns(void)
@@ -261,16 +251,11 @@ static bool set_back(struct surgery *s, struct stopped *t, uint32_t *count)
 /* All of them are stopped: what was planned must still be what is there. */
 static bool operate(struct surgery *s, uint32_t *count)
 {
-        struct heal_plan *planned = malloc(sizeof(*planned));
         struct heal *h = s->h;
-        bool same;
+        const struct heal_plan planned = h->plan;
 
-        if (!planned)
-                return false;
-        *planned = h->plan;
-        same = heal_scan(h) && heal_same(planned, &h->plan);
-        free(planned);
-        if (!same) {
+        h->n_notes = 0; /* they are made once more */
+        if (!heal_scan(h) || !heal_same(&planned, &h->plan)) {
                 heal_refuse(h, "Its code changed while it was looked at. Nothing was changed; try again.");
                 return false;
         }
@@ -281,67 +266,25 @@ static bool operate(struct surgery *s, uint32_t *count)
         return put_back(h);
 }
 
-static _Noreturn void child(struct heal *h, int out, pid_t daemon_pid)
+bool heal_write(struct heal *h)
 {
         struct surgery s = {.h = h, .deadline_ns = monotonic_ns() + HEAL_STOP_MS * NSEC_PER_MSEC};
-        struct outcome o = {};
+        uint32_t n_set_back = 0;
 
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
         s.threads = calloc(HEAL_THREADS_MAX, sizeof(*s.threads));
-        if (s.threads && getppid() == daemon_pid) {
-                /* Asked again: it may have become another's between the request and the stop. */
-                o.done = heal_may_touch(h) && stop_all(&s) && operate(&s, &o.set_back);
-                let_go(&s);
+        if (!s.threads) {
+                heal_refuse(h, "There was not enough memory. Nothing was changed.");
+                return false;
         }
-        memcpy(o.refused, h->refused, sizeof(o.refused));
-        _exit(write(out, &o, sizeof(o)) == sizeof(o) ? 0 : 1);
-}
-
-/* The child's word, or what became of it. */
-static void listen_to(struct heal *h, pid_t pid, int in)
-{
-        struct pollfd p = {.fd = in, .events = POLLIN};
-        struct outcome o;
-        int status;
-
-        if (poll(&p, 1, HEAL_CHILD_MS) <= 0)
-                kill(pid, SIGKILL);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        if (read(in, &o, sizeof(o)) != sizeof(o)) {
-                heal_refuse(h, "It was not done in time, or the helper ended: look again what is there.");
-                return;
-        }
-        o.refused[sizeof(o.refused) - 1] = '\0';
-        h->done = o.done;
-        if (!o.done)
-                heal_refuse(h, "%s", o.refused[0] ? o.refused : "There was not enough memory.");
-        if (o.set_back)
+        /* Asked again: it may have become another's since. */
+        h->done = heal_may_touch(h) && stop_all(&s) && operate(&s, &n_set_back);
+        let_go(&s);
+        free(s.threads);
+        if (n_set_back)
                 heal_note(h,
                           "%" PRIu32 " %s already run into a breakpoint and %s on at the instruction "
                           "itself.",
-                          o.set_back, o.set_back == 1 ? "thread had" : "threads had",
-                          o.set_back == 1 ? "goes" : "go");
-}
-
-bool heal_write(struct heal *h)
-{
-        _cleanup_close_ int in = -1, out = -1;
-        pid_t self = getpid(), pid;
-        int fds[2];
-
-        if (pipe2(fds, O_CLOEXEC) < 0) {
-                heal_refuse(h, "No helper can be started: %s. Nothing was changed.", strerror(errno));
-                return false;
-        }
-        in = fds[0];
-        out = fds[1];
-        pid = fork();
-        if (pid == 0)
-                child(h, out, self);
-        if (pid < 0)
-                heal_refuse(h, "No helper can be started: %s. Nothing was changed.", strerror(errno));
-        else
-                listen_to(h, pid, in);
+                          n_set_back, n_set_back == 1 ? "thread had" : "threads had",
+                          n_set_back == 1 ? "goes" : "go");
         return h->done;
 }
