@@ -80,13 +80,14 @@ is "$(grep -c '^stuck' "$T/orphaned.out") $(sed -n 's/^done //p' "$T/orphaned.ou
 
 # ---- ends and stops
 
-for what in "int3 133" "raise 133" "idle 0"; do
-        read -r state want <<<"$what"
+for what in "int3 133 orphan-breakpoint/hard-coded" "raise 133 trap-without-tracer/" "idle 0"; do
+        read -r state want finding <<<"$what"
         fixture ends target "$state"
         hold "$PID"
         go "$PID"
         ended "$PID"
         is "$RC" "$want" "$state: the exit status is $want, as without"
+        ! sees_signals || [[ -z $finding ]] || finds "$state: the finding is that of a process nobody traces" "$finding" "$PID"
 done
 fixture killed target idle
 hold "$PID"

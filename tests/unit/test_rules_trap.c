@@ -4,6 +4,7 @@
  */
 
 #include "scene.h"
+#include "wording.h"
 
 #define API     named(4711, "api")
 #define API_2   thread_named(4711, 4713, "api")
@@ -544,6 +545,46 @@ SCENE(strace_passing_the_programs_own_int3_to_its_handler_is_silent)
         silent(s);
 }
 
+/* ---- under ptraced's own hold ------------------------------------------------------------------------- */
+
+#define HOLDER named(4900, HOLDER_COMM)
+
+SCENE(breakpoint_that_is_held_and_passed_on_is_nobodys)
+{
+        seizes(s, HOLDER, API, 0);
+        traps(s, API, HOLDER);
+        delivers(s, API, HOLDER, SIGTRAP, SI_KERNEL_CODE, 0);
+        scans(s, API, true, true);
+        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "hard-coded", "Nobody traces it, so SIGTRAP kills");
+        expect_count(s, 1);
+}
+
+SCENE(breakpoint_that_is_caught_is_silent)
+{
+        seizes(s, HOLDER, API, 0);
+        traps(s, API, HOLDER);
+        silent(s);
+}
+
+SCENE(hold_does_not_take_the_blame_for_a_debugger_that_died)
+{
+        attaches(s, DLV, API);
+        tracer_ends(s, DLV, 9);
+        seizes(s, HOLDER, API, 0);
+        tracer_ends(s, HOLDER, 9);
+        traps(s, API, NOBODY);
+        scans(s, API, true, false);
+        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "tracer-died", "(dlv)");
+}
+
+SCENE(sigtrap_that_is_sent_and_passed_on_is_told)
+{
+        seizes(s, HOLDER, API, 0);
+        sends(s, SHELL, API, HOLDER, SIGTRAP, 0);
+        expect(s, FIND_TRAP_WITHOUT_TRACER, "");
+        expect_count(s, 1);
+}
+
 int main(void)
 {
         const TTest *const tests[] = {
@@ -591,6 +632,10 @@ int main(void)
                 tracer_passes_the_breakpoint_of_a_rival_on,
                 strace_passing_a_sent_sigtrap_on_is_silent,
                 strace_passing_the_programs_own_int3_to_its_handler_is_silent,
+                breakpoint_that_is_held_and_passed_on_is_nobodys,
+                breakpoint_that_is_caught_is_silent,
+                hold_does_not_take_the_blame_for_a_debugger_that_died,
+                sigtrap_that_is_sent_and_passed_on_is_told,
         };
         Suite *suite = suite_create("rules trap");
         TCase *t = tcase_create("findings");
