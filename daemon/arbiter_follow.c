@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -138,6 +140,60 @@ void arbiter_note_change(struct arbiter *a, const struct task_ref *target)
         look_again(a);
 }
 
+/* In the kernel the guard records them itself. */
+static void note_attach(struct arbiter *a, const struct event *e)
+{
+        const struct claim *c = claim_of(a->book, e->target.pid);
+        struct attach *at = &a->attaches[a->n_attaches];
+
+        if (a->means != MEANS_HOLD || !c || c->request.mode != GUARD_AUDIT || a->n_attaches == ATTACHES_MAX)
+                return;
+        for (size_t i = 0; i < a->n_attaches; i++) /* a debugger attaches to one thread after the other */
+                if (a->attaches[i].tracer.pid == e->tracer.pid && a->attaches[i].target.pid == e->target.pid)
+                        return;
+        *at = (struct attach){
+                .tracer = e->tracer,
+                .target = c->request.target,
+                .request = e->type == EV_PTRACE_SEIZE ? PTRACE_SEIZE : PTRACE_ATTACH,
+        };
+        a->n_attaches++;
+}
+
+/* What enforce would have refused, had it been asked for. Who came and went in between is not told of. */
+static void tell_attach(struct arbiter *a, const struct attach *at)
+{
+        const struct claim *c = claim_of(a->book, at->target.pid);
+        struct event e = {.type = EV_CLAIM_AUDIT, .actor = at->tracer, .target = at->target};
+        struct proc_status tracer, target;
+
+        if (!c || procfs_status(at->tracer.pid, 0, &tracer) < 0 ||
+            procfs_status(at->target.pid, 0, &target) < 0 || tracer.ppid == at->target.pid ||
+            arbiter_admits(&c->request.owner, &at->tracer) ||
+            (task_same_process(&at->tracer, &a->last_told.tracer) &&
+             task_same_process(&at->target, &a->last_told.target)))
+                return;
+        a->last_told = *at;
+        e.claim = c->id;
+        e.request = at->request;
+        e.guard_reason = GUARD_CLAIMED;
+        e.guard_source = SOURCE_CLAIM;
+        e.caller_uid = tracer.ruid;
+        e.target_uid = target.ruid;
+        snprintf(e.owner, sizeof(e.owner), "%s", c->request.owner_text);
+        pump_feed(a->pump, &e);
+}
+
+static void tell_attaches(struct arbiter *a)
+{
+        size_t n = TAKE(a->n_attaches, 0);
+
+        for (size_t i = 0; i < n; i++) {
+                struct attach at = a->attaches[i];
+
+                tell_attach(a, &at);
+        }
+}
+
 /* Only noted here: an event may come from the middle of anything. */
 static void on_event(void *userdata, const struct event *e)
 {
@@ -150,9 +206,11 @@ static void on_event(void *userdata, const struct event *e)
         case EV_TRACER_EXIT:
                 look_at_all(a);
                 return;
-        case EV_PTRACE_DETACH:
         case EV_PTRACE_ATTACH:
         case EV_PTRACE_SEIZE:
+                note_attach(a, e);
+                /* fall through */
+        case EV_PTRACE_DETACH:
         case EV_PTRACE_TRACEME:
         case EV_PTRACE_AUTOATTACH:
         case EV_TASK_EXEC:
@@ -228,6 +286,7 @@ static int on_later(sd_event_source *source _unused_, void *userdata)
         a->n_changed = 0;
         for (size_t i = 0; i < n; i++)
                 check_target(a, &changed[i]);
+        tell_attaches(a);
         if (a->awaited_left)
                 check_awaited(a);
         if (a->awaited_left || a->n_changed)

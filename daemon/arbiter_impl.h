@@ -13,6 +13,7 @@
 #include "arbiter.h"
 
 #define CHANGED_MAX   256 /* targets whose tracers changed; with more all are looked at */
+#define ATTACHES_MAX  64  /* to audited claims, between two looks; more are not told */
 #define CHECKS_A_TURN 64  /* claims and queues looked at before others have their turn */
 #define SENTENCE_MAX  512
 #define SAVE_AFTER_US 500000 /* words of claims that the kernel keeps: written this late */
@@ -33,6 +34,12 @@ struct followed {
         struct task_ref task;
         int fd; /* pidfd; -1: asked every second */
         sd_event_source *source;
+};
+
+/* Somebody attached to a process whose claim only looks on. */
+struct attach {
+        struct task_ref tracer, target;
+        int32_t request;
 };
 
 /* A claim that is kept by hold. */
@@ -65,6 +72,9 @@ struct arbiter {
         size_t n_changed;
         size_t awaited_left, awaited_at; /* queues still to be looked at in this round, and the next one */
         size_t claim_at;
+
+        struct attach attaches[ATTACHES_MAX], last_told;
+        size_t n_attaches;
 
         struct kept kept[HOLD_MAX];
         size_t n_kept;

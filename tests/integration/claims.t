@@ -98,6 +98,33 @@ need gdb && {
         release "$(jq .claim.id "$T/turn")" >/dev/null
 }
 
+# ---- a claim that only looks on
+if need strace; then
+        audited() { [[ -n $(events "$pid" claim.audit '.caller.comm') ]]; }
+        id=$(post /v1/claims '{"pid":'"$pid"',"owner":{"uid":65534},"mode":"audit"}' | jq .claim.id)
+        spawn watched strace -qq -p "$pid"
+        ok "a tracer gets in" wait_for 10 has_tracer "$pid" "$PID"
+        ok "and is told of" wait_for 10 audited
+        is "$(events "$pid" claim.audit '[.caller.pid, .claim, .reason, .source, .owner] | @tsv' | head -n 1)" \
+                "$PID	$id	claimed	claim	uid 65534 (nobody)" "with whom it was not for"
+        kill -INT "$PID"
+        ended "$PID"
+        release "$id" >/dev/null
+fi
+
+# ---- nobody keeps root out of what runs as root
+passwd=$(command -v passwd) && [[ -u $passwd ]] && {
+        spawn changer "${NOBODY[@]}" bash -c 'echo ready; read -r _; exec passwd'
+        changer=$PID
+        said changer ready
+        is "$(as_nobody -d '{"pid":'"$changer"',"owner":{"uid":65534}}' http://x/v1/claims | jq -r .schema)" \
+                ptraced.claim/1 "nobody claims a process of theirs"
+        tell changer go
+        ok "which ends when it runs as root" wait_for 10 unclaimed "$changer"
+        is "$(events "$changer" claim.ended .end)" target-gone "and is told so"
+        kill "$changer" 2>/dev/null
+}
+
 # ---- fifty waiters: each is served once, in order. Their owner is curl, which ends with its answer.
 id=$(post /v1/claims '{"pid":'"$pid"',"owner":{"uid":0}}' | jq .claim.id)
 before=$(descriptors)
