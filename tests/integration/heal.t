@@ -103,6 +103,27 @@ else
         skip "a thread whose trap is on its way" "it did not happen in $(value trapper tries) tries"
 fi
 
+# ---- a thread that cannot be stopped
+orphan stuck vfork
+stuck=$ORPHAN
+go "$stuck"
+wait_for 5 has_state "$stuck" D
+child=$(pgrep -P "$stuck")
+ctl heal "$stuck" --json >"$T/stuck.json" &
+healing=$!
+began=$EPOCHREALTIME
+ctl status >/dev/null
+took=$((${EPOCHREALTIME/./} - ${began/./}))
+ok "the daemon answers meanwhile ($((took / 1000)) ms)" test "$took" -lt $((1000000 * T_SCALE))
+wait "$healing"
+is "$?" 4 "a process that cannot be stopped is refused"
+like "$(jq -r .refused "$T/stuck.json")" "Thread $stuck does not stop" "and the thread is named"
+is "$(tracer_of "$stuck")" 0 "it is let go of"
+heal "$stuck" --dry-run
+is "$(of '.healed | length')" 1 "and unchanged"
+kill -KILL "$child"
+ended "$stuck"
+
 # ---- the program's own int3 is none of our business
 orphan own int3
 heal "$ORPHAN"

@@ -163,6 +163,23 @@ static int state_forker(int arg)
         return 0;
 }
 
+/* When told, waits in vfork() for a child that only waits: its thread cannot be stopped by anybody. */
+static int state_vfork(int arg)
+{
+        pid_t child;
+
+        (void)arg;
+        ready();
+        fixture_go(-1);
+        child = vfork();
+        if (child == 0) {
+                pause();
+                _exit(0);
+        }
+        work();
+        return child < 0;
+}
+
 static int state_zombie(int arg)
 {
         siginfo_t info;
@@ -381,6 +398,7 @@ static const struct state {
         {"threads", state_threads},
         {"side-thread", state_side_thread},
         {"forker", state_forker},
+        {"vfork", state_vfork},
         {"zombie", state_zombie},
         {"raise", state_raise},
         {"int3", state_int3},
