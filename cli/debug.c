@@ -41,8 +41,8 @@ struct debug {
         bool lost;      /* the claim is over, or somebody else's */
         char end[32];   /* why, as its event says */
         uint64_t give_up_ms;
-        struct json_object *claim; /* as it was made */
-        char waiting[CLAIM_WORDS_MAX * 2];
+        struct json_object *claim;         /* as it was made */
+        char waiting[CLAIM_WORDS_MAX * 2]; /* what was said last about who is in the way */
 };
 
 static uint64_t monotonic_ms(void)
@@ -63,31 +63,55 @@ static int request(struct debug *d, const char *method, const char *path, struct
 
 /* ---- getting the claim ------------------------------------------------------------------------------- */
 
-/* Says on stderr who is in the way, once for each change. */
-static void say_waiting(struct debug *d, struct json_object *claims)
+/* Our place among those who wait; 0: none. */
+static uint64_t place_in(struct json_object *queue)
 {
-        struct json_object *queue = member_array(claims, "waiting"), *claim = claims_find(claims, 0);
-        char line[sizeof(d->waiting)], target[CLAIM_WORDS_MAX], tracer[CLAIM_WORDS_MAX] = "";
-        uint64_t place = 0;
-
         for (size_t i = 0; i < array_length(queue); i++) {
                 struct json_object *w = json_object_array_get_idx(queue, i);
 
                 if (member_u64(member_object(w, "asked_by"), "pid") == (uint64_t)getpid())
-                        place = member_u64(w, "position");
+                        return member_u64(w, "position");
         }
-        if (claim)
-                snprintf(line, sizeof(line), "Waiting for %s: held for %s%s%s; place %lu in the queue.",
-                         claim_target(claim, target), claim_owner(claim),
-                         *claim_tracer(claim, tracer) ? ", traced by " : "", tracer, place);
+        return 0;
+}
+
+/* Who is in the way where no claim is: "traced by gdb(4802)". */
+static const char *rival_text(struct debug *d, char *buf, size_t size)
+{
+        _cleanup_json_ struct json_object *why = NULL;
+        struct json_object *holder;
+        struct client_error e;
+        char path[64];
+
+        snprintf(path, sizeof(path), "/v1/processes/%u/why", d->pid);
+        holder = client_get(d->client, path, &why, &e) == 0 ? member_object(why, "holder") : NULL;
+        if (holder)
+                snprintf(buf, size, "traced by %s(%lu)", member_string(holder, "comm"),
+                         member_u64(holder, "pid"));
         else
-                snprintf(line, sizeof(line),
-                         "Waiting until whoever traces process %u leaves; place %lu in the queue.", d->pid,
-                         place);
-        if (place == 0 || !strcmp(line, d->waiting))
+                snprintf(buf, size, "traced");
+        return buf;
+}
+
+/* Says on stderr who is in the way, once for each change. */
+static void say_waiting(struct debug *d, struct json_object *claims)
+{
+        char line[sizeof(d->waiting)], tracer[CLAIM_WORDS_MAX] = "";
+        struct json_object *claim = claims_find(claims, 0);
+        uint64_t place = place_in(member_array(claims, "waiting"));
+
+        if (place == 0)
+                return;
+        if (claim)
+                snprintf(line, sizeof(line), "claimed for %s%s%s", claim_owner(claim),
+                         *claim_tracer(claim, tracer) ? ", traced by " : "", tracer);
+        else
+                rival_text(d, line, sizeof(line));
+        snprintf(line + strlen(line), sizeof(line) - strlen(line), "; place %lu in the queue", place);
+        if (!strcmp(line, d->waiting))
                 return;
         strcpy(d->waiting, line);
-        cli_note("%s Ctrl-C gives up.", line);
+        cli_note("Waiting for process %u: it is %s. Ctrl-C gives up.", d->pid, line);
 }
 
 static int on_wait_tick(void *userdata)
@@ -114,7 +138,8 @@ static int given_up(struct debug *d)
 static int make_claim(struct debug *d, struct json_object *body)
 {
         const struct cli *c = d->c;
-        bool wait = c->args.given & OPTION(OPT_WAIT_TURN);
+        /* Who takes over has the claim at once, and waits for the former tracer afterwards. */
+        bool wait = c->args.given & OPTION(OPT_WAIT_TURN) && !(c->args.given & OPTION(OPT_TAKE));
         struct client_request r = {
                 .method = "POST",
                 .body = body,
@@ -248,7 +273,8 @@ static void lose_claim(struct debug *d, struct json_object *now)
                                  d->command.argv[0]);
                 return;
         }
-        cli_note("The claim on %s was taken over: it is for %s now (claim %lu, made by pid %lu, uid %lu). Hanging up %s, "
+        cli_note("The claim on %s was taken over: it is for %s now (claim %lu, made by pid %lu, uid %lu). "
+                 "Hanging up %s, "
                  "so that it lets go.",
                  claim_target(now, target), claim_owner(now), member_u64(now, "id"), member_u64(by, "pid"),
                  member_u64(by, "uid"), d->command.argv[0]);

@@ -61,7 +61,7 @@ ok "the command of one that is refused is not run" test ! -e "$T/ran"
 spawn quitter "$PTRACECTL" debug --wait "$pid" -- touch "$T/ran"
 quitter=$PID
 ok "with --wait it is queued" wait_for 10 waiters_are 1
-ok "and says behind whom" wait_for 10 file_has "$T/quitter.err" "Waiting for process $pid .*held for pid $holder .*place 1"
+ok "and says behind whom" wait_for 10 file_has "$T/quitter.err" "Waiting for process $pid: it is claimed for pid $holder .*place 1"
 spawn second "$PTRACECTL" debug --wait "$pid" -- sh -c 'echo served'
 second=$PID
 ok "behind the first" wait_for 10 waiters_are 2
@@ -78,6 +78,18 @@ ended "$second"
 is "$RC $(cat "$T/second.out")" "0 served" "who waited is served"
 ok "what gave up was not run" test ! -e "$T/ran"
 ok "and it is free" wait_for 5 claims_are 0
+
+# A tracer without a claim is waited for as well, and named.
+fixture rival tracer hold "$pid"
+rival=$PID
+spawn second "$PTRACECTL" debug --wait "$pid" -- "$FIXTURES/tracer" attach "$pid"
+second=$PID
+ok "a tracer without a claim is named" wait_for 10 file_has "$T/second.err" "it is traced by tracer\($rival\); place 1"
+go "$rival"
+ended "$rival"
+ended "$second"
+is "$RC $(sed -n 's/.*errno=//p' "$T/second.out")" "0 0" "and when it has left, who waited is served"
+ok "and it is free again" wait_for 5 claims_are 0
 
 # ---- signals to ptracectl are the command's
 spawn told "$PTRACECTL" debug "$pid" -- sh -c 'trap "exit 42" TERM; trap "" INT; echo in; while :; do sleep 0.1; done'
@@ -159,6 +171,7 @@ like "$(cat "$T/winner.err")" "Taking over process $pid .*from pid $loser .*trac
 ended "$loser"
 is "$RC" 4 "who loses it exits with 4"
 like "$(cat "$T/loser.err")" "taken over: it is for pid $winner .*Hanging up" "and is told by whom"
+unlike "$(cat "$T/loser.err")" 'still traces' "its debugger was hung up, and let go"
 ok "nothing is left of both" wait_for 5 claims_are 0
 
 spawn deaf "$PTRACECTL" debug "$pid" -- sh -c 'trap "" HUP; echo in; exec sleep 20'
