@@ -5,6 +5,8 @@
 #include "arbiter_impl.h"
 #include "log.h"
 
+#define RETRY_NS (10 * NSEC_PER_SEC) /* after a failure: each try may take a while */
+
 struct kept *arbiter_kept(struct arbiter *a, const struct task_ref *target)
 {
         for (size_t i = 0; i < a->n_kept; i++)
@@ -64,23 +66,29 @@ void arbiter_hold_remove(struct arbiter *a, const struct claim *c)
         *k = a->kept[--a->n_kept];
 }
 
+/* Its helper ended, or it was not held yet because somebody traced it. */
+static void hold_again(struct arbiter *a, struct kept *k)
+{
+        uint64_t now = arbiter_now();
+        int r;
+
+        k->attached = false;
+        if (now < k->retry_ns || arbiter_tracer(a, &k->target, NULL, NULL).pid)
+                return;
+        r = take_hold(a, k);
+        if (r == 0 || r == -ESRCH)
+                return;
+        k->retry_ns = now + RETRY_NS;
+        log_warning("Process %u, which is claimed, cannot be held now: %s.", k->target.pid, strerror(-r));
+}
+
 static void check(struct arbiter *a, struct kept *k)
 {
-        const struct claim *c = claim_by_id(a->book, k->claim);
         struct hold_view v;
-        int r = hold_get(a->hold, k->target.pid, &v);
 
-        if (!c)
-                return;
-        if (r < 0 || v.state == HOLD_GONE) {
-                k->attached = false;
-                if (!arbiter_tracer(a, &k->target, NULL, NULL).pid) {
-                        r = take_hold(a, k);
-                        if (r < 0 && r != -ESRCH)
-                                log_debug("Process %u, which is claimed, cannot be held now: %s.",
-                                          k->target.pid, strerror(-r));
-                }
-        } else if (v.state != HOLD_YIELDED)
+        if (hold_get(a->hold, k->target.pid, &v) < 0 || v.state == HOLD_GONE)
+                hold_again(a, k);
+        else if (v.state != HOLD_YIELDED)
                 k->attached = false;
         else if (arbiter_tracer(a, &k->target, NULL, NULL).pid)
                 k->attached = true;

@@ -46,8 +46,9 @@ struct attach {
 struct kept {
         struct task_ref target;
         uint64_t claim;
-        bool ours;     /* the hold was taken for the claim, and goes with it */
-        bool attached; /* the owner was let in, and its tracer was seen */
+        bool ours;         /* the hold was taken for the claim, and goes with it */
+        bool attached;     /* the owner was let in, and its tracer was seen */
+        uint64_t retry_ns; /* not to be held again before */
 };
 
 struct arbiter {

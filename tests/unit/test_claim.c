@@ -349,6 +349,10 @@ START_TEST(test_full)
         }
         r = request(5000, 20, 0);
         ck_assert_int_eq(make(&r, S), -EDQUOT);
+        r = request(10000, 20, 0); /* a takeover is not one more */
+        r.take = true;
+        r.lease_ns = S;
+        ck_assert_int_eq(make(&r, S), 1);
         for (uint32_t i = 0; i < CLAIM_WAITERS_MAX; i++)
                 queued(10000 + i, 30000 + i, 0, S);
         r = request(10000, 20, 0);
