@@ -151,7 +151,8 @@ static __always_inline bool in_ptrace_call(struct task_struct *t)
 {
         struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
 
-        return regs && BPF_CORE_READ(regs, orig_ax) == __NR_ptrace;
+        /* The kernel looks at the lower half only. */
+        return regs && (__u32)BPF_CORE_READ(regs, orig_ax) == __NR_ptrace;
 }
 
 /* What the security modules said. Also asked for /proc/PID/mem and the like: those are not attaches. */
