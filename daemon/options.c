@@ -123,11 +123,18 @@ static int check_follow(const char *value, struct options *o, char *error, size_
 static int check_pin_dir(const char *value, struct options *o, char *error, size_t size)
 {
         o->pin_dir = value;
-        if (value[0] == '/' && strlen(value) < PIN_DIR_MAX)
-                return 0;
-        snprintf(error, size, "--pin-dir needs the whole path of a directory, of less than %d bytes.",
-                 PIN_DIR_MAX);
-        return -EINVAL;
+        if (value[0] != '/' || strlen(value) >= PIN_DIR_MAX) {
+                snprintf(error, size,
+                         "--pin-dir needs the whole path of a directory, of less than %d bytes.",
+                         PIN_DIR_MAX);
+                return -EINVAL;
+        }
+        if (strchr(strrchr(value, '/'), '.')) {
+                snprintf(error, size,
+                         "--pin-dir needs a name without dots: a BPF file system takes no other.");
+                return -EINVAL;
+        }
+        return 0;
 }
 
 static int check_hold(const char *value, struct options *o, char *error, size_t size)

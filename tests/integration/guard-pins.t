@@ -45,7 +45,7 @@ over_kill() {
         is "$(ctl claims --json | jq -r ".claims[] | select(.pid == $pid) | .id")" "$id" "the claim is the same"
         is_total 101 "every refusal was recorded, once" ptrace.refused "$pid"
         is "$(last_of '"\(.reason) \(.claim)"' ptrace.refused "$pid" | tail -n 1)" "claimed $id" "with its reason"
-        is "$(losses)" 0 "nothing was lost"
+        ok_no_losses
         before=$(links)
         stop_daemon
         ok "SIGTERM: a notice says that it stays in force" log_says 'The guard stays in force without ptraced'

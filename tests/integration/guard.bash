@@ -4,7 +4,8 @@
 # Sourced by guard-*.t behind tap.bash: a daemon whose kernel guard is its own, and what tracers get from it.
 # A file skips as a whole where the kernel has no guard; with GUARD=1, which the guests set, that is a failure.
 
-PINS=/sys/fs/bpf/ptraced-test.$$
+# No dot: a BPF file system takes no name with one.
+PINS=/sys/fs/bpf/ptraced-test-$$
 POLICY=$T/policy.d
 
 # What is in force outlives the daemon: it is ended first, and pins of one that was killed are removed.

@@ -5,7 +5,8 @@
 . "$(dirname "$0")/tap.bash"
 
 # What is in force outlives the daemon: it is ended first, and pins of one that was killed are removed.
-PINS=/sys/fs/bpf/ptraced-test.$$
+# No dot: a BPF file system takes no name with one.
+PINS=/sys/fs/bpf/ptraced-test-$$
 why_cleanup() {
         ctl guard off --all >/dev/null 2>&1
         cleanup
