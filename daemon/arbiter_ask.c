@@ -3,12 +3,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/kcmp.h>
+#include <linux/magic.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "../lib/line_reader.h"
 #include "../lib/procfs.h"
@@ -66,14 +67,16 @@ static int file_identity(const char *path, uint32_t *ret_dev, uint64_t *ret_inod
         return 0;
 }
 
+/* Version 2 only, the one that the kernel can be asked for by number. */
 static int cgroup_id(const char *path, uint64_t *ret)
 {
         static const char *const roots[] = {CGROUP_UNIFIED, CGROUP_ROOT};
         char full[PATH_TEXT_MAX];
+        struct statfs fs;
         struct stat st;
 
         for (size_t i = 0; i < ELEMENTSOF(roots); i++) {
-                if (access(roots[i], F_OK) < 0)
+                if (statfs(roots[i], &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
                         continue;
                 if (snprintf(full, sizeof(full), "%s%s", roots[i], path) >= (int)sizeof(full))
                         return -ENAMETOOLONG;
@@ -82,7 +85,7 @@ static int cgroup_id(const char *path, uint64_t *ret)
                 *ret = st.st_ino;
                 return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
         }
-        return -ENOENT;
+        return -EOPNOTSUPP; /* no cgroup v2 */
 }
 
 /* Of version 2, "" if there is none. */

@@ -22,7 +22,8 @@ waiters_are() { [[ $(get /v1/claims | jq '.waiting | length') == "$1" ]]; }
 unclaimed() { [[ $(get "/v1/claims?pid=$1" | jq '.claims | length') == 0 ]]; }
 release() { ask -X DELETE "http://x/v1/claims/$1"; }
 descriptors() { find "/proc/$DAEMON/fd" -mindepth 1 | wc -l; }
-events() { ctl events --pid "$1" --type "$2" --json | jq -r "$3"; }
+# events PID TYPE FILTER: losses, which come last, left out
+events() { ctl events --pid "$1" --type "$2" --json | jq -r "select(.type == \"$2\") | $3"; }
 
 fixture target target idle
 pid=$PID
@@ -84,6 +85,30 @@ need gdb && {
         is "$(post /v1/claims '{"pid":'"$pid"',"owner":{"pid":'"$gdb"'}}' | jq -r .claim.attached)" true \
                 "but it is for its own tracer"
         release "$(claim_of "$pid" id)" >/dev/null
+        # Each kind of owner admits it, and its opposite does not.
+        for owner in '"uid":0' '"exe":"'"$(readlink -f "$(command -v gdb)")"'"' '"pid":'$$; do
+                is "$(post /v1/claims '{"pid":'"$pid"',"owner":{'"$owner"'}}' | jq -r .claim.attached)" true \
+                        "as for {$owner}"
+                release "$(claim_of "$pid" id)" >/dev/null
+        done
+        for owner in '"uid":1' '"exe":"/bin/sh"' '"pid":'"$theirs" '"token":true'; do
+                is "$(post /v1/claims '{"pid":'"$pid"',"owner":{'"$owner"'}}' | code)" traced "but not for {$owner}"
+        done
+        # A cgroup of its own, where there is version 2 and we may make one.
+        groups=/sys/fs/cgroup
+        [[ $(stat -fc %T $groups) == cgroup2fs ]] || groups+=/unified
+        inner=/ptraced-test-$$/inner
+        if mkdir -p "$groups$inner" 2>/dev/null; then
+                of_cgroup() { post /v1/claims '{"pid":'"$pid"',"owner":{"cgroup":"'"$1"'"}}'; }
+                is "$(of_cgroup "$inner" | code)" traced "a cgroup that the tracer is not in does not admit it"
+                echo "$gdb" >"$groups$inner/cgroup.procs"
+                is "$(of_cgroup "$inner" | jq -r .claim.attached)" true "its own does"
+                release "$(claim_of "$pid" id)" >/dev/null
+                is "$(of_cgroup "${inner%/*}" | jq -r .claim.attached)" true "so does the one above"
+                release "$(claim_of "$pid" id)" >/dev/null
+                echo "$gdb" >"$groups/cgroup.procs"
+                rmdir "$groups$inner" "$groups${inner%/*}"
+        fi
         answer=$(post /v1/claims '{"pid":'"$pid"',"owner":{"uid":65534},"take":true}')
         like "$(jq -r .risk <<<"$answer")" "pid $gdb .*nobody can detach it" "a takeover says its risk"
         release "$(jq .claim.id <<<"$answer")" >/dev/null
