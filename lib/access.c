@@ -496,9 +496,10 @@ static void add_circumstances(struct access_verdict *v, const struct access_fact
                 add_fact(v, "the caller shares the target's memory: it is the target's own helper");
 }
 
-static void conclude(const struct telling *t, const char *why, const char *besides, struct access_verdict *v)
+static void conclude(const struct telling *t, const struct check *first, const char *why,
+                     const char *besides, struct access_verdict *v)
 {
-        if (v->cause == ACCESS_TRACED)
+        if (first && (first->cause == ACCESS_TRACED || first->guard))
                 say_traced(t, why, besides, v->summary);
         else if (!v->allowed) {
                 begin_summary(t, v->summary);
@@ -576,5 +577,5 @@ void access_decide(const struct access_facts *f, struct access_verdict *ret)
                         memcpy(besides, sentence, sizeof(besides));
         }
         add_circumstances(ret, f, &t);
-        conclude(&t, why, besides, ret);
+        conclude(&t, first, why, besides, ret);
 }

@@ -103,18 +103,20 @@ static void say_taking_risk(const struct telling *t, char *text)
                 .options = f->holder_options,
                 .n_traps = f->holder_traps,
         };
+        char tracers[ACCESS_TEXT_MAX] = "";
 
         if (!f->holder.pid || f->guard.by_hold) {
                 say(text, ACCESS_TEXT_MAX,
-                    f->error
+                    f->error && !f->guard.by_hold
                             ? "whether the owner's debugger was in it is not known from this refusal: ended "
                               "by --take it may leave breakpoints, and the program dies at the next one"
                             : "waiting and releasing have none; --take costs the owner the turn, and no "
                               "debugger of theirs is in the program now");
                 return;
         }
-        say(text, ACCESS_TEXT_MAX, "of --take: ");
-        say_release_risk(text, ACCESS_TEXT_MAX, &ties);
+        say_release_risk(tracers, ACCESS_TEXT_MAX, &ties);
+        say(text, ACCESS_TEXT_MAX, "of --take: %s",
+            tracers[0] ? tracers : "what the owner's tracer does in it is cut short");
         if (f->holder_options_unknown)
                 say(text, ACCESS_TEXT_MAX,
                     "; it attached before recording began: whether PTRACE_O_EXITKILL is set is not known, "

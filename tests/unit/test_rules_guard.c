@@ -103,6 +103,18 @@ SCENE(breakpoints_of_the_owner_are_a_risk)
                 strstr(expect(s, FIND_ATTACH_REFUSED_CLAIMED, "held").risk, "leaves its breakpoints"));
 }
 
+SCENE(a_tracer_that_plants_nothing_is_cut_short)
+{
+        struct event e = guarded(GUARD_HELD, SOURCE_CLAIM, EBUSY);
+
+        attaches(s, named(4820, "strace"), API);
+        e.guard_reason = GUARD_CLAIMED;
+        e.tracer = named(4820, "strace");
+        feed(s, e);
+        ck_assert_str_eq(expect(s, FIND_ATTACH_REFUSED_CLAIMED, "claimed").risk,
+                         "of --take: what the owner's tracer does in it is cut short");
+}
+
 SCENE(what_is_not_known_of_the_owner_is_said)
 {
         struct event e = guarded(GUARD_CLAIMED, SOURCE_CLAIM, EBUSY);
@@ -139,6 +151,7 @@ SCENE(held_by_ptraced_is_not_traced_by_ptraced)
         f = expect_saying(s, FIND_ATTACH_REFUSED_CLAIMED, "claimed", "held by ptraced for pid 4802 (dlv)");
         ck_assert_ptr_null(strstr(f.summary, "4900"));
         ck_assert_ptr_null(strstr(f.risk, "4900"));
+        ck_assert_ptr_nonnull(strstr(f.risk, "no debugger of theirs"));
         expect_count(s, 1);
 }
 
@@ -233,6 +246,7 @@ int main(void)
                 kernels_refusals_are_not_the_guards,
                 claimed_and_traced_tells_the_tracer_and_its_risk,
                 breakpoints_of_the_owner_are_a_risk,
+                a_tracer_that_plants_nothing_is_cut_short,
                 what_is_not_known_of_the_owner_is_said,
                 a_tracer_that_is_only_attaching_traces_nothing,
                 held_by_ptraced_is_not_traced_by_ptraced,
