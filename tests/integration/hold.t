@@ -12,6 +12,9 @@ hold() { ctl hold "$1" >/dev/null; }
 let_go() { ctl hold --off "$1" >/dev/null; }
 # Threads of a process and who traces them: "5 4711" for five threads traced by 4711.
 tracers_of() { cat /proc/"$1"/task/*/status 2>/dev/null | sed -n 's/^TracerPid:\t//p' | sort | uniq -c | awk '{print $1, $2}'; }
+# The states of all threads, each letter once
+states_of() { cat /proc/"$1"/task/*/status 2>/dev/null | sed -n 's/^State:\t\(.\).*/\1/p' | sort -u | tr -d '\n'; }
+all_in_state() { [[ $(states_of "$1") == "$2" ]]; }
 post() { curl -s --unix-socket "$T/sock" -X POST -H 'Content-Type: application/json' -d "${2:-{\}}" "http://x$1"; }
 fails() { ! "$@" 2>/dev/null; }
 # What a memory reader sees: the start of the executable, in hexadecimal
@@ -100,12 +103,18 @@ stopped=$PID
 kill -STOP "$stopped"
 wait_for 5 has_state "$stopped" T
 hold "$stopped"
+# The kernel's word for a group-stop under a tracer.
+is "$(states_of "$stopped")" t "a stopped process stays stopped while it is held"
 let_go "$stopped"
-is "$(state_of "$stopped")" T "a stopped process stays stopped, held and let go of"
+wait_for 5 all_in_state "$stopped" T
+is "$(states_of "$stopped")" T "and let go of"
 hold "$stopped"
 kill -CONT "$stopped"
-wait_for 5 has_state "$stopped" S
-is "$(state_of "$stopped")" S "SIGCONT continues a held process"
+wait_for 5 all_in_state "$stopped" S
+is "$(states_of "$stopped")" S "SIGCONT continues a held process"
+kill -STOP "$stopped"
+ok "SIGSTOP stops all threads of a held process" wait_for 5 all_in_state "$stopped" t
+kill -CONT "$stopped"
 go "$stopped"
 ended "$stopped"
 is "$RC" 0 "and it ends well"
