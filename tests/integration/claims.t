@@ -3,10 +3,12 @@
 # Claims over HTTP: who may, what is refused and in which words, the queue, leases, tokens, takeovers, and what
 # a restart finds again. Where the kernel has no guard they are kept by hold, and all of this holds as well.
 . "$(dirname "$0")/tap.bash"
+. "$(dirname "$0")/guard.bash"
 need curl || skip_all "no curl"
 need jq || skip_all "no jq"
 export STATE=$T/state
-start_daemon
+begin() { start_daemon --pin-dir "$PINS"; }
+begin
 chmod 755 "$T"
 
 ask() { curl -s -m $((20 * T_SCALE)) --unix-socket "$T/sock" "$@"; }
@@ -212,7 +214,7 @@ post /v1/claims '{"pid":'"$theirs"',"owner":{"pid":'"$heir"'}}' >/dev/null
 kill -KILL "$DAEMON"
 wait "$DAEMON" 2>/dev/null
 kill "$heir"
-start_daemon
+begin
 is "$(kept)" "$before" "a daemon that was killed finds its claim again"
 ok "but not one whose owner ended meanwhile" wait_for 10 unclaimed "$theirs"
 is "$(status_post "/v1/claims/$id/renew" '{"token":"second-token"}')" 200 "its token is still good"
@@ -220,27 +222,27 @@ next=$(post /v1/claims '{"pid":'"$theirs"'}' | jq .claim.id)
 ok "numbers are not used twice" test "$next" -gt "$id"
 stop_daemon
 is "$RC" 0 "the daemon stops with a claim in force"
-start_daemon
+begin
 is "$(claim_of "$pid" id)" "$id" "and finds it again"
 stop_daemon
 if [[ $means == hold ]]; then
         for broken in '{' '[]' '{"schema":"ptraced.claims-state/1","boot_id":1,"claims":{}}' '{"claims":[{"id":-1}]}'; do
                 echo "$broken" >"$STATE/claims.json"
-                start_daemon
+                begin
                 is "$(get /healthz)" ok "the daemon starts with claims.json: $broken"
                 stop_daemon
         done
         is "$RC" 0 "and stops"
-        start_daemon
+        begin
         post /v1/claims '{"pid":'"$pid"',"owner":{"uid":0}}' >/dev/null
         chmod 644 "$STATE/claims.json"
         stop_daemon
         chmod 644 "$STATE/claims.json"
-        start_daemon
+        begin
         ok "a file that others may read is not believed" claims_are 0
         stop_daemon
 fi
-start_daemon
+begin
 post /v1/claims '{"pid":'"$pid"',"owner":{"uid":0},"take":true}' >/dev/null
 
 # ---- the end of the target, and of all
