@@ -8,8 +8,8 @@
  * threads of a tracer that ends, however it ends. heal.c reads and decides, heal_probes.c looks for probes
  * that are no leftovers, heal_write.c stops the threads and writes.
  *
- * Not seen: a uprobe that a program opened with perf_event_open(2) alone, without BPF and tracefs, and that
- * has not been hit yet.
+ * Not seen: a uprobe for the target alone that a program opened with perf_event_open(2), without BPF and
+ * tracefs, and that has not been hit yet.
  */
 
 #include <stdbool.h>

@@ -2,8 +2,9 @@
 
 /*
  * Uprobes: the kernel itself puts int3 into the text of every process that maps the file. Taking one out
- * breaks whoever traces with it, and the kernel would trip over it later. They are looked for where they can
- * be listed: tracefs, perf events with a BPF program, and BPF links.
+ * breaks whoever traces with it, and the kernel would trip over it later. One for every process is seen in a
+ * mapping of our own. Those for one process are looked for where they can be listed: tracefs, perf events
+ * with a BPF program, and BPF links.
  */
 
 #include "heal.h"
@@ -17,11 +18,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
+#include "../lib/elf_text.h"
 #include "../lib/line_reader.h"
 #include "../lib/procfs.h"
 #include "../lib/text.h"
@@ -81,6 +84,40 @@ static bool refuse_probed(struct heal *h, const char *path, const char *by)
         return true;
 }
 
+/* ---- our own mapping ---------------------------------------------------------------------------------- */
+
+/*
+ * The kernel puts a system-wide uprobe into every executable mapping of the file: into one of our own, too.
+ * No right is needed to see that, and no list of probes to be complete. A file that is cut short meanwhile
+ * kills this child, which is what it is for.
+ */
+static bool is_probed_everywhere(struct heal *h, const struct heal_site *site)
+{
+        uint64_t page = site->offset & ~(uint64_t)(HEAL_PAGE - 1);
+        const struct heal_file *file = &h->files[site->file];
+        char link[32], name[EVENT_PATH_MAX * 4 + 1];
+        _cleanup_close_ int fd = -1;
+        const volatile uint8_t *map;
+        uint8_t byte;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
+        fd = elf_text_open(link);
+        map = fd < 0 ? MAP_FAILED
+                     : mmap(NULL, HEAL_PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, (off_t)page);
+        if (map == MAP_FAILED)
+                return false;
+        byte = map[site->offset - page];
+        munmap((void *)map, HEAL_PAGE);
+        if (byte == site->is)
+                return false;
+        heal_refuse(h,
+                    "There is a uprobe at 0x%" PRIx64
+                    " of %.256s: its int3 is the kernel's. Stop what traces "
+                    "with it (bpftrace, perf, ...) first.",
+                    site->offset, text_escape(file->path, name, sizeof(name)));
+        return true;
+}
+
 /* ---- tracefs ----------------------------------------------------------------------------------------- */
 
 /* -ENOENT: this kernel has no such probes. */
@@ -127,15 +164,23 @@ static void look_at_tracefs(struct heal *h)
 /* ---- perf events with a program: bpftrace, BCC, libbpf -------------------------------------------------
  */
 
-static bool ask_perf_event(struct heal *h, uint32_t pid, int fd)
+struct search {
+        struct heal *h;
+        unsigned asked, unasked;
+};
+
+static bool ask_perf_event(struct search *s, uint32_t pid, int fd)
 {
+        struct heal *h = s->h;
         char path[HEAL_PROBE_PATH] = "", by[64];
         __u32 length = sizeof(path), program, type;
         __u64 offset, address;
         struct task_ref owner;
 
-        if (bpf_task_fd_query((int)pid, fd, 0, path, &length, &program, &type, &offset, &address) < 0)
+        if (bpf_task_fd_query((int)pid, fd, 0, path, &length, &program, &type, &offset, &address) < 0) {
+                s->unasked += errno == EPERM;
                 return false;
+        }
         if (type != BPF_FD_TYPE_UPROBE && type != BPF_FD_TYPE_URETPROBE)
                 return false;
         if (procfs_task(pid, &owner) < 0)
@@ -143,11 +188,6 @@ static bool ask_perf_event(struct heal *h, uint32_t pid, int fd)
         snprintf(by, sizeof(by), "of process %" PRIu32, owner.pid);
         return refuse_probed(h, path, by);
 }
-
-struct search {
-        struct heal *h;
-        unsigned asked;
-};
 
 static int look_at_process(void *userdata, uint32_t pid)
 {
@@ -171,7 +211,7 @@ static int look_at_process(void *userdata, uint32_t pid)
                                     PROBE_EVENTS_MAX);
                         return 1;
                 }
-                if (ask_perf_event(s->h, pid, atoi(entry->d_name)))
+                if (ask_perf_event(s, pid, atoi(entry->d_name)))
                         return 1;
         }
         return 0;
@@ -224,10 +264,18 @@ bool heal_no_probes(struct heal *h)
 {
         struct search s = {.h = h};
 
+        for (size_t i = 0; i < h->plan.n; i++)
+                if (is_probed_everywhere(h, &h->plan.sites[i]))
+                        return false;
         look_at_tracefs(h);
         if (!h->refused[0])
                 procfs_each_process(look_at_process, &s);
         if (!h->refused[0])
                 look_at_links(h);
+        if (s.unasked && !h->refused[0])
+                heal_note(h,
+                          "%u perf events could not be asked what they are (that takes CAP_SYS_ADMIN): a "
+                          "uprobe for this process alone among them was not seen.",
+                          s.unasked);
         return !h->refused[0];
 }

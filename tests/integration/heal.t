@@ -2,6 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # heal puts back what a departed debugger's breakpoints replaced, and nothing else.
 . "$(dirname "$0")/tap.bash"
+
+# A uprobe outlives who made it.
+events=/sys/kernel/tracing/uprobe_events
+heal_cleanup() {
+        if [[ -w $events ]] && grep -q "ptracedtest/heal_$$ " "$events"; then
+                echo 0 2>/dev/null >"${events%/*}/events/ptracedtest/heal_$$/enable"
+                echo "-:ptracedtest/heal_$$" >>"$events"
+        fi
+        cleanup
+}
+trap heal_cleanup EXIT
 start_daemon
 sees_signals || skip_all "tier proc does not see signals"
 
@@ -264,20 +275,34 @@ ended "$ORPHAN"
 is "$RC" 0 "the process was healed by one of them"
 
 # ---- uprobes: the kernel's int3 are no leftovers
-events=/sys/kernel/tracing/uprobe_events
 if [[ -w $events ]]; then
         orphan probed once
         offset=$(printf '0x%x' $(($(ctl heal "$ORPHAN" --dry-run --json | jq -r '.healed[0].file_offset'))))
-        if echo "p:ptracedtest/heal $FIXTURES/target:$offset" >>"$events"; then
+        if echo "p:ptracedtest/heal_$$ $FIXTURES/target:$offset" >>"$events"; then
                 heal "$ORPHAN"
                 is "$RC" 4 "a file with a uprobe is refused"
                 like "$(of .refused)" 'uprobes on .*/target' "and said why"
-                echo "-:ptracedtest/heal" >>"$events"
+                echo "-:ptracedtest/heal_$$" >>"$events"
         else
                 skip "a file with a uprobe is refused" "no uprobe can be made"
         fi
         heal "$ORPHAN"
         is "$RC $(of '.healed | length')" "0 1" "without the uprobe it is healed"
+
+        # A probe that is in use, in a process that no debugger has touched
+        enable=${events%/*}/events/ptracedtest/heal_$$/enable
+        if echo "p:ptracedtest/heal_$$ $FIXTURES/target:$offset" >>"$events" && echo 1 >"$enable"; then
+                heal "$ORPHAN" --dry-run
+                is "$RC" 4 "the kernel's own int3 is not taken out"
+                like "$(of .refused)" "There is a uprobe at $offset of .*/target" "it is seen in a mapping of our own"
+                go "$ORPHAN"
+                ended "$ORPHAN"
+                is "$RC" 0 "the probed process passes the function alive"
+                echo 0 >"$enable"
+        else
+                skip "the kernel's own int3 is not taken out" "no uprobe can be switched on"
+        fi
+        echo "-:ptracedtest/heal_$$" >>"$events"
 else
         skip "uprobes" "tracefs cannot be written"
 fi
