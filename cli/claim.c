@@ -11,7 +11,7 @@
 #include "../lib/policy.h"
 #include "../lib/procfs.h"
 #include "../lib/text.h"
-#include "claim.h"
+#include "queue.h"
 
 #define TOKEN_NEW_BYTES 16 /* random ones, printed as hex */
 
@@ -397,7 +397,7 @@ int verb_claim(struct cli *c)
                 return r;
         if (c->args.given & OPTION(OPT_TAKE))
                 claim_say_risk(c, pid);
-        r = claim_ask(c, "POST", "/v1/claims", body, &answer);
+        r = queue_claim(c, pid, body, -1, &answer);
         if (r != EXIT_DONE)
                 return r;
         if (c->json)

@@ -15,8 +15,9 @@
 
 #include "claim.h"
 #include "command.h"
+#include "queue.h"
 
-#define WAIT_TICK_MS   1000 /* how often a waiting client looks at its place in the queue */
+#define AWAY_TICK_MS   1000 /* how often a daemon that is away is looked for */
 #define FREE_TICK_MS   100  /* how often it is looked whether a former tracer has left */
 #define FREE_PATIENT_S 7    /* then it is said what to do about that tracer; longer than HANG_UP_S */
 #define FOLLOW_TICK_MS 250
@@ -34,15 +35,15 @@ struct debug {
         bool adopted; /* it was there before, and is given back to its token */
         uint64_t renew_ms;
         struct command command;
-        int status;     /* exit status of the command */
-        bool ended;     /* it has */
-        bool looked;    /* at the claim, since the stream began */
-        bool gone_told; /* that the daemon is not there */
-        bool lost;      /* the claim is over, or somebody else's */
-        char end[32];   /* why, as its event says */
+        int status;                  /* exit status of the command */
+        bool ended;                  /* it has */
+        bool looked;                 /* at the claim, since the stream began */
+        bool gone_told;              /* that the daemon is not there */
+        bool lost;                   /* the claim is over, or somebody else's */
+        char end[32];                /* why it is over, as its event says */
+        char taker[CLAIM_WORDS_MAX]; /* for whom it was taken over, as its event says */
         uint64_t give_up_ms;
-        struct json_object *claim;         /* as it was made */
-        char waiting[CLAIM_WORDS_MAX * 2]; /* what was said last about who is in the way */
+        struct json_object *claim; /* as it was made */
 };
 
 static uint64_t monotonic_ms(void)
@@ -63,68 +64,6 @@ static int request(struct debug *d, const char *method, const char *path, struct
 
 /* ---- getting the claim ------------------------------------------------------------------------------- */
 
-/* Our place among those who wait; 0: none. */
-static uint64_t place_in(struct json_object *queue)
-{
-        for (size_t i = 0; i < array_length(queue); i++) {
-                struct json_object *w = json_object_array_get_idx(queue, i);
-
-                if (member_u64(member_object(w, "asked_by"), "pid") == (uint64_t)getpid())
-                        return member_u64(w, "position");
-        }
-        return 0;
-}
-
-/* Who is in the way where no claim is: "traced by gdb(4802)". */
-static const char *rival_text(struct debug *d, char *buf, size_t size)
-{
-        _cleanup_json_ struct json_object *why = NULL;
-        struct json_object *holder;
-        struct client_error e;
-        char path[64];
-
-        snprintf(path, sizeof(path), "/v1/processes/%u/why", d->pid);
-        holder = client_get(d->client, path, &why, &e) == 0 ? member_object(why, "holder") : NULL;
-        if (holder)
-                snprintf(buf, size, "traced by %s(%lu)", member_string(holder, "comm"),
-                         member_u64(holder, "pid"));
-        else
-                snprintf(buf, size, "traced");
-        return buf;
-}
-
-/* Says on stderr who is in the way, once for each change. */
-static void say_waiting(struct debug *d, struct json_object *claims)
-{
-        char line[sizeof(d->waiting)], tracer[CLAIM_WORDS_MAX] = "";
-        struct json_object *claim = claims_find(claims, 0);
-        uint64_t place = place_in(member_array(claims, "waiting"));
-
-        if (place == 0)
-                return;
-        if (claim)
-                snprintf(line, sizeof(line), "claimed for %s%s%s", claim_owner(claim),
-                         *claim_tracer(claim, tracer) ? ", traced by " : "", tracer);
-        else
-                rival_text(d, line, sizeof(line));
-        snprintf(line + strlen(line), sizeof(line) - strlen(line), "; place %lu in the queue", place);
-        if (!strcmp(line, d->waiting))
-                return;
-        strcpy(d->waiting, line);
-        cli_note("Waiting for process %u: it is %s. Ctrl-C gives up.", d->pid, line);
-}
-
-static int on_wait_tick(void *userdata)
-{
-        _cleanup_json_ struct json_object *claims = NULL;
-        struct debug *d = userdata;
-        struct client_error e;
-
-        if (claims_get(d->client, d->pid, &claims, &e) == 0)
-                say_waiting(d, claims);
-        return 0;
-}
-
 static int given_up(struct debug *d)
 {
         struct signalfd_siginfo info = {.ssi_signo = SIGINT};
@@ -137,34 +76,15 @@ static int given_up(struct debug *d)
 
 static int make_claim(struct debug *d, struct json_object *body)
 {
-        const struct cli *c = d->c;
-        /* Who takes over has the claim at once, and waits for the former tracer afterwards. */
-        bool wait = c->args.given & OPTION(OPT_WAIT_TURN) && !(c->args.given & OPTION(OPT_TAKE));
-        struct client_request r = {
-                .method = "POST",
-                .body = body,
-                .patient = wait,
-                .on_tick = wait ? on_wait_tick : NULL,
-                .tick_ms = WAIT_TICK_MS,
-                .userdata = d,
-                .stop_fd = d->signals,
-        };
-        _cleanup_client_ struct client *client = NULL;
         _cleanup_json_ struct json_object *answer = NULL;
-        struct client_error e;
-        int error;
+        int r = queue_claim(d->c, d->pid, body, d->signals, &answer);
 
-        if (wait)
-                json_object_object_add(body, "wait", json_object_new_boolean(true));
-        error = client_new(&client, c->socket, &e);
-        if (error == 0)
-                error = client_request(client, "/v1/claims", &r, &answer, &e);
-        if (error != 0)
-                return error < 0 ? cli_fail_client(c, error, &e) : given_up(d);
+        if (r != EXIT_DONE)
+                return r == -ECANCELED ? given_up(d) : r;
         d->claim = json_object_get(member_object(answer, "claim"));
         d->id = member_u64(d->claim, "id");
         if (!d->id)
-                return cli_fail(c, EXIT_FAILED, "bad-answer", "",
+                return cli_fail(d->c, EXIT_FAILED, "bad-answer", "",
                                 "ptraced did not say which claim it made.");
         return EXIT_DONE;
 }
@@ -258,26 +178,29 @@ static int wait_until_free(struct debug *d)
 
 /* ---- while the debugger runs ------------------------------------------------------------------------- */
 
-/* Somebody else's claim, or none: says so. The debugger is told to let go if it was taken. */
+/* Our claim is not there any more; now is whose is, NULL: nobody's. The debugger is told to let go if it was
+ * taken over, also by somebody who has released it again. */
 static void lose_claim(struct debug *d, struct json_object *now)
 {
         struct json_object *by = member_object(now, "made_by");
         pid_t pid = (pid_t)d->command.task.pid;
-        char target[CLAIM_WORDS_MAX];
+        char maker[CLAIM_WORDS_MAX] = "";
 
         d->lost = true;
-        if (!now) {
+        if (!now && !d->taker[0]) {
                 if (strcmp(d->end, "target-gone") != 0)
                         cli_note("Claim %lu on process %u is over%s%s%s: %s goes on without it.", d->id,
                                  d->pid, *d->end ? " (" : "", d->end, *d->end ? ")" : "",
                                  d->command.argv[0]);
                 return;
         }
-        cli_note("The claim on %s was taken over: it is for %s now (claim %lu, made by pid %lu, uid %lu). "
-                 "Hanging up %s, "
-                 "so that it lets go.",
-                 claim_target(now, target), claim_owner(now), member_u64(now, "id"), member_u64(by, "pid"),
-                 member_u64(by, "uid"), d->command.argv[0]);
+        if (now)
+                snprintf(maker, sizeof(maker), " (claim %lu, made by pid %lu, uid %lu)",
+                         member_u64(now, "id"), member_u64(by, "pid"), member_u64(by, "uid"));
+        cli_note(
+                "The claim on process %u was taken over: it is for %s now%s. Hanging up %s, so that it lets "
+                "go.",
+                d->pid, now ? claim_owner(now) : d->taker, maker, d->command.argv[0]);
         d->give_up_ms = monotonic_ms() + HANG_UP_S * 1000ULL;
         kill(pid, SIGHUP);
         kill(pid, SIGCONT); /* one that is stopped does not hear it */
@@ -301,8 +224,11 @@ static int on_claim_event(void *userdata, const char *line, size_t length)
         struct debug *d = userdata;
         struct json_object *o = NULL;
 
-        if (client_parse(line, length, &o) == 0 && member_u64(o, "claim") == d->id)
+        if (client_parse(line, length, &o) == 0 && member_u64(o, "claim") == d->id) {
                 snprintf(d->end, sizeof(d->end), "%s", member_string(o, "end"));
+                if (!strcmp(member_string(o, "type"), event_type_to_string(EV_CLAIM_TAKEN)))
+                        snprintf(d->taker, sizeof(d->taker), "%s", member_string(o, "owner"));
+        }
         json_object_put(o);
         look_at_claim(d);
         return 0;
@@ -381,7 +307,7 @@ static void wait_for_daemon(struct debug *d, const struct client_error *e)
                          d->id, e->message[0] ? e->message : "ptraced ended the stream.",
                          d->command.argv[0]);
         d->gone_told = true;
-        if (poll(&p, 1, WAIT_TICK_MS) > 0)
+        if (poll(&p, 1, AWAY_TICK_MS) > 0)
                 on_signal(d);
         renew_if_due(d);
 }

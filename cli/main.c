@@ -142,7 +142,7 @@ static const struct verb verbs[] = {
                 .min_args = 1,
                 .max_args = 1,
                 .options = OPTIONS_OF_OWNER | OPTION(OPT_TOKEN) | OPTION(OPT_LEASE) | OPTION(OPT_MODE) |
-                           OPTION(OPT_TAKE),
+                           OPTION(OPT_WAIT_TURN) | OPTION(OPT_TAKE),
                 .run = verb_claim,
                 .summary = "Reserve a process: only its owner may trace it, one tracer at a time",
                 .help = "Without an option the owner is the user who asks. It ends when it is released, "
@@ -153,7 +153,8 @@ static const struct verb verbs[] = {
                         "time, so that a restarted client can have it back.\n"
                         "A tracer that is there already stays until it leaves: with one that the claim "
                         "would "
-                        "not admit, it is made only with --take.",
+                        "not admit, it is made only with --take. With --wait it is made when its turn has "
+                        "come.",
         },
         {
                 .name = "renew",

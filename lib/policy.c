@@ -92,10 +92,10 @@ struct parsing {
         unsigned wrong_at;   /* where reading had got to at the first mistake, 0: none */
         unsigned wrong_line; /* the line to name */
         char reason[POLICY_ERROR_MAX];
-        struct policy *policy;    /* what is being made */
-        struct policy_rule *rule; /* the present section's, NULL: none yet, or one that is wrong */
-        uint32_t given;           /* bits of its keys */
-        bool says_audit;
+        struct policy *policy;         /* what is being made */
+        struct policy_rule *rule;      /* the present section's, NULL: none yet, or one that is wrong */
+        uint32_t given;                /* bits of its keys */
+        bool says_audit, says_enforce; /* which contradict each other */
 };
 
 static _printf_(3, 4) void complain(struct parsing *p, unsigned line, const char *format, ...)
@@ -284,8 +284,7 @@ static void take_mode(struct parsing *p, const char *value)
 
         if (r >= 0 && !p->says_audit)
                 p->rule->rule.mode = (uint32_t)r;
-        if (r == GUARD_ENFORCE)
-                p->given |= KEY(_KEY_MAX); /* said so, which `say = audit` contradicts */
+        p->says_enforce = r == GUARD_ENFORCE;
 }
 
 static void take_memory(struct parsing *p, const char *value)
@@ -373,7 +372,7 @@ static void finish_rule(struct parsing *p)
                 complain(p, rule->line,
                          "[%s] does not say what holds: add say = single, owner-only, deny, audit or off",
                          name);
-        else if (p->says_audit && p->given & KEY(_KEY_MAX))
+        else if (p->says_audit && p->says_enforce)
                 complain(p, rule->line,
                          "[%s] says audit, which refuses nothing, and mode = enforce: write say = single, "
                          "or leave out mode",
@@ -424,7 +423,7 @@ static void begin_rule(struct parsing *p, const char *name, size_t length)
                 }
         p->rule = rule;
         p->given = 0;
-        p->says_audit = false;
+        p->says_audit = p->says_enforce = false;
 }
 
 /* Lines that begin a rule, as inih understands them; those it does not are told by it. */

@@ -55,7 +55,7 @@ usage '8 to 63' claim 1 --token 'has a space in it'
 usage 'over at once' claim 1 --lease 0
 usage 'number of seconds' claim 1 --lease 1h
 usage 'enforce or audit' claim 1 --mode strict
-usage 'Unknown option' claim 1 --wait
+usage 'takes no value' claim 1 --wait=5
 usage 'Say which claim' release
 usage 'Say which claim' release 1 --pid 1
 usage 'not the id' release 0
@@ -161,6 +161,15 @@ for verb in who why diagnose; do
         exits 0 "$verb on a hostile name, --json" "$PTRACECTL" "$verb" "$evil" --json
         ok "$verb on a hostile name: valid JSON" jq -es "length > 0" "$T/o"
 done
+exits 4 "claim of a hostile name, traced by another" "$PTRACECTL" claim --owner-uid 65534 "$evil"
+like "$(cat "$T/e")" "traced by pid $PID" "claim of a hostile name: names the tracer"
+exits 0 "claim --take of a hostile name" "$PTRACECTL" claim --owner-uid 65534 --take "$evil"
+cp "$T/o" "$T/o1"
+cat "$T/e" >>"$T/o1"
+exits 0 "claims with a hostile name" "$PTRACECTL" claims
+unlike "$(cat "$T/o" "$T/e" "$T/o1")" "$ESC" "claims of a hostile name print no escape codes"
+exits 0 "release of a hostile name" "$PTRACECTL" release --pid "$evil"
+unlike "$(cat "$T/o" "$T/e")" "$ESC" "nor does its release"
 if need script; then
         script -qec "'$PTRACECTL' export --format csv --pid $evil" /dev/null </dev/null >"$T/o"
         like "$(cat "$T/o")" '\\u001b' "export of a hostile name to a terminal: is there"

@@ -4,9 +4,10 @@
 # the claim is released on every way out; queue, takeover, lease and token. In every tier: by the kernel's guard
 # where there is one, else by hold.
 . "$(dirname "$0")/tap.bash"
+. "$(dirname "$0")/guard.bash"
 need jq || skip_all "no jq"
 export STATE=$T/state
-start_daemon --pin-dir "$T/pins"
+start_daemon --pin-dir "$PINS"
 
 fixture target target idle
 pid=$PID
@@ -48,6 +49,18 @@ debug 1 "a process that is not there" 4194304 -- true
 "$PTRACECTL" debug "$DAEMON" -- touch "$T/ran" >"$T/o" 2>"$T/e"
 ok "what is refused is not run" test ! -e "$T/ran"
 
+# ---- users
+as_nobody_fixture theirs target idle
+theirs=$PID
+timeout $((30 * T_SCALE)) "${NOBODY[@]}" "$PTRACECTL" debug "$theirs" -- "$FIXTURES/tracer" attach "$theirs" >"$T/o" 2>"$T/e" </dev/null
+is "$? $(sed -n 's/.*errno=//p' "$T/o")" "0 0" "a user debugs a process of their own"
+"${NOBODY[@]}" "$PTRACECTL" debug "$pid" -- touch "$T/ran" >"$T/o" 2>"$T/e" </dev/null
+is "$?" 4 "and not another's"
+"${NOBODY[@]}" "$PTRACECTL" guard on >"$T/o" 2>"$T/e"
+is "$?" 4 "nor may they switch the guard"
+ok "nothing was run" test ! -e "$T/ran"
+go "$theirs"
+
 # ---- who is in the way, and the queue
 spawn holder "$PTRACECTL" debug "$pid" -- sh -c 'echo in; read -r x; exit 3'
 holder=$PID
@@ -78,6 +91,18 @@ ended "$second"
 is "$RC $(cat "$T/second.out")" "0 served" "who waited is served"
 ok "what gave up was not run" test ! -e "$T/ran"
 ok "and it is free" wait_for 5 claims_are 0
+
+# claim waits in the same queue.
+spawn holder "$PTRACECTL" debug "$pid" -- sh -c 'echo in; read -r x'
+holder=$PID
+said holder '^in'
+spawn second "$PTRACECTL" claim --wait --json "$pid"
+second=$PID
+ok "claim --wait is queued, and says behind whom" wait_for 10 file_has "$T/second.err" "claimed for pid $holder .*place 1"
+tell holder x
+ended "$second"
+is "$RC $(jq -r .claim.owner.kind "$T/second.out")" "0 uid" "and served when it is free"
+ctl release --pid "$pid" >/dev/null
 
 # A tracer without a claim is waited for as well, and named.
 fixture rival tracer hold "$pid"
@@ -124,8 +149,9 @@ is "$(last_end)" owner-gone "as its owner is gone"
 kill "$child"
 
 if need script; then
-        { sleep 1; printf '\003'; sleep $((2 * T_SCALE)); } |
-                timeout $((20 * T_SCALE)) script -qec "'$PTRACECTL' debug $pid -- sh -c 'trap \"exit 44\" INT; echo in; while :; do sleep 0.1; done'" /dev/null >"$T/o" 2>&1
+        : >"$T/o"
+        { wait_for 20 file_has "$T/o" '^in' && printf '\003'; } |
+                timeout $((30 * T_SCALE)) script -qec "'$PTRACECTL' debug $pid -- sh -c 'trap \"exit 44\" INT; echo in; while :; do sleep 0.1; done'" /dev/null >"$T/o" 2>&1
         is "${PIPESTATUS[1]}" 44 "Ctrl-C in a terminal reaches the command alone"
         ok "and the claim is released" wait_for 5 claims_are 0
 else
@@ -133,11 +159,12 @@ else
 fi
 
 # ---- lease and token
-spawn leased "$PTRACECTL" debug --lease $((1 + T_SCALE)) "$pid" -- sh -c "echo in; read -r x; '$PTRACECTL' claims --json"
+lease=$((2 + T_SCALE / 4)) # seconds, in which a few commands must run
+spawn leased "$PTRACECTL" debug --lease $lease "$pid" -- sh -c "echo in; read -r x; '$PTRACECTL' claims --json"
 leased=$PID
 said leased '^in'
 id=$(claim_of id)
-sleep $((2 + 2 * T_SCALE))
+sleep $((2 * lease))
 is "$(claim_of id)" "$id" "a lease is renewed while the command runs"
 tell leased x
 ended "$leased"
@@ -194,7 +221,7 @@ said patient '^in'
 kill -KILL "$DAEMON"
 ended "$DAEMON"
 ok "without a daemon the command goes on, and that is said" wait_for 10 file_has "$T/patient.err" 'cannot be followed: .* sh goes on'
-launch_daemon --pin-dir "$T/pins"
+launch_daemon --pin-dir "$PINS"
 ok "the claim is there again with the daemon" wait_for 10 claims_are 1
 sleep 1.5
 tell patient x

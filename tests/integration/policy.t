@@ -3,6 +3,7 @@
 # Policy files: what is wrong with one is told with its line, with or without a daemon, and a bad one never
 # replaces a good one. What rules do to tracers is shown where the kernel can refuse (guard-policy.t).
 . "$(dirname "$0")/tap.bash"
+. "$(dirname "$0")/guard.bash"
 need jq || skip_all "no jq"
 [[ -x $PTRACED && -x $PTRACECTL ]] || skip_all "not built: $PTRACED"
 umask 022
@@ -62,7 +63,6 @@ is "$("$PTRACECTL" policy check "$F" --json 2>/dev/null | jq -c '[.rules[].say]'
         "and good ones in its comments"
 
 # ---- with one. Only rules that refuse nothing: those that do need the kernel's guard.
-POLICY=$T/policy.d
 mkdir "$POLICY"
 printf '[guard]\npolicy-dir = %s\n' "$POLICY" >"$T/ptraced.conf"
 put() { printf '%s\n' "${@:2}" >"$POLICY/$1.conf"; }
@@ -73,7 +73,7 @@ events_are() { [[ $(ctl events --type "$2" --json | jq -s 'map(select(.type != "
 
 put 20 '[second]' 'uid = 0' 'say = off'
 put 10 '[first]' 'exe = */php*' 'say = off'
-start_daemon --config "$T/ptraced.conf" --pin-dir "$T/pins"
+start_daemon --config "$T/ptraced.conf" --pin-dir "$PINS"
 is "$(rules)" '["first","second"]' "the start reads the files in the order of their names"
 like "$(ctl policy show)" "2 rules of $POLICY.*first .*exe=\*/php\*.* off .*$POLICY/10.conf:1.*second .*uid=0 " "show: a table"
 put 30 '[third]' 'comm = x*' 'say = off'
