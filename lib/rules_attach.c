@@ -263,6 +263,15 @@ static void report_storm(struct model *m, const struct rule *r, const struct sto
         model_report(m, &f);
 }
 
+/* A counter covers the second since it was last read, or all the time in which no daemon was there. */
+static uint64_t count_a_window(const struct event *e)
+{
+        uint64_t span = e->first_ns && e->time_ns > e->first_ns ? e->time_ns - e->first_ns : 0;
+        uint64_t windows = (span + STORM_WINDOW_NS / 2) / STORM_WINDOW_NS;
+
+        return windows > 1 ? e->count / windows : e->count;
+}
+
 void rule_attach_storm(struct model *m, const struct rule *r, const struct event *e)
 {
         uint64_t before, count = 1;
@@ -270,7 +279,7 @@ void rule_attach_storm(struct model *m, const struct rule *r, const struct event
 
         if (e->type == EV_COUNTER) {
                 s = counts_refusals(e) ? storm_of_counter(m, e) : NULL;
-                count = e->count;
+                count = count_a_window(e);
         } else
                 s = storm_get(m, e);
         if (!s)

@@ -180,6 +180,24 @@ SCENE(guard_refusals_in_a_loop_are_a_storm)
         expect_count(s, 2);
 }
 
+/* What was counted while no daemon was there to read it comes as one counter. */
+SCENE(guard_refusals_of_a_long_time_are_no_storm)
+{
+        struct event e = guarded(GUARD_CLAIMED, SOURCE_CLAIM, EBUSY);
+
+        feed(s, e);
+        wait_ns(s, 30 * S);
+        feed(s, (struct event){.type = EV_COUNTER,
+                               .of_type = EV_PTRACE_REFUSED,
+                               .guard_reason = GUARD_CLAIMED,
+                               .tracer = GDB,
+                               .target = API,
+                               .first_ns = s->now - 30 * S,
+                               .count = 1500});
+        ck_assert_uint_eq(expect(s, FIND_ATTACH_REFUSED_CLAIMED, "claimed").count, 1501);
+        expect_none_of(s, FIND_ATTACH_STORM);
+}
+
 SCENE(a_guard_flood_does_not_count_for_the_kernels_refusals)
 {
         is_refused(s, GDB, API, DLV);
@@ -252,6 +270,7 @@ int main(void)
                 held_by_ptraced_is_not_traced_by_ptraced,
                 owner_text_is_escaped,
                 guard_refusals_in_a_loop_are_a_storm,
+                guard_refusals_of_a_long_time_are_no_storm,
                 a_guard_flood_does_not_count_for_the_kernels_refusals,
                 a_flood_against_a_hold_is_counted_where_it_began,
                 audit_claims_and_policy_are_silent,
