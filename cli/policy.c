@@ -234,8 +234,12 @@ static void print_guard(const struct cli *c, struct json_object *o)
         else
                 print_wrapped(c, "",
                               "The guard is off: only claims and rules of the policy keep tracers out.");
-        snprintf(line, sizeof(line), "%s, by %s%s%s", member_bool(o, "working") ? "works" : "does not work",
-                 member_string(o, "mechanism"), *reason ? ": " : "", reason);
+        if (member_bool(o, "working"))
+                snprintf(line, sizeof(line), "refuses attaches for ptraced, by %s",
+                         member_string(o, "mechanism"));
+        else
+                snprintf(line, sizeof(line), "refuses nothing%s%s. Claims are kept by %s.",
+                         *reason ? ": " : "", reason, member_string(o, "means"));
         print_wrapped(c, "  Kernel:   ", line);
         snprintf(line, sizeof(line), "%s%s%s%s",
                  member_bool(o, "attached") ? "in the kernel" : "not in the kernel: nothing is in force",
