@@ -12,7 +12,9 @@
 #include "arbiter_impl.h"
 #include "log.h"
 
-#define SHOWN_MAX 128
+#define SHOWN_MAX     128
+#define LOG_BURST     200 /* changes of claims that are logged in ... */
+#define LOG_WINDOW_NS (10 * NSEC_PER_SEC)
 
 uint64_t arbiter_now(void)
 {
@@ -89,6 +91,23 @@ static const char *const end_words[] = {
 };
 static_assert(ELEMENTSOF(end_words) == _CLAIM_END_MAX, "words for each end");
 
+/* Anybody can make and release claims by the thousand; the journal would drop our other messages with them.
+ */
+static bool may_log(struct arbiter *a)
+{
+        uint64_t now = arbiter_now();
+
+        if (now >= a->logged_ns + LOG_WINDOW_NS) {
+                if (a->n_logged > LOG_BURST)
+                        log_info("%" PRIu64 " more changes of claims were not logged; ptracectl events has "
+                                 "them.",
+                                 a->n_logged - LOG_BURST);
+                a->logged_ns = now;
+                a->n_logged = 0;
+        }
+        return ++a->n_logged <= LOG_BURST;
+}
+
 /* One line for each: the events are the trail, the log is for who reads no events. */
 static void log_event(const struct event *e)
 {
@@ -107,7 +126,8 @@ static void tell(void *userdata, struct event *e)
 {
         struct arbiter *a = userdata;
 
-        log_event(e);
+        if (may_log(a))
+                log_event(e);
         pump_feed(a->pump, e);
 }
 
@@ -238,9 +258,14 @@ static int follow_parties(struct arbiter *a, const struct claim_request *r)
         return e == 0 && o->kind == OWNER_PROCESS ? arbiter_watch(a, &owner) : e;
 }
 
+/* Above those of the kernel and of claims that came from a file. */
 static uint64_t next_id(struct arbiter *a)
 {
-        return a->means == MEANS_KERNEL ? guard_next_claim_id(a->guard) : a->next_id++;
+        uint64_t id = a->means == MEANS_KERNEL ? guard_next_claim_id(a->guard) : 0;
+
+        id = MAX_OF(id, a->next_id);
+        a->next_id = id + 1;
+        return id;
 }
 
 uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *request, arbiter_done done,

@@ -61,7 +61,8 @@ struct arbiter {
         enum arbiter_means means;
         struct claim_book *book;
         uint64_t next_ticket, next_id;
-        bool clearing; /* the kernel has forgotten everything already */
+        uint64_t logged_ns, n_logged; /* changes of claims in this window */
+        bool clearing;                /* the kernel has forgotten everything already */
 
         struct table pending, watches;
         struct list all_watches;

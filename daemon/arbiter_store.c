@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -261,20 +262,24 @@ static int find_in_kernel(void *userdata, const struct guard_process *target, co
         return 0;
 }
 
-static void find_in_file(struct taking_over *t)
+/* only_held: those that are kept by hold still. Where the kernel keeps claims, others in the file ended with
+ * its pins, and do not come back unasked. */
+static void find_in_file(struct taking_over *t, bool only_held)
 {
         size_t n = t->claims ? json_object_array_length(t->claims) : 0;
 
         for (size_t i = 0; i < n; i++) {
                 struct found *f = found_add(t);
+                bool bad;
 
                 if (!f)
                         return;
-                if (claim_from_json(json_object_array_get_idx(t->claims, i), &f->claim, &f->our_hold) == 0)
+                bad = claim_from_json(json_object_array_get_idx(t->claims, i), &f->claim, &f->our_hold) < 0;
+                if (!bad && (f->our_hold || !only_held))
                         continue;
                 list_remove(&f->link);
                 free(f);
-                t->n_bad++;
+                t->n_bad += bad;
         }
 }
 
@@ -303,12 +308,34 @@ static void add_words(struct taking_over *t)
         }
 }
 
+/* What is in force must be so by the means there are now: the last daemon may have had others. */
+static int keep(struct arbiter *a, const struct found *f)
+{
+        const struct guard_process target = arbiter_key(&f->claim.request.target);
+        struct guard_claim g;
+        int r;
+
+        if (a->means == MEANS_HOLD) {
+                r = arbiter_hold_install(a, &f->claim);
+                if (r == 0 && arbiter_kept(a, &f->claim.request.target))
+                        arbiter_kept(a, &f->claim.request.target)->ours |= f->our_hold;
+                return r;
+        }
+        if (!f->our_hold)
+                return 0;
+        arbiter_claim_to_guard(&f->claim, &g);
+        r = guard_put_claim(a->guard, &target, &g);
+        hold_release(a->hold, &f->claim.request.target);
+        return r;
+}
+
 static void adopt(struct arbiter *a, const struct found *f)
 {
         const struct claim *c = &f->claim;
         const struct guard_owner *o = &c->request.owner;
         struct task_ref target = c->request.target,
                         owner = {.pid = o->process.pid, .start = o->process.start};
+        int r;
 
         if (claim_adopt(a->book, c) < 0)
                 return;
@@ -317,10 +344,12 @@ static void adopt(struct arbiter *a, const struct found *f)
                 claim_process_gone(a->book, &target, arbiter_now());
                 return;
         }
-        if (a->means == MEANS_HOLD) {
-                arbiter_hold_install(a, c);
-                if (arbiter_kept(a, &target))
-                        arbiter_kept(a, &target)->ours |= f->our_hold;
+        r = keep(a, f);
+        if (r < 0) {
+                log_warning("Claim %" PRIu64 " on process %u cannot be kept any more: %s.", c->id,
+                            target.pid, strerror(-r));
+                claim_terminate(a->book, c->id, CLAIM_GUARD_OFF, arbiter_now());
+                return;
         }
         if (o->kind == OWNER_PROCESS && arbiter_watch(a, &owner) == -ESRCH)
                 claim_process_gone(a->book, &owner, arbiter_now());
@@ -335,8 +364,8 @@ void arbiter_take_over(struct arbiter *a)
         if (a->means == MEANS_KERNEL) {
                 guard_each_claim(a->guard, find_in_kernel, &t);
                 add_words(&t);
-        } else
-                find_in_file(&t);
+        }
+        find_in_file(&t, a->means == MEANS_KERNEL);
         while (!list_empty(&t.found)) {
                 struct found *f = LIST_ENTRY(t.found.next, struct found, link);
 
