@@ -53,10 +53,12 @@ static void conclude(struct heal_child *c)
         if (c->received == sizeof(*c->answer))
                 *h = *c->answer;
         else
-                heal_refuse(h,
-                            "It was not done within %d s: a thread that cannot be stopped, or memory that "
-                            "cannot be read, is in the way. Look what is there: ptracectl heal --dry-run",
-                            HEAL_CHILD_MS / 1000);
+                heal_refuse(
+                        h,
+                        "It came to no end within %d s: a thread that cannot be stopped, memory that "
+                        "cannot be read, or a file that was cut short is in the way. Look what is there: "
+                        "ptracectl heal --dry-run",
+                        HEAL_CHILD_MS / 1000);
         c->on_end(c->userdata);
 }
 

@@ -135,7 +135,8 @@ id=$(claimed "$gone")
 go "$gone"
 ended "$gone"
 why "$gone"
-is "$(of .cause)" gone "a claimed process that ended is gone"
+# Whether it is known at all depends on whether anything of it was recorded.
+like "$(of '.cause // .error.code')" '^(gone|no-such-process)$' "a claimed process that ended is gone"
 
 # ---- a heal of a claimed process says who may
 if [[ $means == kernel ]]; then
