@@ -232,8 +232,11 @@ static void print_guard(const struct cli *c, struct json_object *o)
         else if (!strcmp(state, "audit"))
                 print_wrapped(c, "", "The guard is on for audit: second tracers are recorded, not refused.");
         else
-                print_wrapped(c, "",
-                              "The guard is off: only claims and rules of the policy keep tracers out.");
+                print_wrapped(
+                        c, "",
+                        member_bool(o, "working")
+                                ? "The guard is off: only claims and rules of the policy keep tracers out."
+                                : "The guard is off: only claims keep tracers out.");
         if (member_bool(o, "working"))
                 snprintf(line, sizeof(line), "refuses attaches for ptraced, by %s",
                          member_string(o, "mechanism"));
@@ -242,7 +245,9 @@ static void print_guard(const struct cli *c, struct json_object *o)
                          *reason ? ": " : "", reason, member_string(o, "means"));
         print_wrapped(c, "  Kernel:   ", line);
         snprintf(line, sizeof(line), "%s%s%s%s",
-                 member_bool(o, "attached") ? "in the kernel" : "not in the kernel: nothing is in force",
+                 !member_bool(o, "working")   ? "none"
+                 : member_bool(o, "attached") ? "in the kernel"
+                                              : "not in the kernel: neither a claim nor a rule needs them",
                  member_bool(o, "pinned") ? ", pinned in " : "",
                  member_bool(o, "pinned") ? member_string(o, "pin_dir") : "",
                  member_bool(o, "taken_over") ? ", taken over from an earlier ptraced" : "");
