@@ -645,7 +645,7 @@ uint64_t guard_next_claim_id(struct guard *g)
 /* Some entries each time, going on where it stopped: nobody waits for a large table to be walked. */
 static void remove_gone(int fd, struct guard_process *at)
 {
-        struct guard_process key, next;
+        struct guard_process key, next = {};
         bool more = bpf_map_get_next_key(fd, at->pid ? at : NULL, &key) == 0;
 
         for (size_t i = 0; i < TEND_MAX && more; i++) {

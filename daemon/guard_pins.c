@@ -21,15 +21,17 @@
 #include "../lib/cleanup.h"
 #include "log.h"
 
-#define PATH_BYTES   256
-#define NAME_BYTES   128 /* of a pin: as many as a program's name and a prefix need */
-#define BPFFS_DIR    "/sys/fs/bpf"
-#define OWN_ATTEMPTS 8 /* to make and lock the directory while somebody removes it */
-#define STRING_(x)   #x
-#define STRING(x)    STRING_(x)
-#define LAYOUT_DIR   "v" STRING(GUARD_LAYOUT)
-#define STAGING      "new_" /* a pin that is about to take another one's place */
-#define LINK_PREFIX  "link_"
+#define PATH_BYTES    256
+#define NAME_BYTES    128 /* of a pin: as many as a program's name and a prefix need */
+#define BPFFS_DIR     "/sys/fs/bpf"
+#define OWN_ATTEMPTS  8 /* to make and lock the directory while somebody removes it */
+#define LOCK_TRIES    10
+#define LOCK_PAUSE_US 50000
+#define STRING_(x)    #x
+#define STRING(x)     STRING_(x)
+#define LAYOUT_DIR    "v" STRING(GUARD_LAYOUT)
+#define STAGING       "new_" /* a pin that is about to take another one's place */
+#define LINK_PREFIX   "link_"
 
 struct guard_pins {
         char dir[PATH_BYTES];
@@ -168,6 +170,21 @@ static bool still_there(const struct guard_pins *p, int fd)
                open_now.st_ino == by_name.st_ino && open_now.st_dev == by_name.st_dev;
 }
 
+/* A daemon that was killed may have left a child that has the lock, too, and is about to go. */
+static int lock(int fd)
+{
+        int r = -1;
+
+        for (int i = 0; i < LOCK_TRIES && r < 0; i++) {
+                if (i)
+                        usleep(LOCK_PAUSE_US);
+                r = flock(fd, LOCK_EX | LOCK_NB);
+                if (r < 0 && errno != EWOULDBLOCK)
+                        break;
+        }
+        return r;
+}
+
 /* fd of the locked directory, -EAGAIN to try again. */
 static int lock_dir(struct guard_pins *p)
 {
@@ -179,7 +196,7 @@ static int lock_dir(struct guard_pins *p)
         r = check_dir(p, fd);
         if (r <= 0)
                 return r < 0 ? r : -EAGAIN;
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (lock(fd) < 0) {
                 p->busy = errno == EWOULDBLOCK;
                 explain(p, "another ptraced keeps the guard of this machine in %s", p->dir);
                 return p->busy ? -EBUSY : -errno;
