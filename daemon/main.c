@@ -319,6 +319,8 @@ static int set_up(struct daemon *d, char *error, size_t size)
 
                 if (r < 0)
                         return r;
+                /* The event loop, which does that later, does not run yet. */
+                sd_notify(0, "WATCHDOG=1");
         }
         return 0;
 }

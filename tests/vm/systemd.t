@@ -92,11 +92,11 @@ test_watchdog() {
         local pid
         is "$(property WatchdogUSec)" 30s "the watchdog is configured"
         mkdir -p "${DROP_IN%/*}"
-        printf '[Service]\nWatchdogSec=8s\n' >"$DROP_IN"
+        printf '[Service]\nWatchdogSec=12s\n' >"$DROP_IN"
         systemctl daemon-reload
         ok "restart" systemctl restart ptraced
         pid=$(main_pid)
-        sleep 12
+        sleep 16
         is "$(main_pid)" "$pid" "it feeds the watchdog"
         kill -STOP "$pid"
         ok "a hung daemon is replaced" wait_for 3 replaced "$pid"
