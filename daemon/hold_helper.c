@@ -32,7 +32,8 @@
 
 #define BACKLOG       8
 #define TICK_MS       1000 /* while holding: is there a thread that is not held? */
-#define TICK_ENTER_MS 20   /* while an owner is expected: has his tracer come? */
+#define TICK_ENTER_MS 5    /* while an owner is expected: has his tracer come? */
+#define TICK_SCAN_MS  100  /* ... to another thread than the first? */
 #define TICK_OWNED_MS 100  /* while he traces: has it left? Its end is told at once */
 #define KICKS_MAX     200  /* to make the tracer look up, KICK_MS apart */
 #define KICK_MS       5
@@ -62,7 +63,7 @@ struct helper {
         bool seizing, parked; /* parked: stopped by SIGSTOP on the breakpoint it was caught at */
         bool held_once, strange_count;
         cpu_set_t cpus; /* that we may use, and the tracer */
-        uint64_t yield_end_ns, tick_ns;
+        uint64_t yield_end_ns, scan_ns, tick_ns;
         const char *state_dir;
 };
 
@@ -268,12 +269,12 @@ static int find_traced(void *userdata, uint32_t pid, uint32_t tid)
         return (int)tracer;
 }
 
-/* tid of a tracer of any thread, 0: nobody traces it. The thread that was traced last is asked first. */
-static uint32_t traced_by(struct helper *h)
+/* tid of a tracer, 0: nobody traces it. The thread that was traced last is asked first, then all. */
+static uint32_t traced_by(struct helper *h, bool all)
 {
         int tracer = find_traced(h, h->view.target.pid, h->seen_tid);
 
-        if (tracer <= 0)
+        if (tracer <= 0 && all)
                 tracer = procfs_each_thread(h->view.target.pid, find_traced, h);
         return tracer > 0 ? (uint32_t)tracer : 0;
 }
@@ -295,15 +296,19 @@ static bool has_ended(int pidfd)
 
 static void on_yield_tick(struct helper *h)
 {
-        uint32_t tracer = traced_by(h);
-        bool was_traced = h->tracer_fd >= 0;
+        uint64_t now = now_ns();
+        bool was_traced = h->tracer_fd >= 0, scan = now >= h->scan_ns;
+        bool over = was_traced || now >= h->yield_end_ns || has_ended(h->owner_fd);
+        uint32_t tracer = traced_by(h, over || scan);
         struct task_ref task;
 
+        if (scan)
+                h->scan_ns = now + TICK_SCAN_MS * NSEC_PER_MSEC;
         if (was_traced && has_ended(h->tracer_fd))
                 drop(&h->tracer_fd);
         if (tracer && h->tracer_fd < 0 && procfs_task(tracer, &task) == 0)
                 h->tracer_fd = pidfd_of(task.pid);
-        if (!tracer && (was_traced || now_ns() >= h->yield_end_ns || has_ended(h->owner_fd)))
+        if (!tracer && over)
                 resume(h);
 }
 
@@ -428,7 +433,7 @@ static void ask_release(struct helper *h, struct client *c, const struct hold_re
         c->pending = r->id;
         end_tracer(h);
         /* It is stopped because of us; if nobody has taken it over it runs its breakpoint now. */
-        if (h->parked && !traced_by(h))
+        if (h->parked && !traced_by(h, true))
                 (void)signal_target(h, SIGCONT);
         finish(h, 0);
 }
