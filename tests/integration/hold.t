@@ -15,7 +15,7 @@ tracers_of() { cat /proc/"$1"/task/*/status 2>/dev/null | sed -n 's/^TracerPid:\
 # The states of all threads, each letter once
 states_of() { cat /proc/"$1"/task/*/status 2>/dev/null | sed -n 's/^State:\t\(.\).*/\1/p' | sort -u | tr -d '\n'; }
 all_in_state() { [[ $(states_of "$1") == "$2" ]]; }
-post() { curl -s --unix-socket "$T/sock" -X POST -H 'Content-Type: application/json' -d "${2:-{\}}" "http://x$1"; }
+post() { curl -s --unix-socket "$T/sock" -X POST -H 'Content-Type: application/json' -d '{}' "${@:2}" "http://x$1"; }
 fails() { ! "$@" 2>/dev/null; }
 # What a memory reader sees: the start of the executable, in hexadecimal
 first_bytes() {
@@ -23,6 +23,8 @@ first_bytes() {
         start=$((16#$(sed -n '1s/-.*//p' "/proc/$1/maps")))
         dd if="/proc/$1/mem" bs=4 count=1 iflag=skip_bytes skip="$start" 2>/dev/null | od -An -tx1 | tr -d ' '
 }
+# many N SMALL: how much of something, and how much on an emulated machine
+many() { echo $((T_SCALE > 1 ? $2 : $1)); }
 now_us() { echo $((${EPOCHREALTIME/./})); }
 median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 means() { ctl guard status --json 2>/dev/null | jq -r '.means // .guard.means // "hold"'; }
@@ -42,13 +44,13 @@ same_as_free() {
         fi
 }
 
-storm free 4
+storm free "$(many 4 1)"
 go "$PARENT"
 ended "$PARENT" 60
 is "$RC" 0 "free: the storm ends well"
 note "free: $(grep -o 'records=[0-9]*' "$T/free.out") of signals and waits"
 
-storm held 4
+storm held "$(many 4 1)"
 ok "held: a process can be held" hold "$TARGET"
 is "$(tracers_of "$TARGET" | wc -l) $(tracers_of "$TARGET" | grep -c ' 0$')" "1 0" "held: one tracer has all its threads"
 go "$PARENT"
@@ -59,7 +61,7 @@ wait_for 5 is_in_state "$TARGET" ""
 is "$(hold_state "$TARGET")" "" "held: the hold ends with its process"
 
 # taken, let go of and taken again all the time
-storm moved 4
+storm moved "$(many 4 1)"
 go "$PARENT"
 moves=0
 until gone "$PARENT"; do
@@ -69,7 +71,7 @@ ended "$PARENT" 60
 same_as_free moved "held and let go of $moves times meanwhile: as without"
 
 # the daemon is killed and started again meanwhile
-storm orphaned 12
+storm orphaned "$(many 12 2)"
 hold "$TARGET"
 helper=$(hold_field "$TARGET" .helper.pid)
 go "$PARENT"
@@ -174,12 +176,13 @@ if [[ $(means) == hold ]]; then
         id=$(ctl claims --json | jq -r --argjson p "$kept" '.claims[] | select(.pid == $p) | .id')
         mkfifo "$T/ready"
         for n in 1 2 3 4 5 6 7 8 9; do
+                # The request's own time; curl's start is not ptraced's.
+                us=$(post "/v1/claims/$id/enter" -o "$T/enter.json" -w '%{time_total}')
                 began=$(now_us)
-                post "/v1/claims/$id/enter" >/dev/null
                 "$FIXTURES/tracer" hold "$kept" >"$T/ready" 2>>"$T/in.err" &
                 owner=$!
                 read -r _ <"$T/ready"
-                echo $(($(now_us) - began))
+                echo $(($(now_us) - began + 10#${us//./}))
                 [[ $(tracer_of "$kept") == "$owner" ]] || echo "round $n: traced by $(tracer_of "$kept")" >>"$T/in.err"
                 sleep 0.05
                 go "$owner"
@@ -188,7 +191,7 @@ if [[ $(means) == hold ]]; then
         done >"$T/in.txt"
         is "$(cat "$T/in.err")" "" "an owner who was let in attaches, and it is held again when he has left, nine times"
         us=$(median <"$T/in.txt")
-        note "from asking to being attached: median $us us, most $(sort -n "$T/in.txt" | tail -n 1) us, with curl and the tracer's start"
+        note "from asking to being attached: median $us us, most $(sort -n "$T/in.txt" | tail -n 1) us, with the tracer's start"
         ok "an owner is in within 50 ms of asking (x $T_SCALE)" test "$us" -le $((50000 * T_SCALE))
         is "$(tracers_of "$kept" | wc -l) $(tracers_of "$kept" | grep -c ' 0$')" "1 0" "when the owner has left it is held again"
         ok "the claim is released" ctl release "$id"
@@ -224,16 +227,17 @@ is "$RC" 0 "helper killed: the process ends well"
 
 # ---- crowds and storms
 
-fixture crowd load crowd 1000
+n=$(many 1000 200)
+fixture crowd load crowd "$n"
 crowd=$PID
 began=$(now_us)
-ok "a thousand threads are held" hold "$crowd"
+ok "$n threads are held" hold "$crowd"
 took=$(($(now_us) - began))
-is "$(tracers_of "$crowd" | awk '{print $1}')" 1001 "all of them"
+is "$(tracers_of "$crowd" | awk '{print $1}')" $((n + 1)) "all of them"
 began=$(now_us)
 let_go "$crowd"
-note "1001 threads: held in $took us, let go of in $(($(now_us) - began)) us, with the client's start"
-is "$(tracers_of "$crowd")" "1001 0" "and let go of"
+note "$((n + 1)) threads: held in $took us, let go of in $(($(now_us) - began)) us, with the client's start"
+is "$(tracers_of "$crowd")" "$((n + 1)) 0" "and let go of"
 go "$crowd"
 ended "$crowd"
 is "$RC" 0 "and end well"
@@ -252,13 +256,14 @@ go "$churn"
 ended "$churn"
 is "$RC" 0 "and it ends well"
 
-fixture execs load execs 200
+n=$(many 200 20)
+fixture execs load execs "$n"
 execs=$PID
 hold "$execs"
 helper=$(tracer_of "$execs")
 go "$execs"
 ended "$execs" 60
-is "$RC" 3 "200 execs in a row, half of them by another thread: its own exit status"
+is "$RC" 3 "$n execs in a row, half of them by another thread: its own exit status"
 
 # ---- what it costs
 
@@ -285,28 +290,33 @@ paired() {
 }
 least() { sort -n "$1" | head -n 1; }
 
-fixture spin load spin $((T_SCALE > 1 ? 2 : 30))
-paired spin cpu 9
-free=$(least "$T/free.txt") held=$(least "$T/held.txt")
-note "a million turns of a loop: $free ns free, $held ns held ($(awk "BEGIN {printf \"%+.2f\", ($held / $free - 1) * 100}") %)"
-# The figure to keep is 1 %; machines that do other things at the same time measure worse.
-ok "work without signals costs at most 5 % more" test $((held * 100)) -le $((free * 105))
-kill "$PID"
+if ((T_SCALE == 1)); then
+        fixture spin load spin 30
+        paired spin cpu 9
+        free=$(least "$T/free.txt") held=$(least "$T/held.txt")
+        note "a million turns of a loop: $free ns free, $held ns held ($(awk "BEGIN {printf \"%+.2f\", ($held / $free - 1) * 100}") %)"
+        # The figure to keep is 1 %; machines that do other things at the same time measure worse.
+        ok "work without signals costs at most 5 % more" test $((held * 100)) -le $((free * 105))
+        kill "$PID"
+else
+        skip "work without signals" "an emulated machine cannot measure a percent"
+fi
 
-fixture raise load raise 2000
-paired raise each 5
+fixture raise load raise "$(many 2000 100)"
+paired raise each "$(many 5 1)"
 note "a signal raised and handled: $(least "$T/free.txt") ns free, $(least "$T/held.txt") ns held"
 ok "a signal is passed on within 1 ms (x $T_SCALE)" test "$(least "$T/held.txt")" -le $((1000000 * T_SCALE))
 kill "$PID"
 
 # Calls that are never restarted: what ptrace(2) names under BUGS.
-fixture ignored load ignored 500
+n=$(many 500 50)
+fixture ignored load ignored "$n"
 is "$(each ignored limited)" 0 "free: ignored signals do not end epoll_wait()"
 hold "$PID"
 limited=$(each ignored limited)
 is "$(sed -n 's/.*unlimited=\([0-9]*\).*/\1/p' "$T/ignored.out" | tail -n 1)" 0 \
         "held: nor do they without a time limit"
-note "held: epoll_wait() with a time limit returned EINTR for $limited of 500 ignored signals (ptrace(2), BUGS)"
+note "held: epoll_wait() with a time limit returned EINTR for $limited of $n ignored signals (ptrace(2), BUGS)"
 kill "$PID"
 
 stop_daemon

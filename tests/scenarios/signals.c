@@ -28,7 +28,6 @@
 #define EXECS       6
 #define TICKS       20
 #define QUEUED      8 /* values of each realtime signal in a row */
-#define WAIT_S      30
 #define PAUSE_NS    20000
 #define SHARED_FD   100 /* survives exec */
 
@@ -53,6 +52,12 @@ enum sender {
 
 static const char *const sender_names[] = {"kernel", "parent", "self", "kid"};
 
+/* Long before our own end, so that there is time to say what was waited for. */
+static time_t wait_seconds(void)
+{
+        return fixture_seconds() / 3;
+}
+
 static void nap(void)
 {
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
@@ -61,7 +66,7 @@ static void nap(void)
 /* A wait that never ends would be the worst difference: then the test says where. */
 static void until(_Atomic int *what, int least, const char *where)
 {
-        time_t end = time(NULL) + WAIT_S;
+        time_t end = time(NULL) + wait_seconds();
 
         while (*what < least) {
                 if (time(NULL) > end) {
@@ -383,7 +388,7 @@ static void parent_takes(void)
  * happens with and without a tracer: the kernel takes it from the place that a wait empties. */
 static void note_sigchld(int sig, int status)
 {
-        const struct timespec limit = {.tv_sec = WAIT_S};
+        const struct timespec limit = {.tv_sec = wait_seconds()};
         siginfo_t si;
         sigset_t set;
 
