@@ -93,14 +93,12 @@ static __always_inline bool is_own_helper(const struct task_struct *caller, cons
 static __always_inline bool descends_from(const struct task_struct *t, const struct guard_process *ancestor)
 {
         for (int i = 0; i <= GUARD_ANCESTORS_MAX; i++) {
-                __u32 pid = BPF_CORE_READ(t, tgid);
-
-                if (!pid)
+                if (!t->tgid)
                         return false;
-                if (pid == ancestor->pid &&
-                    BPF_CORE_READ(t, group_leader, start_boottime) / GUARD_TICK_NS == ancestor->start)
+                if ((__u32)t->tgid == ancestor->pid &&
+                    t->group_leader->start_boottime / GUARD_TICK_NS == ancestor->start)
                         return true;
-                t = BPF_CORE_READ(t, real_parent);
+                t = t->real_parent;
         }
         return false;
 }
@@ -202,53 +200,56 @@ static __always_inline void look_at_rules(const struct check *c)
 
 /* ---- who traces whom --------------------------------------------------------------------------------- */
 
+static __always_inline void note_tracer(struct scratch *s, const struct task_struct *tracer)
+{
+        __u32 pid = BPF_CORE_READ(tracer, tgid);
+
+        if (pid == s->tracer_pid)
+                s->tracer_holds = 1;
+        else
+                s->other_tracer = (__u64)tracer;
+}
+
 static long look_at_thread(__u32 i, struct scratch **context)
 {
         struct scratch *s = *context;
         const struct list_head *node = (const void *)s->thread;
-        const struct task_struct *t, *tracer;
-        __u32 pid;
+        const struct task_struct *t;
 
         if (!node || s->thread == s->thread_end)
                 return 1;
         t = (const void *)((__u64)node - bpf_core_field_offset(struct task_struct, thread_node));
         s->thread = (__u64)BPF_CORE_READ(node, next);
-        if (!BPF_CORE_READ(t, ptrace))
-                return 0;
-        tracer = BPF_CORE_READ(t, parent);
-        pid = BPF_CORE_READ(tracer, tgid);
-        if (pid == s->tracer_pid)
-                s->tracer_holds = 1;
-        else {
-                s->other_tracer = (__u64)tracer;
-                s->other_tracer_pid = pid;
-        }
+        if (BPF_CORE_READ(t, ptrace))
+                note_tracer(s, BPF_CORE_READ(t, parent));
         return 0;
 }
 
 /* Of a target with more than GUARD_THREADS_MAX threads the first so many are looked at. */
-static __noinline void look_at_threads(struct scratch *s, const struct task_struct *target)
+static __noinline int look_at_threads(struct scratch *s, const struct task_struct *target)
 {
-        const struct signal_struct *signal = BPF_CORE_READ(target, signal);
-
-        s->thread_end = (__u64)&signal->thread_head;
-        s->thread = (__u64)BPF_CORE_READ(signal, thread_head.next);
+        if (target->signal->nr_threads == 1) {
+                if (target->ptrace)
+                        note_tracer(s, target->parent);
+                return 0;
+        }
+        s->thread_end = (__u64)&target->signal->thread_head;
+        s->thread = (__u64)target->signal->thread_head.next;
         bpf_loop(GUARD_THREADS_MAX, look_at_thread, &s, 0);
+        return 0;
 }
 
+/* Does a process with that pid trace t, or its tracer, or that one's ...? */
 static __noinline bool is_traced_by(const struct task_struct *t, __u32 pid)
 {
         for (int i = 0; i < GUARD_CHAIN_MAX; i++) {
-                const struct task_struct *tracer;
-
-                if (!BPF_CORE_READ(t, ptrace))
-                        t = BPF_CORE_READ(t, group_leader);
-                if (!BPF_CORE_READ(t, ptrace))
+                if (!t->ptrace)
+                        t = t->group_leader;
+                if (!t->ptrace)
                         return false;
-                tracer = BPF_CORE_READ(t, parent);
-                if ((__u32)BPF_CORE_READ(tracer, tgid) == pid)
+                t = t->parent;
+                if ((__u32)t->tgid == pid)
                         return true;
-                t = tracer;
         }
         return false;
 }
@@ -273,43 +274,50 @@ static __always_inline bool slot_is_old(__u64 word, __u64 now)
                (__s64)(GUARD_PROVISIONAL_NS >> GUARD_SLOT_SHIFT);
 }
 
+static __always_inline bool make_slot(const struct check *c, const struct guard_slot *new)
+{
+        if (bpf_map_update_elem(&guard_slots, &c->key, new, BPF_NOEXIST))
+                return false;
+        c->s->facts.slot = FACT_SLOT_OURS;
+        c->s->slot_taken = 1;
+        return true;
+}
+
 /*
  * The word may be changed by whoever finds it his own or old. A slot that is given back loses its pid first
- * and its entry then; nobody takes it in between, for it would vanish under him. 0: look again.
+ * and its entry then; nobody takes it in between, for it would vanish under him. And an entry that vanished
+ * may be another process's by now. So false is: look again.
  */
-static __always_inline bool try_slot(const struct check *c, __u32 *ret)
+static __always_inline bool try_slot(const struct check *c)
 {
-        struct guard_slot new = {slot_word(c->s->now, c->s->tracer_pid)};
-        struct guard_slot *slot = bpf_map_lookup_elem(&guard_slots, &c->key);
+        struct scratch *s = c->s;
+        struct guard_slot new = {slot_word(s->now, s->tracer_pid)};
+        struct guard_slot *slot;
         __u64 word;
-        __u32 pid;
+        bool old;
 
-        if (!slot) {
-                *ret = FACT_SLOT_NO_MEMORY;
-                if (bpf_map_update_elem(&guard_slots, &c->key, &new, BPF_NOEXIST))
-                        return false;
-                *ret = FACT_SLOT_OURS;
-                c->s->slot_taken = 1;
+        if (make_slot(c, &new))
                 return true;
-        }
+        slot = bpf_map_lookup_elem(&guard_slots, &c->key);
+        s->facts.slot = slot ? FACT_SLOT_OTHERS : FACT_SLOT_NO_MEMORY;
+        if (!slot)
+                return false;
         word = *(volatile __u64 *)&slot->taken;
-        pid = word & SLOT_PID_MASK;
-        *ret = FACT_SLOT_OTHERS;
-        c->s->slot_rival = pid;
-        if (pid != c->s->tracer_pid && !slot_is_old(word, c->s->now))
-                return pid && bpf_map_lookup_elem(&guard_slots, &c->key) == slot;
+        old = slot_is_old(word, s->now);
+        s->slot_rival = word & SLOT_PID_MASK;
+        if (s->slot_rival != s->tracer_pid && !old)
+                return s->slot_rival && bpf_map_lookup_elem(&guard_slots, &c->key) == slot;
         if (__sync_val_compare_and_swap(&slot->taken, word, new.taken) != word)
                 return false;
-        *ret = FACT_SLOT_OURS;
-        if (slot_is_old(word, c->s->now))
-                c->s->slot_taken = 1;
+        s->facts.slot = FACT_SLOT_OURS;
+        s->slot_taken = old;
         return bpf_map_lookup_elem(&guard_slots, &c->key) == slot;
 }
 
 static __always_inline void take_slot(const struct check *c)
 {
         for (int i = 0; i < SLOT_TRIES; i++)
-                if (try_slot(c, &c->s->facts.slot))
+                if (try_slot(c))
                         break;
         if (c->s->facts.slot == FACT_SLOT_NO_MEMORY)
                 count_loss(LOSS_GUARD_SLOT);

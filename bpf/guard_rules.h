@@ -43,7 +43,7 @@ struct scratch {
         __u64 dentry, mount, node; /* the way up a path */
         __u64 thread, thread_end;  /* the way along a target's threads ... */
         __u64 other_tracer;        /* ... and who traces one of them: a task_struct */
-        __u32 other_tracer_pid, tracer_pid, tracer_holds;
+        __u32 tracer_pid, tracer_holds;
         __u32 rule; /* the first that matches, from 1 */
         struct guard_claim claim;
         /* The check under way, and its end. */
@@ -76,7 +76,7 @@ static __always_inline struct scratch *take_scratch(void)
 
                 if (s && !__sync_val_compare_and_swap(&s->busy, 0ULL, 1ULL)) {
                         s->exe.state = s->cgroup.state = s->comm.state = s->tracer_exe.state = TEXT_UNASKED;
-                        s->other_tracer = s->other_tracer_pid = s->tracer_holds = s->rule = 0;
+                        s->other_tracer = s->tracer_holds = s->rule = 0;
                         s->claim_id = s->slot_rival = s->slot_taken = 0;
                         __builtin_memset(&s->facts, 0, sizeof(s->facts));
                         return s;
