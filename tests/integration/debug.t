@@ -151,7 +151,7 @@ kill "$child"
 if need script; then
         : >"$T/o"
         { wait_for 20 file_has "$T/o" '^in' && printf '\003'; } |
-                timeout $((30 * T_SCALE)) script -qec "'$PTRACECTL' debug $pid -- sh -c 'trap \"exit 44\" INT; echo in; while :; do sleep 0.1; done'" /dev/null >"$T/o" 2>&1
+                timeout $((30 * T_SCALE)) script -qec "exec '$PTRACECTL' debug $pid -- sh -c 'trap \"exit 44\" INT; echo in; while :; do sleep 0.1; done'" /dev/null >"$T/o" 2>&1
         is "${PIPESTATUS[1]}" 44 "Ctrl-C in a terminal reaches the command alone"
         ok "and the claim is released" wait_for 5 claims_are 0
 else
