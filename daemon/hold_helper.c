@@ -189,7 +189,7 @@ static int start_tracer(struct helper *h)
         h->shared->command = TRACE_NO_COMMAND;
         h->shared->catch = h->view.catch;
         h->shared->holder_tid = 0;
-        h->shared->stopped = false;
+        h->shared->moved_on = false;
         h->shared->parked_tid = h->parked ? h->shared->caught_tid : 0;
         h->shared->parked_ip = h->shared->caught_ip;
         child = fork();
@@ -330,12 +330,15 @@ _Noreturn static void finish(struct helper *h, int error)
 
 static void on_held(struct helper *h, uint32_t phase)
 {
-        /* Whoever took it over has brought it past its breakpoint and left it in the stop that was ours. */
-        if (h->parked && h->view.state == HOLD_YIELDED && phase == TRACE_HOLDING && h->shared->stopped)
-                (void)signal_target(h, SIGCONT);
         h->seizing = false;
         h->held_once = true;
-        h->parked = phase == TRACE_PARKED;
+        if (phase != TRACE_HOLDING)
+                h->parked = phase == TRACE_PARKED;
+        /* Whoever took it over has brought it past its breakpoint, and left it in the stop that was ours. */
+        if (phase == TRACE_HOLDING && h->parked && h->shared->moved_on) {
+                h->parked = false;
+                (void)signal_target(h, SIGCONT);
+        }
         (void)procfs_task((uint32_t)h->tracer, &h->view.helper);
         drop(&h->owner_fd);
         drop(&h->tracer_fd);

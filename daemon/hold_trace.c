@@ -319,19 +319,26 @@ static void on_clone(struct tracer *t, pid_t tid)
         (void)ptrace(PTRACE_CONT, tid, NULL, NULL);
 }
 
-/* Parked: it is stopped on the breakpoint that it was caught at, and nothing has run since. */
-static void on_group_stop(struct tracer *t, pid_t tid)
+/*
+ * The first stop of a thread that was handed over at a breakpoint. It may come when all is held already: a
+ * debugger that has just detached has sent it on its way to that stop.
+ */
+static void on_parked(struct tracer *t, pid_t tid, bool group_stop)
 {
         struct user_regs_struct regs;
 
-        t->shared->stopped = true;
-        if (t->shared->parked_tid == (uint32_t)tid && ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0 &&
-            regs.rip == t->shared->parked_ip) {
+        t->shared->parked_tid = 0;
+        if (!group_stop || ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0)
+                return;
+        if (regs.rip == t->shared->parked_ip) {
                 t->shared->caught_tid = (uint32_t)tid;
                 t->shared->caught_ip = regs.rip;
                 enter(t, TRACE_PARKED);
+                return;
         }
-        (void)ptrace(PTRACE_LISTEN, tid, NULL, NULL);
+        t->shared->moved_on = true;
+        if (t->shared->phase == TRACE_HOLDING)
+                ring(t);
 }
 
 /*
@@ -370,8 +377,10 @@ static void on_stop(struct tracer *t, pid_t tid, int status)
 
         if (++t->stops % FOLLOW_EVERY == 0)
                 follow(tid);
+        if (t->shared->parked_tid == (uint32_t)tid)
+                on_parked(t, tid, event == PTRACE_EVENT_STOP && is_stop_signal(sig));
         if (event == PTRACE_EVENT_STOP && is_stop_signal(sig)) {
-                on_group_stop(t, tid);
+                (void)ptrace(PTRACE_LISTEN, tid, NULL, NULL);
         } else if (event == PTRACE_EVENT_CLONE) {
                 on_clone(t, tid);
         } else if (event != 0) {
@@ -513,7 +522,6 @@ _Noreturn void hold_trace(struct trace_shared *shared, uint32_t pid, int pidfd, 
         r = r < 0 ? r : seize_all(t);
         if (r < 0)
                 leave(t, TRACE_FAILED, r);
-        shared->parked_tid = 0;
         if (shared->phase == TRACE_SEIZING)
                 enter(t, TRACE_HOLDING);
         for (;;) {

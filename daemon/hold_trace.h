@@ -18,8 +18,7 @@ enum trace_phase {
         TRACE_SEIZING,
         TRACE_HOLDING,
         TRACE_CAUGHT, /* at a breakpoint: all threads are in a stop */
-        TRACE_PARKED, /* seized again while still stopped by SIGSTOP on the breakpoint that it was caught at
-                       */
+        TRACE_PARKED, /* seized again while still stopped by SIGSTOP on that breakpoint */
         TRACE_FAILED, /* error says why; ends at once */
         TRACE_GONE,   /* the target ended; ends at once */
 };
@@ -36,10 +35,11 @@ struct trace_shared {
         _Atomic uint32_t n_threads; /* held, as counted; may be off after an exec until the next scan */
         _Atomic uint32_t caught_tid;
         _Atomic uint64_t caught_ip; /* of the breakpoint instruction */
-        _Atomic uint32_t
-                parked_tid; /* thread that was handed over at parked_ip, and may be there still; or 0 */
+        /* The thread that was handed over stopped, at parked_ip, until its first stop says where it is now:
+         * there still, or stopped somewhere else by the one who had it. 0: none. */
+        _Atomic uint32_t parked_tid;
         _Atomic uint64_t parked_ip;
-        _Atomic bool stopped; /* a thread was found in a group-stop */
+        _Atomic bool moved_on;
         _Atomic int32_t error;
         _Atomic uint32_t holder_tid; /* with -EPERM: who traces a thread of the target; 0: nobody does */
 };
