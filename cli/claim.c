@@ -377,6 +377,10 @@ static void print_claim(const struct cli *c, struct json_object *answer, bool re
                 snprintf(line, sizeof(line), "ptracectl debug --token %s %lu -- CMD...",
                          *token ? token : "TOKEN", member_u64(claim, "pid"));
                 print_wrapped(c, "  Use it:   ", line);
+        } else if (!strcmp(member_string(claim, "means"), "hold")) {
+                /* Who attaches without asking is refused, the owner too. */
+                snprintf(line, sizeof(line), "ptracectl debug %lu -- CMD...", member_u64(claim, "pid"));
+                print_wrapped(c, "  Use it:   ", line);
         }
         snprintf(line, sizeof(line), "ptracectl release %lu", member_u64(claim, "id"));
         print_wrapped(c, "  End it:   ", line);

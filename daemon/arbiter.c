@@ -177,14 +177,15 @@ static void answer(void *userdata, uint64_t ticket, const struct claim *c, int e
 static void say_claimed(const struct claim *c, char *sentence, char *hint)
 {
         uint64_t seconds = (arbiter_now() - MIN_OF(c->made_ns, arbiter_now())) / NSEC_PER_SEC;
-        char owner[SHOWN_MAX], target[SHOWN_MAX];
+        char owner[SHOWN_MAX], target[SHOWN_MAX], waiting[32] = "";
 
+        if (c->n_waiters)
+                snprintf(waiting, sizeof(waiting), "; %u waiting", c->n_waiters);
         snprintf(sentence, SENTENCE_MAX,
-                 "Process %u (%s) is claimed for %s, since %" PRIu64 " s, by user %u (claim %" PRIu64
-                 "); %u wait for it.",
+                 "Process %u (%s) is claimed for %s, since %" PRIu64 " s, by user %u (claim %" PRIu64 "%s).",
                  c->request.target.pid, text_escape(c->request.target.comm, target, sizeof(target)),
                  text_escape(c->request.owner_text, owner, sizeof(owner)), seconds, c->request.asker_uid,
-                 c->id, c->n_waiters);
+                 c->id, waiting);
         snprintf(hint, SENTENCE_MAX, "Wait for your turn with --wait, or take it over with --take.");
 }
 

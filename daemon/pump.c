@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
@@ -233,6 +234,9 @@ static int take_record(struct pump *p, const void *data, size_t size)
         r = record_to_event(data, size, &e);
         if (r < 0)
                 return r;
+        /* We look into processes ourselves, and are no news. */
+        if (e.type == EV_MEMORY_ACCESS && e.actor.pid == (uint32_t)getpid())
+                return 0;
         if (h->type == REC_GUARD && p->namer.fn)
                 p->namer.fn(p->namer.userdata, data, &e);
         if (e.type == EV_PTRACE_REFUSED)
