@@ -73,10 +73,11 @@ is_total() {
 # FILTER of the last event of TYPE on PID
 last_of() { events_of "$2" "$3" | jq -rs "last | $1"; }
 happened() { [[ $(events_of "$1" "$2" | jq -s 'length') -gt 0 ]]; } # TYPE PID
+# Kernels that preempt skip an observing program now and then, which the losses tell; no record of ours is lost by it.
 ok_no_losses() {
         local losses
         losses=$(ctl status --json | jq -c .losses)
-        is "$(jq .total <<<"$losses")" 0 "nothing was lost" || diag "$losses"
+        is "$(jq '.total - ."prog-skipped"' <<<"$losses")" 0 "nothing was lost" || diag "$losses"
 }
 
 # claim ARG...: the answer in $CLAIM, its id in $ID; the exit status is the client's
@@ -84,7 +85,8 @@ claim() {
         local rc
         CLAIM=$(ctl claim "$@" --json 2>"$T/claim.err")
         rc=$?
-        ID=$(jq -r '.claim.id // empty' <<<"$CLAIM" 2>/dev/null)
+        # One that was refused leaves the id of the one before.
+        [[ $rc -ne 0 ]] || ID=$(jq -r .claim.id <<<"$CLAIM")
         return $rc
 }
 claims_on() { ctl claims --json | jq "[.claims[] | select(.pid == $1)] | length"; }
