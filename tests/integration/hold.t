@@ -8,7 +8,7 @@ start_daemon
 hold_field() { ctl hold --json 2>/dev/null | jq -r --argjson p "$1" ".holds[] | select(.pid == \$p) | $2"; }
 hold_state() { hold_field "$1" .state; }
 is_in_state() { [[ $(hold_state "$1") == "$2" ]]; }
-hold() { ctl hold "$1" >/dev/null; }
+hold() { ctl hold "$1" >/dev/null 2>"$T/hold.err" || { note "hold $1: $(cat "$T/hold.err")" && false; }; }
 let_go() { ctl hold --off "$1" >/dev/null; }
 # Threads of a process and who traces them: "5 4711" for five threads traced by 4711.
 tracers_of() { cat /proc/"$1"/task/*/status 2>/dev/null | sed -n 's/^TracerPid:\t//p' | sort | uniq -c | awk '{print $1, $2}'; }
@@ -65,7 +65,7 @@ storm moved "$(many 4 1)"
 go "$PARENT"
 moves=0
 until gone "$PARENT"; do
-        hold "$TARGET" 2>/dev/null && let_go "$TARGET" 2>/dev/null && moves=$((moves + 1))
+        ctl hold "$TARGET" >/dev/null 2>&1 && let_go "$TARGET" 2>/dev/null && moves=$((moves + 1))
 done
 ended "$PARENT" 60
 same_as_free moved "held and let go of $moves times meanwhile: as without"
