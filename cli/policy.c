@@ -255,6 +255,14 @@ static void print_guard(const struct cli *c, struct json_object *o)
         snprintf(line, sizeof(line), "claims %lu, rules %lu, attaches under way %lu",
                  member_u64(o, "claims"), member_u64(o, "rules"), member_u64(o, "slots"));
         print_wrapped(c, "  Now:      ", line);
+        if (member_u64(o, "skipped")) {
+                snprintf(line, sizeof(line),
+                         "%lu attaches were not shown to the guard: this kernel leaves a program out while "
+                         "the "
+                         "same program is interrupted on that processor",
+                         member_u64(o, "skipped"));
+                print_wrapped(c, "  Skipped:  ", line);
+        }
 }
 
 static int set_guard(struct cli *c, const char *state)

@@ -46,6 +46,7 @@ void api_guard(struct api_call *call)
         json_add_int(o, "waiting", (int64_t)claim_waiters(arbiter_book(api->arbiter)));
         json_add_int(o, "rules", s.n_rules);
         json_add_int(o, "slots", (int64_t)s.n_slots);
+        json_add_int(o, "skipped", (int64_t)s.n_skipped);
         api_answer(call, o);
 }
 

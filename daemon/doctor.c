@@ -198,6 +198,7 @@ struct json_object *doctor_guard_json(struct guard *guard)
         json_object_object_add(o, "claims", json_object_new_int64((int64_t)st.n_claims));
         json_object_object_add(o, "rules", json_object_new_int64(st.n_rules));
         json_object_object_add(o, "slots", json_object_new_int64((int64_t)st.n_slots));
+        json_object_object_add(o, "skipped", json_object_new_int64((int64_t)st.n_skipped));
         return o;
 }
 

@@ -479,6 +479,7 @@ void guard_get_status(struct guard *g, struct guard_status *ret)
                 .pin_dir = pins_dir(g->pins),
                 .reason = g->reason,
         };
+        ret->n_skipped = guard_object_skipped(g->object);
         each_claim(g, count_claim, &ret->n_claims);
         ret->n_slots = count_slots(g);
 }

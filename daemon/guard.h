@@ -40,6 +40,7 @@ struct guard_status {
         bool taken_over; /* pins of an earlier daemon were found and are used */
         enum guard_state state;
         uint32_t n_rules;
+        uint64_t n_skipped;         /* checks the kernel left out since this daemon started */
         uint64_t n_claims, n_slots; /* slots taken at this moment: attaches under way */
         uint64_t generation;
         const char *pin_dir; /* "" where there is no bpffs */

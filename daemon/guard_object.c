@@ -150,6 +150,24 @@ struct guard_object *guard_object_free(struct guard_object *o)
         return NULL;
 }
 
+uint64_t guard_object_skipped(const struct guard_object *o)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; o && i < ELEMENTSOF(plans); i++) {
+                const struct bpf_program *prog;
+                struct bpf_prog_info info = {};
+                uint32_t size = sizeof(info);
+
+                if (!(plans[i].mechanisms & (1u << o->mechanism)) || plans[i].mechanisms == (LSM | FMOD))
+                        continue;
+                prog = bpf_object__find_program_by_name(o->skel->obj, plans[i].program);
+                if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size) == 0)
+                        n += info.recursion_misses;
+        }
+        return n;
+}
+
 int guard_object_map(const struct guard_object *o, enum pinned_map which)
 {
         const struct bpf_map *m = o && is_programs(which) ? find_map(o, which) : NULL;

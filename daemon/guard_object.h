@@ -17,6 +17,9 @@ struct guard_object;
 int guard_object_load(struct guard_object **ret, enum guard_mechanism mechanism, uint32_t generation,
                       const int maps[_PINNED_MAP_MAX], char *reason, size_t size);
 struct guard_object *guard_object_free(struct guard_object *o); /* returns NULL; pinned links stay */
+/* How often the kernel left a check out, because one was interrupted on that CPU (kernels before 6.2, and
+ * fmod_ret): an attach that nobody looked at. */
+uint64_t guard_object_skipped(const struct guard_object *o);
 int guard_object_map(const struct guard_object *o, enum pinned_map which);  /* fd, borrowed; -1 */
 int guard_object_attach(struct guard_object *o, char *reason, size_t size); /* all programs, or none */
 /* Links that are pinned stay attached, others end. */

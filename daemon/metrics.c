@@ -92,6 +92,10 @@ static uint64_t guard_slots(const struct figures *f)
 {
         return f->guard.n_slots;
 }
+static uint64_t guard_skipped(const struct figures *f)
+{
+        return f->guard.n_skipped;
+}
 static uint64_t guard_refusals(const struct figures *f)
 {
         return pump_refusals(f->api->pump);
@@ -125,6 +129,8 @@ static const struct {
         {"ptraced_guard_slots", "gauge", "Attaches that are under way.", guard_slots},
         {"ptraced_guard_refusals_total", "counter", "Attaches the guard refused, since the start.",
          guard_refusals},
+        {"ptraced_guard_skipped_checks_total", "counter",
+         "Attaches that the kernel did not show to the guard, since the start.", guard_skipped},
         {"ptraced_store_failing", "gauge", "1 while the last write to the store failed.", store_failing},
 };
 
