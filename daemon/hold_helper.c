@@ -500,8 +500,10 @@ static bool readable(const struct pollfd *p)
 static void turn(struct helper *h)
 {
         struct pollfd fds[5 + HOLD_CLIENTS_MAX] = {
-                {.fd = h->listener, .events = POLLIN},  {.fd = h->doorbell, .events = POLLIN},
-                {.fd = h->signals, .events = POLLIN},   {.fd = h->target_fd, .events = POLLIN},
+                {.fd = h->listener, .events = POLLIN},
+                {.fd = h->doorbell, .events = POLLIN},
+                {.fd = h->signals, .events = POLLIN},
+                {.fd = h->tracer > 0 ? -1 : h->target_fd, .events = POLLIN},
                 {.fd = h->tracer_fd, .events = POLLIN},
         };
         int n;
@@ -518,7 +520,8 @@ static void turn(struct helper *h)
                 on_doorbell(h);
         if (readable(&fds[2]))
                 on_signal(h);
-        if (readable(&fds[3]) && h->tracer == 0)
+        /* While a tracer runs, it is the tracer who takes the end and tells. */
+        if (readable(&fds[3]))
                 finish(h, 0);
         for (size_t i = 0; i < HOLD_CLIENTS_MAX; i++)
                 if (readable(&fds[5 + i]) && h->clients[i].fd == fds[5 + i].fd)
