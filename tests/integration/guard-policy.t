@@ -132,8 +132,9 @@ like "$(ctl why "$app" --json | jq -r '"\(.allowed) \(.errno)"')" "^false EBUSY$
 # ---- memory
 rule 10 '[memory]' "exe = $T/apps/*" 'say = off' 'memory = deny'
 word=$(value app work)
-like "$("$FIXTURES/tracer" read-vm "$app" "$word")" 'errno=EBUSY' "memory = deny: process_vm_readv is refused"
-like "$("$FIXTURES/tracer" read-mem "$app" "$word")" 'errno=EBUSY' "memory = deny: /proc/PID/mem is refused"
+# The kernel has its own errnos for those.
+like "$("$FIXTURES/tracer" read-vm "$app" "$word")" 'errno=EPERM' "memory = deny: process_vm_readv is refused"
+like "$("$FIXTURES/tracer" read-mem "$app" "$word")" 'errno=EACCES' "memory = deny: /proc/PID/mem is refused"
 is "$(last_of '"\(.reason) \(.errno)"' memory.access "$app")" "memory EBUSY" "and recorded"
 is "$(try "$app")" 0 "memory = deny: an attach is not"
 like "$("$FIXTURES/tracer" read-vm "$twin" "$(value twin work)")" 'errno=0' "twin: other memory may be read"
