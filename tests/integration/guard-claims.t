@@ -8,17 +8,18 @@ LEASE=$((2 + T_SCALE)) # seconds, in which a few commands must run
 GRACE=2s start_guard
 
 claim_at_all() {
-        local pid
+        local pid id
         fixture mine target idle
         pid=$PID
         ok "a claim for a user" claim "$pid" --owner-uid 65534
+        id=$ID
         is "$(jq -r '"\(.claim.pid) \(.claim.mode) \(.claim.means) \(.claim.owner.kind) \(.claim.owner.uid)"' <<<"$CLAIM")" \
                 "$pid enforce kernel uid 65534" "the answer says what was claimed"
         is "$(try "$pid")" EBUSY "others are kept out, root too"
-        is "$(last_of '"\(.reason) \(.source) \(.claim)"' ptrace.refused "$pid")" "claimed claim $ID" "the record names the claim"
+        is "$(last_of '"\(.reason) \(.source) \(.claim)"' ptrace.refused "$pid")" "claimed claim $id" "the record names the claim"
         like "$(ctl why "$pid" --json | jq -r '"\(.allowed) \(.errno) \(.cause)"')" '^false EBUSY claimed' "why says so before it is tried"
         ok "a second claim is refused" status_is 4 claim "$pid" --owner-uid 1
-        ok "it is released" ctl release "$ID"
+        ok "it is released" ctl release "$id"
         is "$(try "$pid")" 0 "then others get in"
         end_fixture "$pid" "the process ends well"
 }

@@ -52,7 +52,7 @@ said cycle '^ready '
 go "$PID"
 said cycle '^cycle '
 is "$(grep '^cycle ' "$T/cycle.out")" "cycle first=won second=EBUSY" "two processes cannot trace each other"
-is "$(last_of .reason ptrace.refused "$(grep -o 'first=[0-9]*' "$T/cycle.out" | cut -d= -f2)")" cycle "and are told why"
+is "$(last_of .reason ptrace.refused "$(value cycle first)")" cycle "and are told why"
 
 # ---- deny, from the first instruction on
 copy target "$T/apps/deny"
@@ -68,9 +68,11 @@ ended "$PID" 100
 diag "$(out free)"
 like "$(value free slipped)" '^[1-9]' "twin: of a program no rule matches, many get in"
 is "$(value free EBUSY)" "" "twin: and nobody is refused"
-spawn run gdb -q -nx -batch -ex run --args "$T/apps/deny" idle
+# Not kept out: who traced the process before it became this program. gdb's `run` is such a one.
+cp /bin/true "$T/apps/deny-true"
+spawn run gdb -q -nx -batch -ex run "$T/apps/deny-true"
 ended "$PID" 60
-unlike "$(out run)" "ready pid" "deny: a debugger cannot start it either"
+like "$(out run)" 'exited normally' "deny: a debugger that starts the program has it"
 is "$(try "$app")" 0 "the first rule that matches counts: another application is single"
 
 # ---- a mistake in a policy file leaves the former one
