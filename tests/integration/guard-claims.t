@@ -4,7 +4,7 @@
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 WAITERS=${WAITERS:-50}
-LEASE=$((2 + T_SCALE)) # seconds, in which a few commands must run
+LEASE=$((2 + T_SCALE / 2)) # seconds, in which a few commands must run
 GRACE=2s start_guard
 
 claim_at_all() {

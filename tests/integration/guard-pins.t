@@ -154,10 +154,13 @@ not_ours() {
         end_fixture "$pid" "the process ends well"
 }
 
-nothing_at_first
-one_owner
-over_kill
+# GUARD_SHORT: what depends on how the kernel schedules
+if [[ -z ${GUARD_SHORT-} ]]; then
+        nothing_at_first
+        one_owner
+        over_kill
+        emergency
+        not_ours
+fi
 without_a_gap
-emergency
-not_ours
 done_testing
