@@ -485,6 +485,14 @@ static void describe_claim(struct line *l, const struct event *e)
                 say_terms(l, e);
                 return;
         }
+        /* The number is that of the claim which ends by it. */
+        if (e->type == EV_CLAIM_TAKEN) {
+                say_text(l, "", e->owner);
+                add(l, " takes over claim %lu", e->claim);
+                say_task(l, " on ", &e->target);
+                say_terms(l, e);
+                return;
+        }
         say_claim(l, e);
         if (e->type == EV_CLAIM_ENDED) {
                 add(l, " %s", ends[e->claim_end > 0 && e->claim_end < _CLAIM_END_MAX ? e->claim_end : 0]);
@@ -492,9 +500,7 @@ static void describe_claim(struct line *l, const struct event *e)
                         say_text(l, ": ", e->note);
                 return;
         }
-        add(l, e->type == EV_CLAIM_MADE      ? " was made"
-               : e->type == EV_CLAIM_RENEWED ? " was renewed"
-                                             : " was made, taken from its owner");
+        add(l, e->type == EV_CLAIM_MADE ? " was made" : " was renewed");
         say_terms(l, e);
 }
 
