@@ -3,7 +3,6 @@
 # Claims in the kernel: whom they admit and keep out, when they end, and that they end with their process.
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
-WAITERS=${WAITERS:-50}
 LEASE=$((2 + T_SCALE / 2)) # seconds, in which a few commands must run
 GRACE=2s start_guard
 
@@ -197,59 +196,6 @@ claim_by_token() {
         end_fixture "$pid" "the process ends well"
 }
 
-# Each of many waiters gets its turn once, in order of arrival.
-claim_queue() {
-        local pid i clients=()
-        fixture mine target idle
-        pid=$PID
-        spawn queued "$PTRACECTL" events --follow --type claim.queued --pid "$pid" --json
-        wait_for 10 following
-        spawn holder "$PTRACECTL" debug "$pid" -- "$FIXTURES/tracer" hold "$pid"
-        clients+=("$PID")
-        said holder '^ready '
-        for ((i = 1; i <= WAITERS; i++)); do
-                "$PTRACECTL" debug --wait "$pid" -- sh -c "$FIXTURES/tracer attach $pid >>$T/order.errno; echo $i >>$T/order" \
-                        </dev/null >"$T/waiter.$i" 2>&1 &
-                clients+=($!)
-                PIDS+=($!)
-                wait_for 10 waiting "$i" || break
-        done
-        is "$(waiters)" "$WAITERS" "$WAITERS clients wait"
-        is "$(try "$pid")" EBUSY "the one that is in keeps others out"
-        go "$(value holder pid)"
-        for i in "${clients[@]}"; do ended "$i" 60; done
-        is "$(tr '\n' ' ' <"$T/order")" "$(seq -s ' ' "$WAITERS") " "they are served in order, each once"
-        is "$(sort "$T/order.errno" | grep -c 'errno=0$')" "$WAITERS" "each gets in"
-        is "$(claims_on "$pid")" 0 "none leaves a claim behind"
-        is "$(try "$pid")" 0 "then the process is free"
-        end_fixture "$pid" "it lives through all of them"
-}
-waiters() { ctl claims --json | jq '.waiting | length'; }
-waiting() { [[ $(wc -l <"$T/queued.out") -ge $1 ]]; }
-following() { [[ $(ctl status --json | jq .counts.followers) -gt 0 ]]; }
-
-claim_takeover() {
-        local pid loser winner
-        need gdb || { skip "takeover" "gdb is not installed"; return; }
-        fixture mine target work
-        pid=$PID
-        spawn loser "$PTRACECTL" debug "$pid" -- gdb -q -nx -iex 'set confirm off' -iex 'set pagination off' -p "$pid"
-        loser=$PID
-        tell loser 'echo at-prompt\n'
-        said loser at-prompt 40
-        spawn winner "$PTRACECTL" debug --take "$pid" -- "$FIXTURES/tracer" attach "$pid"
-        winner=$PID
-        ended "$winner" 60
-        is "$RC" 0 "who takes over gets in"
-        like "$(out winner)" 'errno=0' "and attaches"
-        like "$(cat "$T/winner.err")" 'gdb|uid|pid' "the risk and the loser are named before"
-        ended "$loser" 30
-        is "$RC" 4 "who lost it ends with status 4"
-        like "$(cat "$T/loser.err")" "taken" "and is told"
-        like "$(cat "$T/loser.err")" "$winner|tracer|uid" "by whom"
-        end_fixture "$pid" "the process lives through it"
-}
-
 claim_at_all
 claim_owners
 claim_by_users
@@ -259,8 +205,6 @@ claim_in_pid_namespace
 claim_audit
 claim_leases
 claim_by_token
-claim_queue
-claim_takeover
 
 ok_no_slots "after all claims"
 is "$(guard .attached)" false "without a claim no program is left in the kernel's way"
