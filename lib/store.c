@@ -180,9 +180,15 @@ static struct queue_chunk *chunk_with_room(struct store *s, size_t need)
         return c;
 }
 
+static bool is_decision(uint16_t type)
+{
+        return type == EV_PTRACE_REFUSED || (type >= EV_CLAIM_MADE && type <= EV_POLICY_GUARD);
+}
+
 static int enqueue(struct store *s, const struct queued_event *item, const uint8_t *body)
 {
         struct queue_chunk *c = NULL;
+        bool hurry = is_decision(item->type) && !s->decision_waits;
 
         if (s->n_queued < STORE_QUEUE_MAX)
                 c = chunk_with_room(s, item->stride);
@@ -198,8 +204,10 @@ static int enqueue(struct store *s, const struct queued_event *item, const uint8
         s->n_queued++;
         s->n_waiting++;
         s->accepted++;
-        /* Waking the writer costs a system call: only when it sleeps for lack of work, or has a batch. */
-        if (s->n_waiting == 1 || s->n_waiting == STORE_BATCH_MAX)
+        s->decision_waits |= hurry;
+        /* Waking the writer costs a system call: only when it sleeps for lack of work, has a batch, or has
+         * to be quicker. */
+        if (s->n_waiting == 1 || s->n_waiting == STORE_BATCH_MAX || hurry)
                 pthread_cond_signal(&s->work);
         return 0;
 }

@@ -26,6 +26,9 @@ struct store;
 #define STORE_QUEUE_MAX      65536      /* events waiting for the writer; more are lost and counted */
 #define STORE_BATCH_MAX      2000       /* events per transaction */
 #define STORE_BATCH_DELAY_MS 200        /* a commit at least this often while events wait */
+/* ... while one waits that says who was refused, or of claims and policy: what a daemon that is killed takes
+ * along is less than this old. */
+#define STORE_DECISION_DELAY_MS 10
 
 struct store_limits {
         uint64_t max_bytes; /* of the file; the oldest events go first. Default 512 MiB */

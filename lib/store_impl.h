@@ -94,6 +94,7 @@ struct store {
         struct queue_chunk *first, *last, *spare;
         uint64_t n_chunks, n_queued; /* waiting, or in the writer's hands */
         uint64_t n_waiting;
+        bool decision_waits;
         struct finding **findings; /* STORE_PENDING_FINDINGS_MAX places */
         size_t n_findings;
         uint64_t accepted, settled; /* items taken in; items written or lost */

@@ -352,17 +352,31 @@ static struct timespec in_ms(uint64_t ms)
         return t;
 }
 
+/* Under lock. Gathers a batch for so long; -> 0 when it was cut short. */
+static int gather(struct store *s, uint64_t ms, bool until_decision)
+{
+        struct timespec until = in_ms(ms);
+        int r = 0;
+
+        while (!s->stop && s->n_waiting < STORE_BATCH_MAX && s->sync_target <= s->settled &&
+               !(until_decision && s->decision_waits) && r == 0)
+                r = pthread_cond_timedwait(&s->work, &s->lock, &until);
+        return r;
+}
+
 /* Under lock. Sleeps until there is something to write and it is time to write it, or to look at ages. */
 static void wait_for_work(struct store *s)
 {
-        struct timespec idle_until = in_ms(STORE_EXPIRE_PERIOD_S * 1000), batch_until;
+        struct timespec idle_until = in_ms(STORE_EXPIRE_PERIOD_S * 1000);
         int r = 0;
 
         while (!s->stop && s->n_waiting == 0 && s->n_findings == 0 && r == 0)
                 r = pthread_cond_timedwait(&s->work, &s->lock, &idle_until);
-        batch_until = in_ms(s->stats.last_error ? STORE_RETRY_MS : STORE_BATCH_DELAY_MS);
-        while (!s->stop && s->n_waiting < STORE_BATCH_MAX && s->sync_target <= s->settled && r == 0)
-                r = pthread_cond_timedwait(&s->work, &s->lock, &batch_until);
+        if (s->stats.last_error)
+                gather(s, STORE_RETRY_MS, false);
+        else if (gather(s, STORE_BATCH_DELAY_MS, true) == 0)
+                gather(s, STORE_DECISION_DELAY_MS, false);
+        s->decision_waits = false;
 }
 
 /* Under lock. Whole chunks, at most STORE_BATCH_MAX events but at least one chunk; all findings. */

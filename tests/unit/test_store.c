@@ -266,6 +266,31 @@ START_TEST(without_a_sync_a_batch_is_written_soon)
 }
 END_TEST
 
+/* Who was refused is in the file sooner than what may wait. The machine may be slow: most are. */
+START_TEST(a_decision_is_written_sooner)
+{
+        struct store *s = open_store();
+        unsigned quick = 0;
+
+        for (uint64_t i = 0; i < 10; i++) {
+                struct event ordinary = event_of(2 * i + 1, 7), refusal = event_of(2 * i + 2, 7);
+                uint64_t began = wall_now();
+
+                refusal.type = EV_PTRACE_REFUSED;
+                append(s, &ordinary);
+                usleep(1000);
+                append(s, &refusal);
+                while (count(s, (struct event_filter){}, NULL, NULL) < refusal.seq) {
+                        ck_assert_uint_lt(wall_now() - began, SYNC_MS * NSEC_PER_MSEC);
+                        usleep(1000);
+                }
+                quick += wall_now() - began < STORE_BATCH_DELAY_MS / 2 * NSEC_PER_MSEC;
+        }
+        ck_assert_uint_ge(quick, 5);
+        store_close(s);
+}
+END_TEST
+
 /* ---- filters ---------------------------------------------------------------------------------------- */
 
 START_TEST(filters_agree_with_a_scan)
@@ -1190,6 +1215,7 @@ static TCase *content_cases(void)
         tcase_add_test(t, a_reopened_store_goes_on);
         tcase_add_test(t, sync_makes_events_readable_at_once);
         tcase_add_test(t, without_a_sync_a_batch_is_written_soon);
+        tcase_add_test(t, a_decision_is_written_sooner);
         tcase_add_test(t, filters_agree_with_a_scan);
         tcase_add_test(t, a_search_comes_in_bounded_steps);
         tcase_add_test(t, a_cursor_does_not_see_what_comes_later);
