@@ -372,8 +372,12 @@ static void tell_policy(struct arbiter *a, enum event_type type, const char *not
         if (asker)
                 e.actor = *asker;
         snprintf(e.note, sizeof(e.note), "%.*s", (int)sizeof(e.note) - 1, note);
-        log_notice("%s: %s (process %u, user %u).", event_type_to_string(type),
-                   text_escape(note, words, sizeof(words)), e.actor.pid, uid);
+        text_escape(note, words, sizeof(words));
+        if (asker)
+                log_notice("%s: %s (process %u, user %u).", event_type_to_string(type), words, e.actor.pid,
+                           uid);
+        else
+                log_notice("%s: %s.", event_type_to_string(type), words);
         pump_feed(a->pump, &e);
 }
 
