@@ -158,17 +158,8 @@ is "$RC" 133 "and lets it go"
 # ---- dlv is killed and leaves its breakpoints in a Go program
 
 if need dlv && [[ -x $FIXTURES/worker ]]; then
-        spawn go "$FIXTURES/worker"
-        go=$PID
-        said go '^ready '
-        dlv_on dlv "$go"
-        dlv=$PID
-        tell dlv 'break main.report'
-        said dlv 'Breakpoint 1 set'
-        tell dlv continue
-        wait_for 10 has_state "$go" S
-        kill -KILL "$dlv"
-        ended "$dlv"
+        dlv_leaves_a_breakpoint
+        go=$ORPHAN
         catch "$go"
         kill -USR1 "$go"
         ok "dlv killed: its breakpoint is caught" wait_for 10 is_in_state "$go" caught

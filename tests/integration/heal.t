@@ -309,17 +309,8 @@ fi
 
 # ---- dlv is SIGKILLed while the Go program runs with a breakpoint armed
 if need dlv && [[ -x $FIXTURES/worker ]]; then
-        spawn go "$FIXTURES/worker"
-        go=$PID
-        said go '^ready '
-        dlv_on dlv "$go"
-        dlv=$PID
-        tell dlv 'break main.report'
-        said dlv 'Breakpoint 1 set'
-        tell dlv continue
-        wait_for 10 has_state "$go" S
-        kill -KILL "$dlv"
-        ended "$dlv"
+        dlv_leaves_a_breakpoint
+        go=$ORPHAN
         heal "$go" --dry-run
         like "$(of '.healed[].symbol')" 'main\.report' "dlv killed: a dry run names the function"
         heal "$go"

@@ -124,6 +124,19 @@ dlv_on() {
         tell "$1" 'print 123454321'
         said "$1" '123454321' 40
 }
+# dlv_leaves_a_breakpoint: a Go program "go" with one at main.report, whose Delve was killed; $ORPHAN, and $PID of Delve
+dlv_leaves_a_breakpoint() {
+        spawn go "$FIXTURES/worker"
+        ORPHAN=$PID
+        said go '^ready '
+        dlv_on dlv "$ORPHAN"
+        tell dlv 'break main.report'
+        said dlv 'Breakpoint 1 set'
+        tell dlv continue
+        wait_for 10 has_state "$ORPHAN" S
+        kill -KILL "$PID"
+        ended "$PID"
+}
 
 # ---- the daemon -------------------------------------------------------------------------------------
 
