@@ -12,6 +12,9 @@
 #   -s N        CPUs (default 2)                                  -a ARGS  more kernel command line (lsm=...)
 #   -e VAR=VAL  environment of CMD; repeatable                    -C DIR   working directory (default: this one)
 #   -R DIR      share DIR instead of / (a debootstrap tree)
+#   -1          all CPUs in one host thread, in turn. With a thread for each, QEMU 7.2 may translate an int3 that the
+#               kernel is just replacing and run it ever after: code that is patched while it runs (BPF programs
+#               attached to a busy function) then hangs the guest, or panics it
 #   -S          boot systemd as PID 1; CMD runs as a unit after basic.target (the host's own services stay out)
 #   -T DIR      cache of kernels, and where console.log is left
 #               (default ${XDG_CACHE_HOME:-~/.cache}/ptraced-vm)
@@ -19,14 +22,21 @@
 #
 # CMD runs as root with stdin /dev/null. Its stdout and stderr arrive apart and byte for byte, so
 # `-- tar c results >x.tar` gets files out. Exit status: CMD's own (128+N for signal N); 124 timed out; 125 the
-# guest died without a status (its last console lines are shown); 126 setup failed on the host, or QEMU was killed.
+# guest died without a status, or showed no life for FROZEN_SECONDS and was made to panic (its last console lines
+# are shown); 126 setup failed on the host, or QEMU was killed.
 # $QEMU names another QEMU binary, $QEMU_OPTS adds options to it.
 #
 # The host is protected from outside the guest: virtiofsd serves a read-only bind mount, 9p is readonly=on.
 # The guest has no network.
 set -u
 
-readonly BOOT_LINES=25 # of the console shown when a guest dies
+readonly CONSOLE_LINES=60   # of the console shown when a guest dies
+readonly FROZEN_SECONDS=180 # without a heartbeat; one is due every HEARTBEAT
+readonly HEARTBEAT=5        # seconds
+# Reboot at once, which ends QEMU. So does an oops: it may leave locks taken, and then the guest hangs. An NMI panics,
+# and the stacks of all processors are shown.
+readonly ON_PANIC='oops=panic panic=-1 unknown_nmi_panic panic_print=0x40'
+readonly PANIC_SECONDS=30   # for the stacks of a frozen guest's processors to appear
 
 die() {
         echo "run-in-vm: $*" >&2
@@ -34,9 +44,9 @@ die() {
 }
 
 # --- options ----------------------------------------------------------------------------------------------------
-KERNELS=() ENVS=() FS=virtiofs LIMIT=600 MEM=1024 CPUS=2 ARGS='' CWD=$PWD ROOT=/ SYSTEMD='' VERBOSE='' ONLY=''
+KERNELS=() ENVS=() FS=virtiofs LIMIT=600 MEM=1024 CPUS=2 ARGS='' CWD=$PWD ROOT=/ SYSTEMD='' VERBOSE='' ONLY='' THREADS=multi
 CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ptraced-vm
-while getopts k:f:t:m:s:a:e:C:R:ST:vn o; do
+while getopts k:f:t:m:s:a:e:C:R:1ST:vn o; do
         case $o in
         k) KERNELS+=("$OPTARG") ;;
         f) FS=$OPTARG ;;
@@ -47,6 +57,7 @@ while getopts k:f:t:m:s:a:e:C:R:ST:vn o; do
         e) ENVS+=("$OPTARG") ;;
         C) CWD=$OPTARG ;;
         R) ROOT=$OPTARG ;;
+        1) THREADS=single ;;
         S) SYSTEMD=1 ;;
         T) CACHE=$OPTARG ;;
         v) VERBOSE=1 ;;
@@ -67,10 +78,10 @@ mkdir -p "$CACHE" || die "cannot make the cache directory $CACHE"
 CACHE=$(realpath "$CACHE")
 RUN=$(mktemp -d "${TMPDIR:-/tmp}/run-in-vm.XXXXXX") || die "cannot make a temporary directory"
 
-FS_PID='' QEMU_PID='' ERR_PID=''
+FS_PID='' QEMU_PID='' ERR_PID='' WATCH_PID=''
 cleanup() {
         local p
-        for p in $QEMU_PID $FS_PID $ERR_PID; do
+        for p in $WATCH_PID $QEMU_PID $FS_PID $ERR_PID; do
                 kill "$p" 2>/dev/null
                 wait "$p" 2>/dev/null
         done
@@ -276,14 +287,18 @@ ExecStart=/run/vm/busybox sh /run/vm/job
 EOF
 }
 
-# Runs in the guest: serial lines 1, 2 and 3 carry stdout, stderr and the exit status. A child left behind keeps
-# its end of the fifo open: it gets 3 s, then the guest ends anyway. stty waits for the line to drain.
+# Runs in the guest: serial lines 1 and 2 carry stdout and stderr, 3 heartbeats and the exit status. A child left
+# behind keeps its end of the fifo open: it gets 3 s, then the guest ends anyway. stty waits for the line to drain.
 write_job() {
         cat >"$IRFS/vm/job" <<'EOF'
 b=/run/vm/busybox
 running() { [ -e "/proc/$1/exe" ]; } # false for a zombie too
 cd /run/vm
 for i in 1 2 3; do $b stty raw -echo </dev/ttyS$i; done
+while :; do
+        echo .
+        $b sleep HEARTBEAT
+done >/dev/ttyS3 & heart=$!
 $b mkfifo out err
 $b cat <out >/dev/ttyS1 & out=$!
 $b cat <err >/dev/ttyS2 & err=$!
@@ -294,12 +309,14 @@ while [ $i -lt 30 ] && { running $out || running $err; }; do
         $b usleep 100000
         i=$((i + 1))
 done
+kill $heart
 $b stty raw </dev/ttyS1
 $b stty raw </dev/ttyS2
 echo "rc=$rc" >/dev/ttyS3
 $b stty raw </dev/ttyS3
 $b poweroff -f
 EOF
+        sed -i "s/HEARTBEAT/$HEARTBEAT/" "$IRFS/vm/job"
         {
                 printf 'export %q\n' PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
                         HOME=/root LANG=C.UTF-8 TERM=dumb "${ENVS[@]}"
@@ -367,26 +384,51 @@ share_root() {
                 -device vhost-user-fs-pci,chardev=fs,tag=hostroot,queue-size=1024)
 }
 
+# Runs beside QEMU. A guest that hangs says nothing by itself: an NMI makes it panic, which prints the stack of each
+# processor to the console.
+watch_guest() { # QEMU'S PID
+        local size=-1 now began=$SECONDS beat=$SECONDS
+        while sleep "$HEARTBEAT"; do
+                now=$(stat -c %s "$RUN/status" 2>/dev/null || echo 0)
+                [ "$now" = "$size" ] || { size=$now beat=$SECONDS; }
+                [ $((SECONDS - beat)) -lt "$FROZEN_SECONDS" ] || { touch "$RUN/frozen" && break; }
+                [ $((SECONDS - began)) -lt "$LIMIT" ] || { touch "$RUN/late" && break; }
+        done
+        echo nmi >"$RUN/monitor.in"
+        sleep "$PANIC_SECONDS"
+        kill "$1" 2>/dev/null
+}
+
 boot() { # -> QEMU_RC
         local cpu
         cpu=$(cpu_model) || exit
         [ -z "$SYSTEMD" ] || ARGS+=' systemd.unit=vm.target'
         # shellcheck disable=SC2206 # QEMU_OPTS is a list of words
-        QEMU_ARGS=(${QEMU_OPTS:-} -accel tcg,thread=multi -cpu "$cpu" -smp "$CPUS" -m "$MEM"
+        QEMU_ARGS=(${QEMU_OPTS:-} -accel "tcg,thread=$THREADS" -cpu "$cpu" -smp "$CPUS" -m "$MEM"
                 -nodefaults -no-user-config -display none -no-reboot -nic none
-                -kernel "$VMLINUZ" -initrd "$RUN/initrd" -append "console=ttyS0 panic=-1 quiet$ARGS"
+                -kernel "$VMLINUZ" -initrd "$RUN/initrd" -append "console=ttyS0 quiet $ON_PANIC$ARGS"
+                -chardev "pipe,id=monitor,path=$RUN/monitor" -mon chardev=monitor
                 -serial "file:$RUN/console.log" -chardev stdio,id=out,signal=off -serial chardev:out
                 -serial "file:$RUN/err" -serial "file:$RUN/status")
         share_root
+        mkfifo "$RUN"/monitor.{in,out}
         mkfifo "$RUN/err" # file:/dev/fd/2 would truncate a log file that stderr was sent to
         cat <"$RUN/err" >&2 &
         ERR_PID=$!
-        timeout -k 5 "$LIMIT" "$QEMU" "${QEMU_ARGS[@]}" </dev/null 2>"$RUN/qemu.log" &
+        timeout -k 5 $((LIMIT + HEARTBEAT + PANIC_SECONDS)) "$QEMU" "${QEMU_ARGS[@]}" </dev/null 2>"$RUN/qemu.log" &
         QEMU_PID=$!
+        watch_guest "$QEMU_PID" >"$RUN/watch.log" 2>&1 & # a log: its sleep must not hold what a caller reads
+        WATCH_PID=$!
         wait "$QEMU_PID"
         QEMU_RC=$?
         QEMU_PID=''
+        kill "$WATCH_PID" 2>/dev/null
         [ ! -s "$RUN/console.log" ] || wait "$ERR_PID"
+}
+
+# Its end, without what registers hold.
+show_console() {
+        grep -avE '\] (Code:|RSP:|R[A-D0-9][X0-9]:|RBP:|FS:|CS:|CR2:|DR[0-9]:|PKRU:)' "$RUN/console.log" | tail -$CONSOLE_LINES
 }
 
 # QEMU's own status says nothing: a guest that panics ends it with 0.
@@ -395,10 +437,15 @@ finish() {
         [ -z "$VERBOSE" ] || cat "$RUN/console.log" >&2
         rc=$(sed -n 's/^rc=\([0-9]*\)\r*$/\1/p' "$RUN/status" 2>/dev/null | tail -1)
         [ -z "$rc" ] || exit "$rc"
-        if [ "$QEMU_RC" = 124 ] || [ "$QEMU_RC" = 137 ]; then
+        if [ -e "$RUN/late" ] || [ "$QEMU_RC" = 124 ] || [ "$QEMU_RC" = 137 ]; then
                 echo "run-in-vm: timed out after $LIMIT s" >&2
-                tail -5 "$RUN/console.log" >&2
+                show_console >&2
                 exit 124
+        fi
+        if [ -e "$RUN/frozen" ]; then
+                echo "run-in-vm: the guest showed no life for $FROZEN_SECONDS s" >&2
+                show_console >&2
+                exit 125
         fi
         if grep -q 'terminating on signal' "$RUN/qemu.log" || [ "$QEMU_RC" -gt 128 ]; then
                 echo "run-in-vm: QEMU was ended from outside: $(tail -1 "$RUN/qemu.log")" >&2
@@ -407,7 +454,7 @@ finish() {
         {
                 echo "run-in-vm: the guest ended without a status (QEMU's was $QEMU_RC)"
                 cat "$RUN/qemu.log"
-                tail -$BOOT_LINES "$RUN/console.log"
+                show_console
         } >&2
         exit 125
 }
