@@ -34,22 +34,45 @@ if command -v gojq >/dev/null; then jq() { gojq "$@"; }; fi
 
 # ---- waiting ----------------------------------------------------------------------------------------
 
+# Waiting is most of what a test does, and an emulated guest takes 50 ms to start the smallest program: what is
+# asked in a loop starts none.
+
+# A pipe that says nothing: to read from it with a limit is to sleep.
+exec {SILENCE}<> <(:)
+
 # wait_for SECONDS COMMAND...: poll until COMMAND succeeds, at most SECONDS x T_SCALE.
 wait_for() {
         local end=$((SECONDS + $1 * T_SCALE + 1))
         shift
         until "$@"; do
                 ((SECONDS < end)) || return 1
-                sleep 0.05
+                read -rt 0.05 -u "$SILENCE"
         done
+        return 0 # not what read said
 }
 
-file_has() { [[ -f $1 ]] && grep -Eq -- "$2" "$1"; }
-gone() { [[ ! -d /proc/$1 || $(state_of "$1") == Z ]]; }
-state_of() { sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null; }
-tracer_of() { sed -n 's/^TracerPid:\t//p' "/proc/$1/status" 2>/dev/null; }
-has_state() { [[ $(state_of "$1") == "$2" ]]; }
-has_tracer() { [[ $(tracer_of "$1") == "$2" ]]; }
+# file_has FILE REGEX: one of its lines matches (an extended regular expression)
+file_has() {
+        local line
+        [[ -f $1 ]] || return 1
+        while IFS= read -r line || [[ -n $line ]]; do
+                [[ $line =~ $2 ]] && return 0
+        done <"$1"
+        return 1
+}
+# read_status PID FIELD: the first word of a field of /proc/PID/status, or nothing, in $REPLY
+read_status() {
+        local key value rest
+        REPLY=
+        while read -r key value rest; do
+                [[ $key != "$2:" ]] || { REPLY=$value; break; }
+        done 2>/dev/null <"/proc/$1/status"
+}
+gone() { read_status "$1" State; [[ -z $REPLY || $REPLY == Z ]]; }
+state_of() { read_status "$1" State; echo "$REPLY"; }
+tracer_of() { read_status "$1" TracerPid; echo "$REPLY"; }
+has_state() { read_status "$1" State; [[ $REPLY == "$2" ]]; }
+has_tracer() { read_status "$1" TracerPid; [[ $REPLY == "$2" ]]; }
 
 # ---- processes --------------------------------------------------------------------------------------
 
@@ -66,7 +89,7 @@ spawn() {
         mkfifo "$T/$name.in"
         exec {fd}<>"$T/$name.in"
         (
-                for other in "${FEED[@]}"; do exec {other}>&-; done
+                for other in "${FEED[@]}" "$SILENCE"; do exec {other}>&-; done
                 exec "$@" <"$T/$name.in" {fd}>&-
         ) >"$T/$name.out" 2>"$T/$name.err" &
         PID=$!
@@ -96,7 +119,13 @@ as_nobody_fixture() {
         said "$name" '^ready '
 }
 # value NAME KEY: of the first key=value in its output
-value() { grep -om1 "\b$2=[^ ]*" "$T/$1.out" | head -n 1 | cut -d= -f2; }
+value() {
+        local line key="\\b$2=([^ ]*)"
+        while IFS= read -r line || [[ -n $line ]]; do
+                [[ $line =~ $key ]] && echo "${BASH_REMATCH[1]}" && return
+        done <"$T/$1.out"
+        return 1
+}
 go() { kill -USR1 "$1"; }
 # ended PID: wait for one of our children, bounded; its exit status in $RC
 ended() {
