@@ -59,7 +59,7 @@ static bool stopped_since(const struct api_call *call, const struct stop_search 
         const struct event_filter filter = {
                 .pid = s->target->pid,
                 .since_wall_ns = s->last_wall_ns,
-                .types = 1U << EV_SIGNAL_GENERATE,
+                .types = EVENT_BIT(EV_SIGNAL_GENERATE),
         };
         struct store_cursor *cursor = NULL;
         bool found = false, ended = false;

@@ -225,7 +225,7 @@ static size_t read_refusals(const struct api_call *call, uint64_t since_wall_ns,
         const struct event_filter filter = {
                 .pid = call->pid,
                 .since_wall_ns = since_wall_ns,
-                .types = 1U << EV_PTRACE_REFUSED,
+                .types = EVENT_BIT(EV_PTRACE_REFUSED),
         };
         struct store_cursor *cursor = NULL;
         struct event e;

@@ -132,13 +132,13 @@ bool peer_sees_event(const struct peer *peer, const struct model *model, struct 
                      const struct event *e)
 {
         /* A refused attach, and a claim, are also theirs who made them. */
-        static const uint32_t callers = 1U << EV_PTRACE_REFUSED | 1U << EV_CLAIM_MADE |
-                                        1U << EV_CLAIM_QUEUED | 1U << EV_CLAIM_RENEWED |
-                                        1U << EV_CLAIM_TAKEN | 1U << EV_CLAIM_ENDED;
+        static const uint64_t callers = EVENT_BIT(EV_PTRACE_REFUSED) | EVENT_BIT(EV_CLAIM_MADE) |
+                                        EVENT_BIT(EV_CLAIM_QUEUED) | EVENT_BIT(EV_CLAIM_RENEWED) |
+                                        EVENT_BIT(EV_CLAIM_TAKEN) | EVENT_BIT(EV_CLAIM_ENDED);
 
         if (peer->privileged || e->type == EV_LOSS || e->type == EV_DAEMON_START)
                 return true;
-        if (callers & 1U << e->type && e->caller_uid == peer->uid)
+        if (callers & EVENT_BIT(e->type) && e->caller_uid == peer->uid)
                 return true;
         return owns_cached(peer, model, cache, &e->target);
 }

@@ -96,7 +96,7 @@ static bool wanted(struct stream *s, const struct event *e)
 {
         const struct event_filter *f = &s->filter;
 
-        return e->seq > s->last_seq && (!f->types || f->types & (1U << e->type)) &&
+        return e->seq > s->last_seq && (!f->types || f->types & EVENT_BIT(e->type)) &&
                (!f->pid || event_concerns(e, f->pid)) && e->wall_ns >= f->since_wall_ns &&
                peer_sees_event(&s->peer, pump_model(s->api->pump), &s->api->owners, e);
 }

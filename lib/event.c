@@ -47,7 +47,7 @@ static const char *const type_names[] = {
         [EV_POLICY_GUARD] = "policy.guard",
 };
 static_assert(ELEMENTSOF(type_names) == _EV_MAX, "each event type has a name");
-static_assert(_EV_MAX <= 32, "event types fit the bits of event_field.types and event_filter.types");
+static_assert(_EV_MAX <= 63, "event types fit the bits of event_field.types and event_filter.types");
 
 /* What a counter counted: the types that come in floods, and ptrace requests, which are no event. */
 static const char *const counted_names[] = {
@@ -123,7 +123,7 @@ static const char *const end_names[] = {
 };
 static_assert(ELEMENTSOF(end_names) == _CLAIM_END_MAX, "each end of a claim has a name");
 
-#define T(type)    (1u << EV_##type)
+#define T(type)    EVENT_BIT(EV_##type)
 #define SIGNALS    (T(SIGNAL_GENERATE) | T(SIGNAL_DELIVER))
 #define LINKS      (T(PTRACE_ATTACH) | T(PTRACE_SEIZE) | T(PTRACE_TRACEME) | T(PTRACE_AUTOATTACH))
 #define WAITS      (T(WAIT_REAP) | T(WAIT_ERROR))
@@ -340,9 +340,9 @@ const char *errno_name(int error, char *buf, size_t size)
  * Only members the type has count: what is asked about a live event is then answered the same for a stored
  * one, whose other members are gone.
  */
-static uint32_t participant(const struct event *e, uint32_t types, const struct task_ref *t)
+static uint32_t participant(const struct event *e, uint64_t types, const struct task_ref *t)
 {
-        return e->type < _EV_MAX && (types & (1u << e->type)) ? t->pid : 0;
+        return e->type < _EV_MAX && (types & EVENT_BIT(e->type)) ? t->pid : 0;
 }
 
 size_t event_pids(const struct event *e, uint32_t pids[4])

@@ -55,6 +55,9 @@ enum event_type {
         _EV_MAX,
 };
 
+/* In a set of event types. SQLite's integers are signed: 63 at most. */
+#define EVENT_BIT(type) (UINT64_C(1) << (type))
+
 /* A thread and the process it belongs to. pid 0: nobody. */
 struct task_ref {
         uint32_t pid;   /* thread group id, initial pid namespace */
@@ -213,7 +216,7 @@ struct event_field {
         const char *json; /* name in JSON and CSV */
         size_t offset;    /* in struct event */
         enum event_field_kind kind;
-        uint32_t types;           /* bit (1 << type) for each event type that has it */
+        uint64_t types;           /* EVENT_BIT() of each event type that has it */
         size_t size;              /* FIELD_STRING: of the buffer */
         const char *const *names; /* FIELD_ENUM */
         size_t n_names;

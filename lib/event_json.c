@@ -164,7 +164,7 @@ static int add_event(struct json_object *o, const struct event *e)
         if (r == 0)
                 r = add(o, "boottime_ns", json_object_new_uint64(e->time_ns));
         for (size_t i = 0; r == 0 && i < n; i++) {
-                if (!(f[i].types & (1u << e->type)))
+                if (!(f[i].types & EVENT_BIT(e->type)))
                         continue;
                 r = add_field(o, &f[i], (const char *)e + f[i].offset);
                 if (r == 0 && f[i].offset == offsetof(struct event, sig))
@@ -442,7 +442,7 @@ int event_from_json(struct json_object *o, struct event *ret, char *error, size_
         if (get_frame(o, &at, &e) < 0)
                 return -EINVAL;
         for (size_t i = 0; i < n; i++) {
-                if (!(f[i].types & (1u << e.type)) || !json_object_object_get_ex(o, f[i].json, &v) || !v)
+                if (!(f[i].types & EVENT_BIT(e.type)) || !json_object_object_get_ex(o, f[i].json, &v) || !v)
                         continue; /* absent and null are the same: 0, nobody, not known */
                 at.key = f[i].json;
                 if (get_field(v, &at, &f[i], (char *)&e + f[i].offset) < 0)

@@ -240,7 +240,7 @@ static size_t fields_of(enum event_type type, const struct event_field *of[PACKE
         const struct event_field *all = event_fields(&n_all);
 
         for (size_t i = 0; i < n_all && n < PACKED_FIELDS_MAX; i++)
-                if (all[i].types & (1u << type))
+                if (all[i].types & EVENT_BIT(type))
                         of[n++] = &all[i];
         return n;
 }

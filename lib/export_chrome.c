@@ -153,7 +153,7 @@ static void tell_tasks(struct export *x, const struct event *e)
         const struct event_field *f = event_fields(&n);
 
         for (size_t i = 0; i < n; i++)
-                if (f[i].kind == FIELD_TASK && f[i].types & (1u << e->type))
+                if (f[i].kind == FIELD_TASK && f[i].types & EVENT_BIT(e->type))
                         tell_task(x, (const void *)((const char *)e + f[i].offset));
         if (e->type == EV_TASK_INFO && e->args[0] &&
             tell(x->state, hash_name(3, e->target.pid, e->target.start, e->args)))
@@ -310,9 +310,10 @@ static int put_instant(struct export *x, const struct event *e)
 {
         char label[128], name[JSON_NAME_MAX];
         /* Of the whole machine: they have no process to be shown at. */
-        static const uint32_t globals = 1U << EV_LOSS | 1U << EV_DAEMON_START | 1U << EV_POLICY_LOADED |
-                                        1U << EV_POLICY_REJECTED | 1U << EV_POLICY_GUARD;
-        bool global = globals & 1U << e->type;
+        static const uint64_t globals = EVENT_BIT(EV_LOSS) | EVENT_BIT(EV_DAEMON_START) |
+                                        EVENT_BIT(EV_POLICY_LOADED) | EVENT_BIT(EV_POLICY_REJECTED) |
+                                        EVENT_BIT(EV_POLICY_GUARD);
+        bool global = globals & EVENT_BIT(e->type);
         struct json_object *o;
         const char *text;
         int r;

@@ -83,7 +83,7 @@ static int set_until(struct request_args *a, const char *value, uint64_t now_ns,
 static int set_types(struct request_args *a, const char *value, uint64_t now_ns _unused_, char *error,
                      size_t size)
 {
-        uint32_t types = 0;
+        uint64_t types = 0;
 
         for (const char *s = value;; s++) {
                 size_t length = strcspn(s, ",");
@@ -96,7 +96,7 @@ static int set_types(struct request_args *a, const char *value, uint64_t now_ns 
                         snprintf(error, size, "There is no event type '%s'.", shown(name, buf));
                         return -EINVAL;
                 }
-                types |= 1U << type;
+                types |= EVENT_BIT(type);
                 s += length;
                 if (!*s)
                         break;

@@ -28,7 +28,7 @@ struct request_args {
         uint32_t given; /* enum request_arg: which were there */
         uint32_t pid;
         uint64_t since_wall_ns, until_wall_ns;
-        uint32_t types; /* bits (1 << enum event_type) */
+        uint64_t types; /* EVENT_BIT()s */
         uint64_t after_seq;
         bool follow, ended;
         char token[GUARD_TOKEN_MAX];

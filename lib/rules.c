@@ -6,7 +6,7 @@
 #include "cleanup.h"
 #include "rules.h"
 
-#define T(type)  (1u << EV_##type)
+#define T(type)  EVENT_BIT(EV_##type)
 #define LINKS    (T(PTRACE_ATTACH) | T(PTRACE_SEIZE) | T(PTRACE_TRACEME) | T(PTRACE_AUTOATTACH))
 #define GENERATE (T(SIGNAL_GENERATE) | T(COUNTER))
 
@@ -59,7 +59,7 @@ const struct rule *rule_of(enum finding_code code)
 void rules_run(struct model *m, const struct event *e)
 {
         for (size_t i = 0; i < ELEMENTSOF(rules); i++)
-                if (rules[i].types & 1u << e->type)
+                if (rules[i].types & EVENT_BIT(e->type))
                         rules[i].check(m, &rules[i], e);
 }
 

@@ -17,7 +17,7 @@
 struct rule {
         enum finding_code code;
         enum severity severity; /* unless the case says otherwise */
-        uint32_t types;         /* bits (1 << event type) it listens to */
+        uint64_t types;         /* EVENT_BIT()s of what it listens to */
         void (*check)(struct model *m, const struct rule *r, const struct event *e);
         const char *means; /* in one sentence, for lists of findings */
 };

@@ -69,7 +69,7 @@ void store_get_stats(struct store *s, struct store_stats *ret);
 struct event_filter {
         uint32_t pid;                          /* 0: any; else event_concerns() */
         uint64_t since_wall_ns, until_wall_ns; /* 0: no limit; both inclusive */
-        uint32_t types;                        /* bits (1 << type); 0: all */
+        uint64_t types;                        /* EVENT_BIT()s; 0: all */
         uint64_t after_seq;                    /* only events with a larger seq */
 };
 

@@ -29,7 +29,7 @@ struct store_cursor {
         bool in_span;
         uint64_t span; /* being searched */
         uint64_t since_wall_ns, until_wall_ns;
-        uint32_t types;
+        uint64_t types;
         struct cursor_row rows[CURSOR_ROWS];
         size_t n_rows, next_row;
         bool at_end;
@@ -61,7 +61,7 @@ static void bind_filter(struct store_cursor *c, sqlite3_stmt *statement)
 {
         sqlite3_bind_int64(statement, 3, c->since_wall_ns ? as_signed(c->since_wall_ns) : INT64_MIN);
         sqlite3_bind_int64(statement, 4, as_signed(c->until_wall_ns));
-        sqlite3_bind_int64(statement, 5, c->types);
+        sqlite3_bind_int64(statement, 5, (int64_t)c->types);
 }
 
 static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)

@@ -101,7 +101,7 @@ static uint64_t number(struct store *s, enum write_statement which)
 
 /* Which times and types a run of events covers: what a search looks at instead of each event. */
 struct span {
-        uint32_t types;
+        uint64_t types;
         uint64_t id, events, last_seq, min_wall_ns, max_wall_ns;
 };
 
@@ -110,7 +110,7 @@ static int write_span(struct store *s, const struct span *span)
         if (span->events == 0)
                 return 0;
         return run_with(s, WRITE_SPAN, (int64_t)span->id, (int64_t)span->events, (int64_t)span->last_seq,
-                        (int64_t)span->min_wall_ns, (int64_t)span->max_wall_ns, span->types);
+                        (int64_t)span->min_wall_ns, (int64_t)span->max_wall_ns, (int64_t)span->types);
 }
 
 /* Adds an event to the span it belongs to; writes the one before when a new one begins. */
@@ -126,7 +126,7 @@ static int extend_span(struct store *s, struct span *span, const struct queued_e
         if (span->events == 0)
                 *span = (struct span){.id = id, .min_wall_ns = item->wall_ns};
         span->events++;
-        span->types |= 1U << item->type;
+        span->types |= EVENT_BIT(item->type);
         span->last_seq = item->seq;
         span->min_wall_ns = MIN_OF(span->min_wall_ns, item->wall_ns);
         span->max_wall_ns = MAX_OF(span->max_wall_ns, item->wall_ns);

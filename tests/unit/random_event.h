@@ -112,7 +112,7 @@ static inline struct event random_event(uint64_t *state, enum event_type type, b
         e.time_ns = random_number(state);
         e.wall_ns = random_number(state);
         for (size_t i = 0; i < n; i++)
-                if (f[i].types & (1u << type))
+                if (f[i].types & EVENT_BIT(type))
                         random_field(state, text, &f[i], (char *)&e + f[i].offset);
         return e;
 }

@@ -84,11 +84,11 @@ START_TEST(a_type_has_each_name_and_member_once)
         for (int type = EV_NONE + 1; type < _EV_MAX; type++) {
                 size_t of_type = 0;
                 for (size_t i = 0; i < n; i++) {
-                        if (!(f[i].types & (1u << type)))
+                        if (!(f[i].types & EVENT_BIT(type)))
                                 continue;
                         of_type++;
                         for (size_t k = 0; k < i; k++) {
-                                if (!(f[k].types & (1u << type)))
+                                if (!(f[k].types & EVENT_BIT(type)))
                                         continue;
                                 ck_assert_str_ne(f[i].json, f[k].json);
                                 ck_assert_msg(f[i].offset != f[k].offset, "%s: %s is %s",

@@ -265,7 +265,7 @@ static struct event any_event(uint64_t *state, bool text, bool small)
         for (size_t i = 0; i < n; i++) {
                 void *member = (char *)&e + f[i].offset;
 
-                if (f[i].types & (1u << type) || random_u64(state) % 4)
+                if (f[i].types & EVENT_BIT(type) || random_u64(state) % 4)
                         continue;
                 /* Several rows share a member: half of an earlier string would be no UTF-8. */
                 if (f[i].kind == FIELD_TASK || f[i].kind == FIELD_STRING)

@@ -78,7 +78,7 @@ START_TEST(test_args)
         ck_assert_uint_eq(a.pid, 12);
         ck_assert_uint_eq(a.since_wall_ns, NOW - 300 * NSEC_PER_SEC);
         ck_assert_uint_eq(a.until_wall_ns, NOW);
-        ck_assert_uint_eq(a.types, 1U << EV_SIGNAL_GENERATE | 1U << EV_LOSS);
+        ck_assert_uint_eq(a.types, EVENT_BIT(EV_SIGNAL_GENERATE) | EVENT_BIT(EV_LOSS));
         ck_assert_uint_eq(a.after_seq, UINT64_MAX);
         ck_assert(a.follow && !a.ended);
 }

@@ -356,7 +356,7 @@ START_TEST(a_search_comes_in_bounded_steps)
         ck_assert_uint_ge(idle, 40);
         store_cursor_free(c);
 
-        ck_assert_int_eq(store_query(s, &(struct event_filter){.types = 1U << EV_SIGACTION}, &c), 0);
+        ck_assert_int_eq(store_query(s, &(struct event_filter){.types = EVENT_BIT(EV_SIGACTION)}, &c), 0);
         for (idle = 0; (r = store_cursor_step(c, &e)) != 0;) {
                 idle += r == -EAGAIN;
                 n += r == 1;
