@@ -55,19 +55,19 @@ try() {
 }
 gets() { [[ $(try "$2" "${@:3}") == "$1" ]]; } # WANT PID [COMMAND...]
 
-# events TYPE [PID]: JSON objects, also what was only counted of that type
+# events_of TYPE [PID]: JSON objects, also what was only counted of that type
 events_of() {
-        ctl events ${2:+--pid "$2"} --json |
+        ctl events --type "$1,counter" ${2:+--pid "$2"} --json |
                 jq -c --arg t "$1" --argjson p "${2:-0}" 'select((.type == $t or .of_type == $t) and ($p == 0 or .target.pid == $p))'
 }
 # How many: a counter stands for as many as its count says.
-total_of() { events_of "$@" | jq -s 'map(if .type == "counter" then .count else 1 end) | add // 0'; }
+total_of() { events_of "$@" | jq -n 'reduce inputs as $e (0; . + if $e.type == "counter" then $e.count else 1 end)'; }
 total_is() { [[ $(total_of "${@:2}") == "$1" ]]; } # WANT TYPE [PID]
 # is_total WANT NAME TYPE [PID]: they arrive within seconds
 is_total() {
         local want=$1 name=$2
         shift 2
-        wait_for 3 total_is "$want" "$@"
+        wait_for 3 total_is "$want" "$@" && pass "$name" && return
         is "$(total_of "$@")" "$want" "$name"
 }
 # FILTER of the last event of TYPE on PID
