@@ -223,7 +223,7 @@ ended "$DAEMON"
 ok "without a daemon the command goes on, and that is said" wait_for 10 file_has "$T/patient.err" 'cannot be followed: .* sh goes on'
 launch_daemon --pin-dir "$PINS"
 ok "the claim is there again with the daemon" wait_for 10 claims_are 1
-sleep 1.5
+sleep "$((T_SCALE > 1 ? 5 : 1)).5" # it looks for the daemon now and then
 tell patient x
 ended "$patient"
 is "$RC" 6 "and the exit status is the command's"
