@@ -198,6 +198,12 @@ static int runs_still(void *userdata _unused_, uint32_t pid _unused_, uint32_t t
 
 static int seize(void *userdata, uint32_t pid, uint32_t tid);
 
+static void child_signal(sigset_t *ret)
+{
+        sigemptyset(ret);
+        sigaddset(ret, SIGCHLD);
+}
+
 /* All other threads into a stop, which is then simply not answered. One that cannot stop now (it waits for
  * its vfork child) stops by itself later. */
 static void freeze(struct tracer *t, pid_t tid, uint64_t ip)
@@ -235,16 +241,21 @@ _Noreturn static void hand_over(struct tracer *t)
         _exit(0);
 }
 
-/* 1 if that was the process. Looked at first: waiting for ends alone would take a stop as well. */
-static int take_end(void *userdata _unused_, uint32_t pid, uint32_t tid)
+/* Looked at first: waiting for ends alone would take a stop as well. */
+static bool took_end(uint32_t tid)
 {
         siginfo_t si = {};
 
         if (waitid(P_PID, tid, &si, WEXITED | WNOWAIT | WNOHANG | __WALL) < 0 || si.si_pid == 0 ||
             si.si_code == CLD_TRAPPED || si.si_code == CLD_STOPPED)
-                return 0;
-        (void)waitid(P_PID, tid, &si, WEXITED | WNOHANG | __WALL);
-        return tid == pid;
+                return false;
+        return waitid(P_PID, tid, &si, WEXITED | WNOHANG | __WALL) == 0;
+}
+
+/* 1 if that was the process. */
+static int take_end(void *userdata _unused_, uint32_t pid, uint32_t tid)
+{
+        return took_end(tid) && tid == pid;
 }
 
 /* Stops stay as they are, only ends are taken, so that the real parent learns of a SIGKILL. */
@@ -253,8 +264,7 @@ _Noreturn static void stay_frozen(struct tracer *t)
         const struct timespec look = {.tv_sec = FROZEN_LOOK_S};
         sigset_t set;
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGCHLD);
+        child_signal(&set);
         sigaddset(&set, TRACE_KICK);
         sigprocmask(SIG_BLOCK, &set, NULL);
         for (;;) {
@@ -436,6 +446,41 @@ static void serve_pending(struct tracer *t)
 
 /* ---- taking hold ------------------------------------------------------------------------------------- */
 
+static int take_thread_end(void *userdata, uint32_t pid, uint32_t tid)
+{
+        struct tracer *t = userdata;
+
+        if (tid != pid && took_end(tid) && t->n_threads > 0)
+                t->n_threads--;
+        return 0;
+}
+
+/*
+ * A thread that execs holds the lock that PTRACE_SEIZE takes (cred_guard_mutex, until fs/exec.c: de_thread()
+ * has returned), and waits for the other threads to end, which those that are ours do only when their ends
+ * are taken: neither would ever go on. So SIGCHLD is let in while we seize, and nowhere else; the kernel
+ * repeats the call after the handler. Nothing else runs then, so the handler may do what others may not.
+ */
+static void on_child(int sig _unused_)
+{
+        (void)procfs_each_thread(the_tracer.pid, take_thread_end, &the_tracer);
+}
+
+static long seize_thread(uint32_t tid)
+{
+        sigset_t child;
+        int error;
+        long r;
+
+        child_signal(&child);
+        sigprocmask(SIG_UNBLOCK, &child, NULL);
+        r = ptrace(PTRACE_SEIZE, tid, NULL, OPTIONS);
+        error = errno;
+        sigprocmask(SIG_BLOCK, &child, NULL);
+        errno = error;
+        return r;
+}
+
 /* It could not be seized: ours already (its creator was), somebody else's, or about to be gone. */
 static int why_not(struct tracer *t, uint32_t pid, uint32_t tid)
 {
@@ -465,7 +510,7 @@ static int seize(void *userdata, uint32_t pid, uint32_t tid)
                 return 0;
         if (!t->frozen && ++t->looked % SERVE_EVERY == 0)
                 serve_pending(t);
-        if (ptrace(PTRACE_SEIZE, tid, NULL, OPTIONS) < 0)
+        if (seize_thread(tid) < 0)
                 return errno == ESRCH ? 0 : why_not(t, pid, tid);
         t->known[tid / 8] |= (uint8_t)(1U << tid % 8);
         t->fresh++;
@@ -507,17 +552,28 @@ static void on_kick(int sig _unused_)
 {
 }
 
+/* Neither with SA_RESTART: a kick is to end the wait, and no wait is under way when a child's signal comes.
+ */
+static void handle_signals(void)
+{
+        sigset_t child;
+
+        child_signal(&child);
+        sigprocmask(SIG_BLOCK, &child, NULL);
+        (void)sigaction(SIGCHLD, &(struct sigaction){.sa_handler = on_child}, NULL);
+        (void)sigaction(TRACE_KICK, &(struct sigaction){.sa_handler = on_kick}, NULL);
+}
+
 _Noreturn void hold_trace(struct trace_shared *shared, uint32_t pid, int pidfd, int doorbell)
 {
         struct tracer *t = &the_tracer;
-        struct sigaction kick = {.sa_handler = on_kick}; /* no SA_RESTART: it ends the wait */
         int r;
 
         t->shared = shared;
         t->pid = pid;
         t->pidfd = pidfd;
         t->doorbell = doorbell;
-        (void)sigaction(TRACE_KICK, &kick, NULL);
+        handle_signals();
         r = same_process(t);
         r = r < 0 ? r : seize_all(t);
         if (r < 0)

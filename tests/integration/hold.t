@@ -272,6 +272,15 @@ go "$execs"
 ended "$execs" 60
 is "$RC" 3 "$n execs in a row, half of them by another thread: its own exit status"
 
+# An exec holds the lock that seizing needs until the tracer has taken the ends of all other threads.
+n=$(many 8 24)
+fixture flee load flee "$n"
+flee=$PID
+hold "$flee"
+go "$flee"
+ended "$flee" $((n + 20))
+is "$RC" 3 "execs while threads that fled are looked for: neither waits for the other for ever"
+
 # ---- what it costs
 
 # each NAME KEY: go once more, and the figure that is said then

@@ -7,9 +7,12 @@
  * load crowd THREADS: that many threads that wait.
  * load churn THREADS: threads that begin and end all the time, so many at once, until SIGUSR1.
  * load execs COUNT: execs itself so often without a pause, every second time from another thread.
+ * load flee SECONDS: the same for so long, always from another thread, with THREADS more of which one is
+ * made so that no tracer gets it by itself.
  */
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +23,7 @@
 
 #define STACK_BYTES   65536
 #define SEND_PAUSE_NS 200000
+#define THREADS       6
 
 /* ---- calls that ignored signals wake, and what it costs ------------------------------------------------
  */
@@ -213,12 +217,62 @@ static int execs(int n)
         return 1;
 }
 
+static void *flee_next(void *arg)
+{
+        char n[16];
+
+        snprintf(n, sizeof(n), "%d", (int)(intptr_t)arg);
+        execl("/proc/self/exe", "load", "flee", n, "again", (char *)NULL);
+        die("exec");
+        return NULL;
+}
+
+static int untraced(void *arg)
+{
+        wait_for_ever(arg);
+        return 0;
+}
+
+static int now_seconds(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int)t.tv_sec;
+}
+
+/* After the first exec n is when it is over. The program that replaces us frees nothing. */
+static int flee(int n)
+{
+        static char stack[STACK_BYTES] __attribute__((aligned(64)));
+        pthread_t threads[THREADS];
+
+        if (first_exec) {
+                printf("ready pid=%d\n", getpid());
+                fixture_go(-1);
+                n += now_seconds();
+        } else if (now_seconds() >= n) {
+                printf("done\n");
+                return 3;
+        }
+        start_threads(THREADS - 1, wait_for_ever, threads);
+        if (clone(untraced, stack + sizeof(stack),
+                  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+                          CLONE_UNTRACED,
+                  NULL) < 0)
+                die("clone");
+        if (pthread_create(&threads[0], &small, flee_next, (void *)(intptr_t)n) != 0)
+                die("pthread_create");
+        wait_for_ever(NULL);
+        return 1;
+}
+
 static const struct mode {
         const char *name;
         int (*run)(int n);
 } modes[] = {
-        {"ignored", ignored}, {"spin", spin},   {"raise", raise_all},
-        {"crowd", crowd},     {"churn", churn}, {"execs", execs},
+        {"ignored", ignored}, {"spin", spin},   {"raise", raise_all}, {"crowd", crowd},
+        {"churn", churn},     {"execs", execs}, {"flee", flee},
 };
 
 int main(int argc, char **argv)
@@ -228,6 +282,6 @@ int main(int argc, char **argv)
         for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(modes[0]); i++)
                 if (strcmp(argv[1], modes[i].name) == 0)
                         return modes[i].run(atoi(argv[2]));
-        fprintf(stderr, "usage: load ignored|spin|raise|crowd|churn|execs N\n");
+        fprintf(stderr, "usage: load ignored|spin|raise|crowd|churn|execs|flee N\n");
         return 2;
 }
