@@ -98,6 +98,14 @@ static void check(struct arbiter *a, struct kept *k)
         }
 }
 
+void arbiter_hold_entered(struct arbiter *a, const struct task_ref *target)
+{
+        struct kept *k = arbiter_kept(a, target);
+
+        if (k)
+                k->attached = false;
+}
+
 void arbiter_hold_check(struct arbiter *a, const struct task_ref *target)
 {
         struct kept *k = arbiter_kept(a, target);

@@ -101,6 +101,8 @@ void arbiter_note_change(struct arbiter *a, const struct task_ref *target);
 
 int arbiter_hold_install(struct arbiter *a, const struct claim *c);
 void arbiter_hold_remove(struct arbiter *a, const struct claim *c);
+/* An owner was just let in: that a former one traced it says nothing of this one. */
+void arbiter_hold_entered(struct arbiter *a, const struct task_ref *target);
 /* Let in, hold again, take hold: what fits what the target's tracers do now. */
 void arbiter_hold_check(struct arbiter *a, const struct task_ref *target);
 void arbiter_hold_check_all(struct arbiter *a);
