@@ -159,7 +159,7 @@ else
 fi
 
 # ---- lease and token
-lease=$((2 + T_SCALE / 4)) # seconds, in which a few commands must run
+lease=$((3 + T_SCALE / 4)) # seconds, in which a few commands must run
 spawn leased "$PTRACECTL" debug --lease $lease "$pid" -- sh -c "echo in; read -r x; '$PTRACECTL' claims --json"
 leased=$PID
 said leased '^in'
