@@ -70,18 +70,17 @@ done
 ended "$PARENT" 60
 same_as_free moved "held and let go of $moves times meanwhile: as without"
 
-# the daemon is killed and started again meanwhile; the storm may be over before a slow daemon is back
+# the daemon is killed and started again meanwhile; the storm may be over before a slow daemon has gone and is back
 fixture calm target idle
 calm=$PID
 hold "$calm"
 calm_helper=$(hold_field "$calm" .helper.pid)
 storm orphaned "$(many 12 2)"
 hold "$TARGET"
-helper=$(hold_field "$TARGET" .helper.pid)
 go "$PARENT"
 kill -KILL "$DAEMON"
 ended "$DAEMON"
-is "$(tracer_of "$TARGET")" "$helper" "daemon killed: the process stays held"
+is "$(tracer_of "$calm")" "$calm_helper" "daemon killed: the process stays held"
 launch_daemon
 is "$(hold_field "$calm" .helper.pid)" "$calm_helper" "daemon started again: it knows the hold"
 ended "$PARENT" 60
