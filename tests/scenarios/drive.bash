@@ -51,22 +51,30 @@ wait_for() {
         return 0 # not what read said
 }
 
+# Whole files by mapfile: `read` keeps what it has read ahead when it cannot seek back, as in the status of a process
+# that has just gone, and says it of the next file.
+
 # file_has FILE REGEX: one of its lines matches (an extended regular expression)
 file_has() {
-        local line
-        [[ -f $1 ]] || return 1
-        while IFS= read -r line || [[ -n $line ]]; do
+        local line lines=()
+        [[ -f $1 ]] && mapfile -t lines <"$1"
+        for line in "${lines[@]}"; do
                 [[ $line =~ $2 ]] && return 0
-        done <"$1"
+        done
         return 1
 }
 # read_status PID FIELD: the first word of a field of /proc/PID/status, or nothing, in $REPLY
 read_status() {
-        local key value rest
+        local line lines=()
         REPLY=
-        while read -r key value rest; do
-                [[ $key != "$2:" ]] || { REPLY=$value; break; }
-        done 2>/dev/null <"/proc/$1/status"
+        mapfile -t lines 2>/dev/null <"/proc/$1/status"
+        for line in "${lines[@]}"; do
+                [[ $line == "$2:"* ]] || continue
+                line=${line#*:}
+                line=${line#[[:blank:]]}
+                REPLY=${line%%[[:blank:]]*}
+                return
+        done
 }
 gone() { read_status "$1" State; [[ -z $REPLY || $REPLY == Z ]]; }
 state_of() { read_status "$1" State; echo "$REPLY"; }
@@ -120,10 +128,11 @@ as_nobody_fixture() {
 }
 # value NAME KEY: of the first key=value in its output
 value() {
-        local line key="\\b$2=([^ ]*)"
-        while IFS= read -r line || [[ -n $line ]]; do
+        local line lines key="\\b$2=([^ ]*)"
+        mapfile -t lines <"$T/$1.out"
+        for line in "${lines[@]}"; do
                 [[ $line =~ $key ]] && echo "${BASH_REMATCH[1]}" && return
-        done <"$T/$1.out"
+        done
         return 1
 }
 go() { kill -USR1 "$1"; }
