@@ -40,9 +40,13 @@ if command -v gojq >/dev/null; then jq() { gojq "$@"; }; fi
 # A pipe that says nothing: to read from it with a limit is to sleep.
 exec {SILENCE}<> <(:)
 
-# wait_for SECONDS COMMAND...: poll until COMMAND succeeds, at most SECONDS x T_SCALE.
+# What does not come by then does not come; who waits for it is to say so before its test file's time is up.
+readonly WAIT_SECONDS_MAX=200
+
+# wait_for SECONDS COMMAND...: poll until COMMAND succeeds, at most SECONDS x T_SCALE or WAIT_SECONDS_MAX.
 wait_for() {
-        local end=$((SECONDS + $1 * T_SCALE + 1))
+        local limit=$(($1 * T_SCALE))
+        local end=$((SECONDS + (limit < WAIT_SECONDS_MAX ? limit : WAIT_SECONDS_MAX) + 1))
         shift
         until "$@"; do
                 ((SECONDS < end)) || return 1
@@ -181,8 +185,7 @@ dlv_leaves_a_breakpoint() {
 
 # ---- the daemon -------------------------------------------------------------------------------------
 
-# A client that hangs is to end before its test file's time is up.
-readonly CTL_SECONDS=$((30 * T_SCALE < 240 ? 30 * T_SCALE : 240))
+readonly CTL_SECONDS=$((30 * T_SCALE < WAIT_SECONDS_MAX ? 30 * T_SCALE : WAIT_SECONDS_MAX))
 ctl() { timeout $CTL_SECONDS "$PTRACECTL" "$@"; }
 
 # launch_daemon [OPTION...]: start it and wait until it is ready. $DAEMON, $TIER_NOW; what went wrong is in
