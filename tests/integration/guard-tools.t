@@ -94,7 +94,7 @@ if need lldb; then
         busy=$PID
         fixture tracer tracer hold "$busy"
         tracer=$PID
-        spawn lldb timeout $((60 * T_SCALE)) lldb --batch -p "$busy"
+        spawn lldb timeout $((60 * T_SCALE)) "${LLDB[@]}" --batch -p "$busy"
         ended "$PID" 60
         refused lldb 'attach failed' 'lldb.*' "$busy"
         go "$tracer"

@@ -155,7 +155,7 @@ fi
 if need lldb; then
         fixture lclean target once
         lclean=$PID
-        spawn lldb lldb -x -p "$lclean"
+        spawn lldb "${LLDB[@]}" -p "$lclean"
         lldb=$PID
         tell lldb 'breakpoint set -n work'
         said lldb 'Breakpoint 1: ' 60

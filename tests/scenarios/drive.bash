@@ -163,6 +163,8 @@ gdb_on() {
         tell "$1" 'echo at-prompt\n'
         said "$1" at-prompt 40
 }
+# lldb gives up its own server after 5 s of silence, which an emulated machine may need for one answer.
+readonly LLDB=(lldb -x -O "settings set plugin.process.gdb-remote.packet-timeout $((10 * T_SCALE))")
 # dlv_on NAME PID: the same with Delve
 dlv_on() {
         spawn "$1" dlv attach "$2" --allow-non-terminal-interactive=true --check-go-version=false
