@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +23,7 @@
 #define SERVE_EVERY     64                  /* threads looked at before stops are served again */
 #define PENDING_MAX     HOLD_THREADS_MAX    /* stops served in a row during a scan */
 #define FOLLOW_EVERY    32                  /* stops served before we move to where the program runs */
+#define SEIZE_LOOK_MS   20                  /* a seizing may take, before ends are taken during it */
 #define SETTLE_MS       200                 /* for a frozen process's threads to stop */
 #define FROZEN_LOOK_S   1                   /* between looks at a frozen process of which nothing is heard */
 #define STRANGER_MS     100                 /* for a child that is no thread to stop */
@@ -198,12 +200,6 @@ static int runs_still(void *userdata _unused_, uint32_t pid _unused_, uint32_t t
 
 static int seize(void *userdata, uint32_t pid, uint32_t tid);
 
-static void child_signal(sigset_t *ret)
-{
-        sigemptyset(ret);
-        sigaddset(ret, SIGCHLD);
-}
-
 /* All other threads into a stop, which is then simply not answered. One that cannot stop now (it waits for
  * its vfork child) stops by itself later. */
 static void freeze(struct tracer *t, pid_t tid, uint64_t ip)
@@ -264,7 +260,8 @@ _Noreturn static void stay_frozen(struct tracer *t)
         const struct timespec look = {.tv_sec = FROZEN_LOOK_S};
         sigset_t set;
 
-        child_signal(&set);
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
         sigaddset(&set, TRACE_KICK);
         sigprocmask(SIG_BLOCK, &set, NULL);
         for (;;) {
@@ -458,25 +455,40 @@ static int take_thread_end(void *userdata, uint32_t pid, uint32_t tid)
 /*
  * A thread that execs holds the lock that PTRACE_SEIZE takes (cred_guard_mutex, until fs/exec.c: de_thread()
  * has returned), and waits for the other threads to end, which those that are ours do only when their ends
- * are taken: neither would ever go on. So SIGCHLD is let in while we seize, and nowhere else; the kernel
- * repeats the call after the handler. Nothing else runs then, so the handler may do what others may not.
+ * are taken: neither would ever go on. So a seizing that takes long is interrupted, again and again, and the
+ * kernel repeats the call after the handler. The signal is let in there and nowhere else, so the handler may
+ * do what others may not.
  */
-static void on_child(int sig _unused_)
+static void set_alarm(void)
+{
+        (void)setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = SEIZE_LOOK_MS * 1000}, NULL);
+}
+
+static void on_alarm(int sig _unused_)
 {
         (void)procfs_each_thread(the_tracer.pid, take_thread_end, &the_tracer);
+        set_alarm();
+}
+
+static void block_alarm(int how)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGALRM);
+        sigprocmask(how, &set, NULL);
 }
 
 static long seize_thread(uint32_t tid)
 {
-        sigset_t child;
         int error;
         long r;
 
-        child_signal(&child);
-        sigprocmask(SIG_UNBLOCK, &child, NULL);
+        set_alarm();
+        block_alarm(SIG_UNBLOCK);
         r = ptrace(PTRACE_SEIZE, tid, NULL, OPTIONS);
         error = errno;
-        sigprocmask(SIG_BLOCK, &child, NULL);
+        block_alarm(SIG_BLOCK);
         errno = error;
         return r;
 }
@@ -552,15 +564,11 @@ static void on_kick(int sig _unused_)
 {
 }
 
-/* Neither with SA_RESTART: a kick is to end the wait, and no wait is under way when a child's signal comes.
- */
+/* A kick without SA_RESTART: it is to end the wait. */
 static void handle_signals(void)
 {
-        sigset_t child;
-
-        child_signal(&child);
-        sigprocmask(SIG_BLOCK, &child, NULL);
-        (void)sigaction(SIGCHLD, &(struct sigaction){.sa_handler = on_child}, NULL);
+        block_alarm(SIG_BLOCK);
+        (void)sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_alarm}, NULL);
         (void)sigaction(TRACE_KICK, &(struct sigaction){.sa_handler = on_kick}, NULL);
 }
 
