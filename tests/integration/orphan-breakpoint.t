@@ -126,7 +126,8 @@ if need dlv && [[ -x $FIXTURES/worker ]]; then
         text=$(finding_text "$go" orphan-breakpoint/tracer-died)
         like "$text" "dlv" "dlv killed: the finding names dlv"
         like "$text" "$dlv" "dlv killed: and its pid"
-        like "$text" "main.report" "dlv killed: and the function"
+        like "$text" "main.report" "dlv killed: and the function" ||
+                diag "$(ctl events --pid "$go" --type text.scan --json 2>&1)"
         finds "dlv killed: trap-to-handler, the Go runtime's" trap-to-handler/ "$go"
 
         # clean twin: dlv stops there, clears and detaches
