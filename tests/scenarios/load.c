@@ -187,17 +187,18 @@ static int churn(int n)
         return 0;
 }
 
+static const char *mode_name;
+static bool first_exec;
+
 static void *exec_next(void *arg)
 {
         char n[16];
 
         snprintf(n, sizeof(n), "%d", (int)(intptr_t)arg);
-        execl("/proc/self/exe", "load", "execs", n, "again", (char *)NULL);
+        execl("/proc/self/exe", "load", mode_name, n, "again", (char *)NULL);
         die("exec");
         return NULL;
 }
-
-static bool first_exec;
 
 static int execs(int n)
 {
@@ -215,16 +216,6 @@ static int execs(int n)
                 wait_for_ever(NULL);
         exec_next((void *)(intptr_t)(n - 1));
         return 1;
-}
-
-static void *flee_next(void *arg)
-{
-        char n[16];
-
-        snprintf(n, sizeof(n), "%d", (int)(intptr_t)arg);
-        execl("/proc/self/exe", "load", "flee", n, "again", (char *)NULL);
-        die("exec");
-        return NULL;
 }
 
 static int untraced(void *arg)
@@ -261,7 +252,7 @@ static int flee(int n)
                           CLONE_UNTRACED,
                   NULL) < 0)
                 die("clone");
-        if (pthread_create(&threads[0], &small, flee_next, (void *)(intptr_t)n) != 0)
+        if (pthread_create(&threads[0], &small, exec_next, (void *)(intptr_t)n) != 0)
                 die("pthread_create");
         wait_for_ever(NULL);
         return 1;
@@ -279,6 +270,7 @@ int main(int argc, char **argv)
 {
         fixture_guard();
         first_exec = argc == 3;
+        mode_name = argv[1];
         for (size_t i = 0; argc > 2 && i < sizeof(modes) / sizeof(modes[0]); i++)
                 if (strcmp(argv[1], modes[i].name) == 0)
                         return modes[i].run(atoi(argv[2]));
