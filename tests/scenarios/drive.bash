@@ -132,7 +132,7 @@ as_nobody_fixture() {
 }
 # value NAME KEY: of the first key=value in its output
 value() {
-        local line lines key="\\b$2=([^ ]*)"
+        local line lines=() key="\\b$2=([^ ]*)"
         mapfile -t lines <"$T/$1.out"
         for line in "${lines[@]}"; do
                 [[ $line =~ $key ]] && echo "${BASH_REMATCH[1]}" && return

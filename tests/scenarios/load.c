@@ -252,7 +252,7 @@ static int flee(int n)
                           CLONE_UNTRACED,
                   NULL) < 0)
                 die("clone");
-        if (pthread_create(&threads[0], &small, exec_next, (void *)(intptr_t)n) != 0)
+        if (pthread_create(&threads[THREADS - 1], &small, exec_next, (void *)(intptr_t)n) != 0)
                 die("pthread_create");
         wait_for_ever(NULL);
         return 1;
