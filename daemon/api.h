@@ -27,8 +27,9 @@
 
 #define API_ERROR_MAX 512
 
-struct stream;
+struct healing;
 struct parking;
+struct stream;
 
 /* What handlers look at. The pointers are borrowed from main, which outlives the servers. */
 struct api {
@@ -48,7 +49,7 @@ struct api {
         uint64_t follower_lost;         /* ... and events their queues had no room for, ever */
         struct owner_cache owners;      /* of all that is told */
         struct stream *streams;         /* list of the streams under way */
-        unsigned heals;                 /* processes that are being healed now */
+        struct healing *heals;          /* list of what is being healed, or waits for its turn */
         struct parking *parked;         /* list of the calls whose answers come later */
         sd_event_source *resume;        /* of the server: enabled once, it looks after resumed connections */
 };

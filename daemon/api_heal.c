@@ -22,7 +22,8 @@
 #include "log.h"
 #include "parking.h"
 
-#define HEALS_MAX     8     /* at the same time */
+#define HEALS_MAX     8     /* at the same time, each of another process */
+#define HEALS_ASKED   64    /* those that wait for their turn among them */
 #define SIGNALS_READ  20000 /* rows that are looked at for a stop that came later */
 #define SIGNALS_STEPS 64    /* searches of the store that may find nothing */
 
@@ -238,11 +239,14 @@ static void log_it(const struct api_call *call, const struct heal *h)
  */
 
 struct healing {
+        struct healing *next; /* in api->heals, in the order they were asked for */
         struct api_call *call;
         struct heal heal;
-        struct heal_child *child;
-        bool entered; /* a hold helper has let go */
+        struct heal_child *child; /* NULL: its turn has not come */
+        bool entered;             /* a hold helper has let go */
 };
+
+static void take_turns(struct api *api);
 
 /* Nothing of ours is in the process any more but the hold that was there before. */
 static void leave(struct healing *g)
@@ -255,8 +259,12 @@ static void leave(struct healing *g)
 
 static void healing_free(struct healing *g)
 {
+        struct healing **at = &g->call->api->heals;
+
         leave(g);
-        g->call->api->heals--;
+        while (*at != g)
+                at = &(*at)->next;
+        *at = g->next;
         free(g);
 }
 
@@ -273,20 +281,32 @@ static void answer(struct healing *g)
 
 static void on_end(void *userdata)
 {
-        answer(userdata);
+        struct healing *g = userdata;
+        struct api *api = g->call->api;
+
+        answer(g);
+        take_turns(api);
 }
 
 /* The client hung up, or the daemon stops: what is not done by now is left undone. */
-static void on_gone(struct api_call *call _unused_, uint64_t ticket)
+static void on_gone(struct api_call *call, uint64_t ticket)
 {
+        struct api *api = call->api;
+
         healing_free((struct healing *)(uintptr_t)ticket);
+        take_turns(api);
 }
 
+/* Asked when its turn comes: the one before it may have healed the process. */
 static void begin(struct healing *g)
 {
         struct api_call *call = g->call;
+        struct proc_status st;
         int r;
 
+        api_settle(call->api);
+        g->heal.left_stopped = procfs_status(g->heal.target.pid, 0, &st) == 0 && st.state == 'T' &&
+                               left_stopped(call, &g->heal.target);
         ask_guard(call, &g->heal);
         if (!g->heal.refused[0])
                 g->entered = enter_hold(call, &g->heal);
@@ -296,40 +316,86 @@ static void begin(struct healing *g)
         }
         r = heal_begin(&g->child, call->api->event, &g->heal, on_end, g);
         if (r >= 0)
-                r = parking_begin(call, on_gone, (uintptr_t)g);
-        if (r >= 0)
                 return;
         api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "No helper can be started: %s.",
                  strerror(-r));
         healing_free(g);
+        parking_go_on(call->parking);
+}
+
+/* Two at once would take each other's helper for a tracer that is in the way. */
+static bool must_wait(const struct healing *g)
+{
+        unsigned running = 0;
+
+        for (const struct healing *other = g->call->api->heals; other; other = other->next) {
+                running += other->child != NULL;
+                if (other->child && other->heal.target.pid == g->heal.target.pid)
+                        return true;
+        }
+        return running >= HEALS_MAX;
+}
+
+/* Begins what may begin. One that is answered at once leaves the list, so each look starts over. */
+static void take_turns(struct api *api)
+{
+        struct healing *g = api->heals;
+
+        while (g)
+                if (g->child || must_wait(g))
+                        g = g->next;
+                else {
+                        begin(g);
+                        g = api->heals;
+                }
+}
+
+/* Puts it at the end of the list. -EBUSY: that is full. */
+static int join(struct healing *g)
+{
+        struct healing **end = &g->call->api->heals;
+        unsigned asked = 0;
+        int r;
+
+        for (; *end; end = &(*end)->next)
+                asked++;
+        if (asked >= HEALS_ASKED)
+                return -EBUSY;
+        r = parking_begin(g->call, on_gone, (uintptr_t)g);
+        if (r >= 0)
+                *end = g;
+        return r;
 }
 
 void api_heal(struct api_call *call)
 {
-        struct proc_status st;
+        struct api *api = call->api;
         struct task_ref target;
         struct healing *g;
+        int r;
 
         if (!api_target(call, call->body->pid, &target))
                 return;
-        if (call->api->heals >= HEALS_MAX) {
-                api_fail(call, MHD_HTTP_TOO_MANY_REQUESTS, "busy", "Try again in a moment.",
-                         "%d processes are being healed at this moment.", HEALS_MAX);
-                return;
-        }
         g = calloc(1, sizeof(*g));
         if (!g) {
                 api_answer(call, NULL);
                 return;
         }
-        call->api->heals++;
-        api_settle(call->api);
         g->call = call;
         g->heal.target = target;
         g->heal.dry_run = call->body->dry_run;
         g->heal.any_uid = call->peer.privileged;
         g->heal.uid = call->peer.uid;
-        g->heal.left_stopped =
-                procfs_status(target.pid, 0, &st) == 0 && st.state == 'T' && left_stopped(call, &target);
-        begin(g);
+        r = join(g);
+        if (r >= 0) {
+                take_turns(api);
+                return;
+        }
+        if (r == -EBUSY)
+                api_fail(call, MHD_HTTP_TOO_MANY_REQUESTS, "busy", "Try again in a moment.",
+                         "%d requests to heal wait for their turn.", HEALS_ASKED);
+        else
+                api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "",
+                         "The request cannot be put in line: %s.", strerror(-r));
+        free(g);
 }
