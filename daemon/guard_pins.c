@@ -25,7 +25,7 @@
 #define NAME_BYTES    128 /* of a pin: as many as a program's name and a prefix need */
 #define BPFFS_DIR     "/sys/fs/bpf"
 #define OWN_ATTEMPTS  8 /* to make and lock the directory while somebody removes it */
-#define LOCK_TRIES    10
+#define LOCK_TRIES    40
 #define LOCK_PAUSE_US 50000
 #define STRING_(x)    #x
 #define STRING(x)     STRING_(x)

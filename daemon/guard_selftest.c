@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,16 +15,19 @@
 
 #include "../lib/cleanup.h"
 #include "../lib/procfs.h"
+#include "child.h"
 #include "guard_object.h"
+
+#define RECORD_LOOKS    50 /* at the ring, for the record of a refusal */
+#define RECORD_PAUSE_MS 10
 
 /* A child that does nothing, until it is killed. */
 static pid_t spawn_target(void)
 {
-        pid_t pid = fork();
+        pid_t pid = child_fork();
 
         if (pid != 0)
                 return pid;
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;)
                 pause();
 }
@@ -40,13 +42,11 @@ static void end_child(pid_t pid)
 static int try_attach(pid_t target)
 {
         _cleanup_close_ int pidfd = -1;
-        pid_t pid = fork();
+        pid_t pid = child_fork();
         int status;
 
-        if (pid == 0) {
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (pid == 0)
                 _exit(ptrace(PTRACE_SEIZE, target, NULL, NULL) < 0 ? errno : 0);
-        }
         if (pid < 0)
                 return -errno;
         pidfd = syscall(SYS_pidfd_open, pid, 0);
@@ -62,6 +62,7 @@ static int try_attach(pid_t target)
 struct proof {
         uint32_t target, generation;
         uint32_t reason; /* enum guard_reason of the refusal; GUARD_ALLOWED: none */
+        bool seen;       /* a refusal was recorded, by these programs or others */
 };
 
 static bool keep_record(void *userdata, const struct rec_header *h, size_t size)
@@ -71,18 +72,24 @@ static bool keep_record(void *userdata, const struct rec_header *h, size_t size)
 
         if (h->type != REC_GUARD || size < sizeof(*r) || r->target.pid != p->target)
                 return h->type == REC_GUARD;
+        p->seen |= r->error != 0;
         if (r->error && r->h.generation == p->generation)
                 p->reason = r->reason;
         return false;
 }
 
-/* Positive errno of an attach to the target, 0: it was let in; -errno. */
+/* Positive errno of an attach to the target, 0: it was let in; -errno. A record that another program has
+ * begun and not ended hides those behind it, for as long as that one waits for a processor. */
 static int probe(struct loader *loader, uint32_t generation, uint32_t target, uint32_t *ret_reason)
 {
         struct proof p = {.target = target, .generation = generation};
         int error = try_attach((pid_t)target);
 
-        loader_skim_ring(loader, keep_record, &p);
+        for (int i = 0; i < RECORD_LOOKS && (i == 0 || (error == EBUSY && !p.seen)); i++) {
+                if (i > 0)
+                        poll(NULL, 0, RECORD_PAUSE_MS);
+                loader_skim_ring(loader, keep_record, &p);
+        }
         *ret_reason = p.reason;
         return error;
 }

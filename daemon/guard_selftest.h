@@ -15,7 +15,7 @@
 
 struct guard_object;
 
-#define GUARD_SELFTEST_LIMIT_MS 2000 /* for each of the two attaches */
+#define GUARD_SELFTEST_LIMIT_MS 5000 /* for each of the two attaches */
 
 /* Of programs that are attached, before anybody reads the ring. 0: they work. -errno and a reason (no full
  * stop); -EALREADY: the attach was refused, but not by these. */

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +15,7 @@
 
 #include "../lib/cleanup.h"
 #include "backlog.h"
+#include "child.h"
 
 /* What a record proves about which program; two rows where two tiers have a program each. */
 static const struct proof {
@@ -95,7 +95,7 @@ static void act_tracee(void)
         sigaction(SIGTRAP, &sa, NULL);
         __asm__ volatile("int3");
         raise(SIGTRAP);
-        child = fork();
+        child = child_fork();
         if (child == 0) {
                 execl("/bin/true", "true", NULL);
                 _exit(0);
@@ -111,14 +111,14 @@ static void act_tracer(void)
         pid_t tracee, other;
         int status, stops = 0;
 
-        tracee = fork();
+        tracee = child_fork();
         if (tracee == 0)
                 act_tracee();
         while (tracee > 0 && waitpid(tracee, &status, 0) == tracee && WIFSTOPPED(status))
                 ptrace(PTRACE_CONT, tracee, NULL, stops++ ? WSTOPSIG(status) : 0);
         /* A pid beyond the kernel's limit belongs to nobody: attaching there must fail with ESRCH. */
         ptrace(PTRACE_SEIZE, 0x3fffffff, NULL, NULL);
-        other = fork();
+        other = child_fork();
         if (other == 0) {
                 pause();
                 _exit(0);
@@ -152,10 +152,9 @@ void loader_selftest(struct loader *l, struct backlog **backlog, struct hook *ho
         _cleanup_close_ int pidfd = -1;
         _cleanup_close_ int stats =
                 bpf_enable_stats(BPF_STATS_RUN_TIME); /* needs CAP_SYS_ADMIN: not always to be had */
-        pid_t tracer = fork();
+        pid_t tracer = child_fork();
 
         if (tracer == 0) {
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
                 reset_signals();
                 alarm(SELFTEST_LIMIT_MS / 1000 + 1);
                 act_tracer();

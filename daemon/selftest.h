@@ -12,6 +12,6 @@
 
 #include "loader.h"
 
-#define SELFTEST_LIMIT_MS 1000 /* then the children are ended and the hooks stay HOOK_ATTACHED */
+#define SELFTEST_LIMIT_MS 5000 /* then the children are ended and the hooks stay HOOK_ATTACHED */
 
 void loader_selftest(struct loader *l, struct backlog **backlog, struct hook *hooks, size_t n_hooks);
