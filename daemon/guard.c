@@ -325,7 +325,7 @@ static int choose_mechanism(struct guard *g)
                 if (order[i] == MECHANISM_LSM && lsm_is_active() == 0)
                         continue;
                 r = try_mechanism(g, order[i], reason, sizeof(reason));
-                if (r == 0 || r == -EALREADY) {
+                if (r == 0 || (r == -EALREADY && g->object)) {
                         g->reason[0] = '\0';
                         return r;
                 }
@@ -409,7 +409,7 @@ static void set_up(struct guard *g)
                 return;
         }
         r = choose_mechanism(g);
-        if (r < 0 && r != -EALREADY) {
+        if (r < 0 && (r != -EALREADY || !found)) {
                 refuse_mechanism(g, g->reason);
                 return;
         }
