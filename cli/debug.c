@@ -345,6 +345,7 @@ static int run_command(struct debug *d)
         int r, error;
 
         signal(SIGTSTP, SIG_IGN); /* stop_with_command() does what it asks for */
+        signal(SIGCHLD, SIG_DFL); /* it is to be told of the command's stops now */
         error = command_go(&d->command);
         if (error)
                 return command_not_run(c, &d->command, error);
@@ -431,8 +432,11 @@ static int claim_and_run(struct debug *d)
 static int take_signals(struct debug *d)
 {
         static const int signals[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT};
+        /* Ctrl-Z stops the command with us, and is no reason to give up the place in the queue. */
+        const struct sigaction ends_only = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
         sigset_t set;
 
+        sigaction(SIGCHLD, &ends_only, NULL);
         sigemptyset(&set);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
                 sigaddset(&set, signals[i]);

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define TICK_MS 1000 /* how often a waiting client looks at its place in the queue */
+#define TICK_MS  1000 /* how often a waiting client looks at its place in the queue ... */
+#define NEAR     10   /* ... if that is among the first; else */
+#define FAR_EACH 5    /* in every such tick */
 
 struct waiter {
         struct client *client; /* beside the one whose answer is held back */
         uint32_t pid;
+        uint64_t place, ticks;
         char said[CLAIM_WORDS_MAX * 2]; /* last, about who is in the way */
 };
 
@@ -47,16 +50,16 @@ static void say_waiting(struct waiter *w, struct json_object *claims)
 {
         char line[sizeof(w->said)], tracer[CLAIM_WORDS_MAX] = "";
         struct json_object *claim = claims_find(claims, 0);
-        uint64_t place = place_in(member_array(claims, "waiting"));
 
-        if (place == 0)
+        w->place = place_in(member_array(claims, "waiting"));
+        if (w->place == 0)
                 return;
         if (claim)
                 snprintf(line, sizeof(line), "claimed for %s%s%s", claim_owner(claim),
                          *claim_tracer(claim, tracer) ? ", traced by " : "", tracer);
         else
                 rival_text(w, line, sizeof(line));
-        snprintf(line + strlen(line), sizeof(line) - strlen(line), "; place %lu in the queue", place);
+        snprintf(line + strlen(line), sizeof(line) - strlen(line), "; place %lu in the queue", w->place);
         if (!strcmp(line, w->said))
                 return;
         strcpy(w->said, line);
@@ -69,6 +72,9 @@ static int on_wait_tick(void *userdata)
         struct waiter *w = userdata;
         struct client_error e;
 
+        /* The list is as long as the queue: many who ask for it all the time keep the daemon busy. */
+        if (w->place > NEAR && ++w->ticks % FAR_EACH)
+                return 0;
         if (claims_get(w->client, w->pid, &claims, &e) == 0)
                 say_waiting(w, claims);
         return 0;

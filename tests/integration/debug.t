@@ -66,10 +66,10 @@ spawn holder "$PTRACECTL" debug "$pid" -- sh -c 'echo in; read -r x; exit 3'
 holder=$PID
 said holder '^in'
 is "$(claim_of owner.pid)" "$holder" "while it runs the process is claimed for it"
-timeout 20 "$PTRACECTL" debug "$pid" -- touch "$T/ran" >"$T/o" 2>"$T/e" </dev/null
+timeout $((30 * T_SCALE)) "$PTRACECTL" debug "$pid" -- touch "$T/ran" >"$T/o" 2>"$T/e" </dev/null
 is "$?" 4 "another one is refused"
 like "$(cat "$T/e")" "claimed for pid $holder .*--wait" "and told for whom it is claimed, and how to wait"
-is "$(timeout 20 "$PTRACECTL" debug --json "$pid" -- true 2>/dev/null </dev/null | jq -r .error.code)" claimed "--json: an error object"
+is "$(timeout $((30 * T_SCALE)) "$PTRACECTL" debug --json "$pid" -- true 2>/dev/null </dev/null | jq -r .error.code)" claimed "--json: an error object"
 ok "the command of one that is refused is not run" test ! -e "$T/ran"
 spawn quitter "$PTRACECTL" debug --wait "$pid" -- touch "$T/ran"
 quitter=$PID
@@ -78,6 +78,12 @@ ok "and says behind whom" wait_for 10 file_has "$T/quitter.err" "Waiting for pro
 spawn second "$PTRACECTL" debug --wait "$pid" -- sh -c 'echo served'
 second=$PID
 ok "behind the first" wait_for 10 waiters_are 2
+# Ctrl-Z, which also stops the process that is to become the command; and fg.
+waiting=$(pgrep -P "$second")
+kill -STOP "$waiting" "$second"
+wait_for 5 has_state "$waiting" T
+wait_for 5 has_state "$second" T
+kill -CONT "$waiting" "$second"
 like "$(ctl claims)" "PLACE.*PID.*ASKED BY.*2 +$pid .*pid $second, uid 0" "claims lists who waits"
 kill -INT "$quitter"
 ended "$quitter"
@@ -159,12 +165,12 @@ else
 fi
 
 # ---- lease and token
-lease=$((3 + T_SCALE / 4)) # seconds, in which a few commands must run
+lease=$((6 + T_SCALE / 4)) # seconds, in which a few commands must run
 spawn leased "$PTRACECTL" debug --lease $lease "$pid" -- sh -c "echo in; read -r x; '$PTRACECTL' claims --json"
 leased=$PID
 said leased '^in'
 id=$(claim_of id)
-sleep $((2 * lease))
+sleep $((lease + 2))
 is "$(claim_of id)" "$id" "a lease is renewed while the command runs"
 tell leased x
 ended "$leased"
@@ -176,7 +182,7 @@ ctl release --pid "$pid" >/dev/null
 ok "release --pid" claims_are 0
 token=$(ctl claim "$pid" --token new --json | jq -r .token)
 id=$(claim_of id)
-timeout 20 "$PTRACECTL" debug --token wrong-token-here "$pid" -- touch "$T/ran" >"$T/o" 2>"$T/e" </dev/null
+timeout $((30 * T_SCALE)) "$PTRACECTL" debug --token wrong-token-here "$pid" -- touch "$T/ran" >"$T/o" 2>"$T/e" </dev/null
 is "$?" 4 "debug with a wrong token is refused"
 timeout $((30 * T_SCALE)) "$PTRACECTL" debug --token "$token" "$pid" -- "$FIXTURES/tracer" attach "$pid" >"$T/o" 2>"$T/e" </dev/null
 is "$? $(sed -n 's/.*errno=//p' "$T/o")" "0 0" "with the right one its command attaches"
@@ -201,7 +207,7 @@ like "$(cat "$T/loser.err")" "taken over: it is for pid $winner .*Hanging up" "a
 unlike "$(cat "$T/loser.err")" 'still traces' "its debugger was hung up, and let go"
 ok "nothing is left of both" wait_for 5 claims_are 0
 
-spawn deaf "$PTRACECTL" debug "$pid" -- sh -c 'trap "" HUP; echo in; exec sleep 20'
+spawn deaf "$PTRACECTL" debug "$pid" -- sh -c 'trap "" HUP; echo in; exec sleep '$((20 * T_SCALE))
 deaf=$PID
 said deaf '^in'
 child=$(pgrep -P "$deaf")
