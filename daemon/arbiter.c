@@ -359,7 +359,7 @@ int arbiter_enter(struct arbiter *a, uint64_t id, const char *token, const struc
         /* Also where claims are kept by the kernel: it may be held, or caught, for another reason. */
         r = hold_yield(a->hold, &c->request.target, &owner);
         arbiter_hold_entered(a, &c->request.target);
-        return r == -ENOENT ? 0 : r; /* not held at this moment: nobody is in the way */
+        return r == -ENOENT || r == -ESRCH ? 0 : r; /* not held at this moment: nobody is in the way */
 }
 
 /* ---- policy and `single` ----------------------------------------------------------------------------- */

@@ -29,6 +29,8 @@
 #define ADOPT_MS       3000 /* for all helpers of an earlier daemon to answer */
 #define NOTICES_MAX    64   /* of one helper, read in a row */
 #define ENTRIES_MAX    1024 /* of the directory, looked at */
+#define STEP_MS        100  /* of waiting for an answer */
+#define ABANDON_MS     2000 /* for a helper to end by a signal */
 
 static const char *const state_names[] = {
         [HOLD_HOLDING] = "holding",
@@ -209,12 +211,24 @@ static int on_end(sd_event_source *source _unused_, int fd _unused_, uint32_t re
         return sd_event_source_set_enabled(e->on_end, SD_EVENT_OFF);
 }
 
+/* Waits for something to read. True: the helper has ended, and nothing is left to read. Time for which this
+ * process stood still is added to the deadline: the helper had no processor then, either. */
+static bool ended_silently(const struct held *e, uint64_t *deadline_ms)
+{
+        struct pollfd p[] = {{.fd = e->fd, .events = POLLIN}, {.fd = e->pidfd, .events = POLLIN}};
+        uint64_t began = now_ms(), step = MIN_OF(*deadline_ms - began, (uint64_t)STEP_MS), took;
+        bool ended = poll(p, ELEMENTSOF(p), (int)step) > 0 && p[1].revents && !p[0].revents;
+
+        took = now_ms() - began;
+        if (took > step)
+                *deadline_ms += took - step;
+        return ended;
+}
+
 /* The answer to the request with that id; 0 stands for the first notice of a helper. */
 static int await(struct held *e, uint64_t id, uint64_t deadline_ms, struct hold_notice *ret)
 {
         for (;;) {
-                uint64_t now = now_ms();
-                struct pollfd p[] = {{.fd = e->fd, .events = POLLIN}, {.fd = e->pidfd, .events = POLLIN}};
                 int r = receive(e, ret);
 
                 if (r < 0)
@@ -225,9 +239,9 @@ static int await(struct held *e, uint64_t id, uint64_t deadline_ms, struct hold_
                                 return ret->error;
                         continue;
                 }
-                if (now >= deadline_ms)
+                if (now_ms() >= deadline_ms)
                         return -ETIMEDOUT;
-                if (poll(p, ELEMENTSOF(p), (int)(deadline_ms - now)) > 0 && p[1].revents && !p[0].revents)
+                if (ended_silently(e, &deadline_ms))
                         return -ECONNRESET;
         }
 }
@@ -401,13 +415,20 @@ static int start_helper(struct hold *h, const struct task_ref *target, bool catc
         return 0;
 }
 
-/* Ended by the first signal: it lets go of whatever it has seized by then. */
+static bool end_by(const struct held *e, int sig)
+{
+        struct pollfd p = {.fd = e->pidfd, .events = POLLIN};
+
+        (void)syscall(SYS_pidfd_send_signal, e->pidfd, sig, NULL, 0);
+        return poll(&p, 1, ABANDON_MS) > 0;
+}
+
+/* Ended by the first signal: it lets go of whatever it has seized by then. Forgotten alive, it would remove
+ * the socket of the next helper for that target. */
 static void abandon(struct held *e, const char *name)
 {
-        if (e->pidfd >= 0) {
-                (void)syscall(SYS_pidfd_send_signal, e->pidfd, SIGTERM, NULL, 0);
-                (void)poll(&(struct pollfd){.fd = e->pidfd, .events = POLLIN}, 1, HOLD_ANSWER_MS);
-        }
+        if (e->pidfd >= 0 && !end_by(e, SIGTERM))
+                (void)end_by(e, SIGKILL);
         (void)unlinkat(e->owner->dir, name, 0);
         held_free(e);
 }
@@ -457,10 +478,16 @@ static int adopt(struct hold *h, const char *name, const struct task_ref *target
         }
         e->view.target = *target;
         e->pidfd = pidfd_of((uint32_t)peer.pid);
+        e->view.helper.pid = (uint32_t)peer.pid;
         r = e->pidfd < 0 ? e->pidfd : await(e, 0, deadline_ms, &n);
         if (r == -EPROTO && e->pidfd >= 0)
                 (void)syscall(SYS_pidfd_send_signal, e->pidfd, SIGTERM, NULL, 0);
-        if (r >= 0)
+        /* One that is silent holds all the same. What it is doing is told when it says so. */
+        if (r == -ETIMEDOUT)
+                log_warning(
+                        "The helper that holds process %u does not answer yet. To let go, kill process %d.",
+                        target->pid, (int)peer.pid);
+        if (r >= 0 || r == -ETIMEDOUT)
                 r = watch(e);
         if (r < 0)
                 held_free(e);
@@ -574,7 +601,8 @@ int hold_take(struct hold *h, const struct task_ref *target, bool catch, struct 
         *ret_holder = (struct task_ref){};
         if (e) {
                 r = ask(e, HOLD_ASK_CATCH, &(struct hold_request){.catch = catch}, &n);
-                return r < 0 ? r : -EALREADY;
+                if (r != -ESRCH) /* that is a helper which has just ended: another one is needed */
+                        return r < 0 ? r : -EALREADY;
         }
         if (is_ours(h, target->pid))
                 return -EINVAL;

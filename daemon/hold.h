@@ -20,10 +20,11 @@
 
 #include "../lib/event.h"
 
-#define HOLD_MAX         64   /* processes held at once */
-#define HOLD_THREADS_MAX 8192 /* of one process; one with more is not held */
-#define HOLD_ANSWER_MS   2000 /* for a helper to answer */
-#define HOLD_YIELD_MS    5000 /* an owner who was let in and has not attached by then: held again */
+#define HOLD_MAX         64    /* processes held at once */
+#define HOLD_THREADS_MAX 8192  /* of one process; one with more is not held */
+#define HOLD_ANSWER_MS   4000  /* for a helper to answer */
+#define HOLD_YIELD_MS    5000  /* who was let in and has not attached by then: held again ... */
+#define HOLD_OWNER_MS    20000 /* ... and an owner who is known and still there, who may read symbols first */
 
 struct hold;
 

@@ -240,7 +240,7 @@ static void look_for_owner(struct helper *h, uint32_t owner_pid)
         h->seen_tid = h->view.target.pid;
         if (owner_pid)
                 h->owner_fd = pidfd_of(owner_pid);
-        h->yield_end_ns = now_ns() + HOLD_YIELD_MS * NSEC_PER_MSEC;
+        h->yield_end_ns = now_ns() + (h->owner_fd >= 0 ? HOLD_OWNER_MS : HOLD_YIELD_MS) * NSEC_PER_MSEC;
 }
 
 /* A caught process stays with us if it cannot be handed over: let go of now, it would die. */

@@ -328,14 +328,18 @@ static void on_clone(struct tracer *t, pid_t tid)
 
 /*
  * The first stop of a thread that was handed over at a breakpoint. It may come when all is held already: a
- * debugger that has just detached has sent it on its way to that stop.
+ * debugger that has just detached has sent it on its way to that stop. If it has not run at all since, it
+ * takes the SIGSTOP of the hand-over only now, and the stop that this leads to comes next.
  */
-static void on_parked(struct tracer *t, pid_t tid, bool group_stop)
+static void on_parked(struct tracer *t, pid_t tid, int sig, int event)
 {
         struct user_regs_struct regs;
+        bool known = ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0;
 
+        if (known && event == 0 && regs.rip == t->shared->parked_ip)
+                return;
         t->shared->parked_tid = 0;
-        if (!group_stop || ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0)
+        if (!known || event != PTRACE_EVENT_STOP || !is_stop_signal(sig))
                 return;
         if (regs.rip == t->shared->parked_ip) {
                 t->shared->caught_tid = (uint32_t)tid;
@@ -385,7 +389,7 @@ static void on_stop(struct tracer *t, pid_t tid, int status)
         if (++t->stops % FOLLOW_EVERY == 0)
                 follow(tid);
         if (t->shared->parked_tid == (uint32_t)tid)
-                on_parked(t, tid, event == PTRACE_EVENT_STOP && is_stop_signal(sig));
+                on_parked(t, tid, sig, event);
         if (event == PTRACE_EVENT_STOP && is_stop_signal(sig)) {
                 (void)ptrace(PTRACE_LISTEN, tid, NULL, NULL);
         } else if (event == PTRACE_EVENT_CLONE) {

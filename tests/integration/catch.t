@@ -23,7 +23,7 @@ hard=$PID
 ok "a process is held to be caught" catch "$hard"
 go "$hard"
 ok "its own int3: it is caught" wait_for 10 is_in_state "$hard" caught
-ok "its own int3: it is frozen, not dead" frozen "$hard"
+ok "its own int3: it is frozen, not dead" wait_for 5 frozen "$hard"
 is "$(hold_field "$hard" .caught.tid)" "$hard" "its own int3: the thread is named"
 like "$(ctl hold)" "$hard +target +caught" "hold lists it"
 like "$(ctl catch "$hard")" "thread $hard ran into a breakpoint" "catch says where"
@@ -78,7 +78,7 @@ go "$orphan"
 ok "orphan: it is caught" wait_for 10 is_in_state "$orphan" caught
 is "$(hold_field "$orphan" .caught.tid)" "$tid" "orphan: in the thread that ran into it"
 is "$(hold_field "$orphan" .caught.ip)" "$(value orphan work)" "orphan: at the byte that was left behind"
-ok "orphan: all threads are frozen" frozen "$orphan"
+ok "orphan: all threads are frozen" wait_for 5 frozen "$orphan"
 
 if need gdb; then
         debug "$orphan" gdb -q -nx -batch -p "$orphan" -ex 'thread apply all bt' -ex 'x/bx $pc' >"$T/gdb.txt" 2>&1
@@ -163,7 +163,7 @@ if need dlv && [[ -x $FIXTURES/worker ]]; then
         catch "$go"
         kill -USR1 "$go"
         ok "dlv killed: its breakpoint is caught" wait_for 10 is_in_state "$go" caught
-        ok "dlv killed: all threads of the Go program are frozen" frozen "$go"
+        ok "dlv killed: all threads of the Go program are frozen" wait_for 5 frozen "$go"
         let_go "$go"
         ended "$go"
         is "$RC" 2 "dlv killed: let go of, the Go runtime ends it as it would have"
