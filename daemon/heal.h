@@ -29,7 +29,8 @@
         (64u << 10) /* pages compared one by one where the kernel does not tell which changed */
 #define HEAL_THREADS_MAX 8192
 #define HEAL_STOP_MS     2000 /* for all threads to stop */
-#define HEAL_CHILD_MS    4000 /* for all of it */
+#define HEAL_LATE_MS     500  /* more, once, for threads that had no processor until then */
+#define HEAL_CHILD_MS    8000 /* for all of it */
 
 struct heal_file {
         uint64_t inode;

@@ -20,6 +20,7 @@ struct heal_child {
         size_t received;
         pid_t pid; /* 0: reaped */
         int fd;
+        bool late; /* the end of its time was put off */
         sd_event_source *readable, *timeout;
         void (*on_end)(void *userdata);
         void *userdata;
@@ -75,9 +76,16 @@ static int on_readable(sd_event_source *source _unused_, int fd, uint32_t events
         return 0;
 }
 
-static int on_timeout(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+/* Once it is put off: where this process stood still, the answer may be there, unread. */
+static int on_timeout(sd_event_source *source, uint64_t usec _unused_, void *userdata)
 {
-        conclude(userdata);
+        struct heal_child *c = userdata;
+
+        if (!c->late && sd_event_source_set_time_relative(source, HEAL_LATE_MS * 1000ULL) >= 0 &&
+            sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) >= 0)
+                c->late = true;
+        else
+                conclude(c);
         return 0;
 }
 

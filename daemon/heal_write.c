@@ -44,6 +44,7 @@ struct surgery {
         size_t n;
         bool new_one; /* the last round found a thread that was not known */
         uint64_t deadline_ns;
+        bool late; /* the deadline was put off */
 };
 
 static uint64_t monotonic_ns(void)
@@ -118,7 +119,10 @@ static bool await_stop(struct surgery *s, struct stopped *t)
                         t->gone = true;
                 else if (r > 0)
                         t->status = status;
-                else if (monotonic_ns() > s->deadline_ns) {
+                else if (monotonic_ns() > s->deadline_ns && !s->late) {
+                        s->late = true;
+                        s->deadline_ns = monotonic_ns() + HEAL_LATE_MS * NSEC_PER_MSEC;
+                } else if (monotonic_ns() > s->deadline_ns) {
                         heal_refuse(s->h,
                                     "Thread %d does not stop: it waits for the kernel, as a parent in vfork "
                                     "does. Nothing was changed; try again.",

@@ -122,10 +122,15 @@ wait_for 5 has_state "$stuck" D
 child=$(pgrep -P "$stuck")
 ctl heal "$stuck" --json >"$T/stuck.json" &
 healing=$!
-began=$EPOCHREALTIME
-ctl status >/dev/null
-took=$((${EPOCHREALTIME/./} - ${began/./}))
-ok "the daemon answers meanwhile ($((took / 1000)) ms)" test "$took" -lt $((1000000 * T_SCALE))
+# The least of several: a client may have to wait for a processor, and a daemon that waits itself delays them all.
+least=999999999
+while kill -0 "$healing" 2>/dev/null; do
+        began=$EPOCHREALTIME
+        ctl status >/dev/null
+        took=$((${EPOCHREALTIME/./} - ${began/./}))
+        ((took >= least)) || least=$took
+done
+ok "the daemon answers meanwhile ($((least / 1000)) ms)" test "$least" -lt $((1000000 * T_SCALE))
 wait "$healing"
 is "$?" 4 "a process that cannot be stopped is refused"
 like "$(jq -r .refused "$T/stuck.json")" "Thread $stuck does not stop" "and the thread is named"
@@ -301,12 +306,20 @@ is "$RC" 0 "and the process is healed"
 
 # ---- uprobes: the kernel's int3 are no leftovers
 if [[ -w $events ]]; then
-        orphan probed once
+        # A file of its own: other tests heal the fixture meanwhile, and are to find no probes on it.
+        probed=$T/probed_$$
+        cp "$FIXTURES/target" "$probed"
+        spawn probed "$probed" once
+        ORPHAN=$PID
+        said probed '^ready '
+        fixture tracer tracer plant "$ORPHAN" "$(value probed work)"
+        kill -KILL "$PID"
+        ended "$PID"
         offset=$(printf '0x%x' $(($(ctl heal "$ORPHAN" --dry-run --json | jq -r '.healed[0].file_offset'))))
-        if echo "p:ptracedtest/heal_$$ $FIXTURES/target:$offset" >>"$events"; then
+        if echo "p:ptracedtest/heal_$$ $probed:$offset" >>"$events"; then
                 heal "$ORPHAN"
                 is "$RC" 4 "a file with a uprobe is refused"
-                like "$(of .refused)" 'uprobes on .*/target' "and said why"
+                like "$(of .refused)" 'uprobes on .*/probed_' "and said why"
                 echo "-:ptracedtest/heal_$$" >>"$events"
         else
                 skip "a file with a uprobe is refused" "no uprobe can be made"
@@ -316,10 +329,10 @@ if [[ -w $events ]]; then
 
         # A probe that is in use, in a process that no debugger has touched
         enable=${events%/*}/events/ptracedtest/heal_$$/enable
-        if echo "p:ptracedtest/heal_$$ $FIXTURES/target:$offset" >>"$events" && echo 1 >"$enable"; then
+        if echo "p:ptracedtest/heal_$$ $probed:$offset" >>"$events" && echo 1 >"$enable"; then
                 heal "$ORPHAN" --dry-run
                 is "$RC" 4 "the kernel's own int3 is not taken out"
-                like "$(of .refused)" "There is a uprobe at $offset of .*/target" "it is seen in a mapping of our own"
+                like "$(of .refused)" "There is a uprobe at $offset of .*/probed_" "it is seen in a mapping of our own"
                 go "$ORPHAN"
                 ended "$ORPHAN"
                 is "$RC" 0 "the probed process passes the function alive"

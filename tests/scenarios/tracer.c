@@ -20,11 +20,11 @@
 
 #include "fixture.h"
 
-#define TICK_MS     5
-#define TRACEES_MAX 64
-#define TRIES_MAX   200000
-#define SPIN_MAX    4096 /* turns, between letting a thread run and stopping it again */
-#define STOP_MS     200  /* for the other threads to take part in a stop */
+#define TICK_MS      5
+#define TRACEES_MAX  64
+#define TRIES_MAX    200000
+#define SPIN_MAX     4096 /* turns, between letting a thread run and stopping it again */
+#define STOP_LOOK_MS 10   /* until the other threads take part in a stop */
 
 static pid_t tracees[TRACEES_MAX];
 static int n_tracees;
@@ -188,6 +188,21 @@ static int trap_is_pending(pid_t tid, uintptr_t address)
         return pending >> (SIGTRAP - 1) & 1;
 }
 
+/* In a group-stop. Let go of before that, a thread would take its trap first. */
+static int is_stopped(pid_t pid)
+{
+        char path[64], state = 0;
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        f = fopen(path, "re");
+        if (f) {
+                (void)!fscanf(f, "%*d (%*[^)]) %c", &state);
+                fclose(f);
+        }
+        return state == 'T';
+}
+
 /*
  * trap-pending PID TID ADDRESS: TID runs into a breakpoint at ADDRESS, and at that very moment the tracer
  * stops it, stops the process, and leaves: the trap is still to come. TID is not the main thread, which
@@ -220,7 +235,8 @@ static int mode_trap_pending(int n, char **args)
         }
         if (kill(pid, SIGSTOP) < 0)
                 die("SIGSTOP");
-        fixture_go(STOP_MS);
+        while (!is_stopped(pid))
+                fixture_go(STOP_LOOK_MS);
         (void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
         printf("ready pid=%d pending=%d tries=%d\n", getpid(), tries < TRIES_MAX, tries);
         return 0;
