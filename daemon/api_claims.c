@@ -503,11 +503,13 @@ void api_claim_enter(struct api_call *call)
 
 void api_claim_release(struct api_call *call)
 {
-        const struct claim *c = get_claim(call);
+        const struct claim *c;
         struct task_ref asker = api_asker(call);
         struct json_object *o, *claim;
         int r;
 
+        pump_flush(call->api->pump); /* whom it kept out so far is told with its name */
+        c = get_claim(call);
         if (!c)
                 return;
         claim = api_claim_json(call->api, c, false);

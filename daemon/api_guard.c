@@ -54,9 +54,11 @@ void api_guard_set(struct api_call *call)
 {
         struct task_ref asker = api_asker(call);
         struct arbiter *a = call->api->arbiter;
-        int r = call->body->clear ? arbiter_clear(a, &asker, call->peer.uid)
-                                  : arbiter_set_state(a, call->body->state, &asker, call->peer.uid);
+        int r;
 
+        pump_flush(call->api->pump); /* as in api_policy_reload() */
+        r = call->body->clear ? arbiter_clear(a, &asker, call->peer.uid)
+                              : arbiter_set_state(a, call->body->state, &asker, call->peer.uid);
         if (r == -EOPNOTSUPP)
                 no_guard(call, "The rule single");
         else if (r < 0)
@@ -93,8 +95,10 @@ void api_policy_reload(struct api_call *call)
 {
         struct task_ref asker = api_asker(call);
         char error[API_ERROR_MAX] = "";
-        int r = arbiter_reload(call->api->arbiter, &asker, call->peer.uid, error, sizeof(error));
+        int r;
 
+        pump_flush(call->api->pump); /* refusals so far are named by the rules that they came from */
+        r = arbiter_reload(call->api->arbiter, &asker, call->peer.uid, error, sizeof(error));
         if (r < 0)
                 api_fail(call, MHD_HTTP_UNPROCESSABLE_CONTENT, "bad-policy", "The former policy stays.",
                          "%s", error);

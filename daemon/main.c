@@ -72,6 +72,7 @@ static void reload_policy(struct daemon *d)
 {
         char error[ERROR_MAX];
 
+        pump_flush(d->pump); /* refusals so far are named by the rules that they came from */
         if (arbiter_reload(d->arbiter, NULL, 0, error, sizeof(error)) < 0)
                 log_error("%s The former policy stays.", error);
 }
