@@ -124,17 +124,22 @@ static uint32_t absent_caller_facts(const struct event *e, const struct proc_sta
         return facts;
 }
 
+static bool is_there(const struct task_ref *t, struct proc_status *ret)
+{
+        return procfs_status(t->pid, t->tid, ret) == 0 && task_same_process(&ret->task, t);
+}
+
 static void add_facts(struct event *e, const struct proc_status *target)
 {
         struct proc_status caller;
+        uint32_t facts = 0;
 
         e->facts |= ATT_F_TARGET_KNOWN | target_facts(target);
         e->target_uid = target->ruid;
-        if (procfs_status(e->actor.pid, e->actor.tid, &caller) == 0 &&
-            task_same_process(&caller.task, &e->actor))
-                e->facts |= caller_facts(&caller, target);
-        else
-                e->facts |= absent_caller_facts(e, target);
+        if (is_there(&e->actor, &caller))
+                facts = caller_facts(&caller, target);
+        /* Of one who ended meanwhile only half was found. */
+        e->facts |= is_there(&e->actor, &caller) ? facts : absent_caller_facts(e, target);
 }
 
 static int refused_target(struct event *e)

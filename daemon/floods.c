@@ -120,6 +120,7 @@ static void drain_one(struct floods *f, const struct count_key *key, const struc
                       uint64_t now_ns, void (*emit)(void *userdata, struct event *e), void *userdata)
 {
         struct seen *s = remember(f, key);
+        struct count_value last;
         struct event e;
 
         if (!s)
@@ -129,7 +130,13 @@ static void drain_one(struct floods *f, const struct count_key *key, const struc
                 emit(userdata, &e);
                 note_read(f, key, value->count);
         } else if (now_ns > value->last_ns + FLOOD_IDLE_NS) {
-                bpf_map_delete_elem(f->fd, key);
+                /* It may have counted once more since it was read. Kernels before 5.14 cannot tell. */
+                if (bpf_map_lookup_and_delete_elem(f->fd, key, &last))
+                        bpf_map_delete_elem(f->fd, key);
+                else if (last.count > s->count) {
+                        counter_to_event(key, &last, last.count - s->count, s->read_ns, &e);
+                        emit(userdata, &e);
+                }
                 if (f->read_fd >= 0)
                         bpf_map_delete_elem(f->read_fd, key);
                 return; /* not read in this round: the next rebuild forgets it */

@@ -250,12 +250,23 @@ static int take_record(struct pump *p, const void *data, size_t size)
         return pump_feed(p, &e);
 }
 
+/* What is in the text behind it follows as a record of its own, and belongs to the same verdict. */
+static bool text_follows(const void *data, size_t size)
+{
+        const struct rec_signal *s = data;
+
+        return size >= sizeof(*s) && s->h.type == REC_SIGNAL && s->sig == SIGTRAP && s->code == SI_KERNEL &&
+               !(s->flags & SIG_F_DELIVER);
+}
+
 static int on_record(void *userdata, void *data, size_t size)
 {
         struct pump *p = userdata;
 
         if (take_record(p, data, size) == -EBADMSG)
                 p->bad_records++;
+        if (text_follows(data, size))
+                return 0;
         return clock_ns(CLOCK_MONOTONIC) < p->consume_until_ns ? 0 : -EAGAIN;
 }
 

@@ -18,6 +18,7 @@
 #include "line_reader.h"
 
 #define PROC_PATH_MAX 64
+#define WALKS_MAX     16 /* of one path, in memory alone */
 
 struct wanted_file {
         uint32_t pid, dev;
@@ -149,9 +150,17 @@ static bool is_wanted(int fd, const struct wanted_file *file)
 static int open_resolved(int dirfd, const char *path, uint64_t resolve)
 {
         struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = resolve | RESOLVE_NO_MAGICLINKS};
-        long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 
-        return fd < 0 ? -errno : (int)fd;
+        /* A walk in memory alone gives up when anything is mounted or renamed at that moment. */
+        for (int i = 0; i < WALKS_MAX; i++) {
+                long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+
+                if (fd >= 0)
+                        return (int)fd;
+                if (errno != EAGAIN)
+                        break;
+        }
+        return -errno;
 }
 
 struct mount_line {
