@@ -3,7 +3,7 @@
 # Claims in the kernel: whom they admit and keep out, when they end, and that they end with their process.
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
-LEASE=$((2 + T_SCALE / 2)) # seconds, in which a few commands must run
+LEASE=$((4 + T_SCALE)) # seconds, in which a few commands must run
 GRACE=2s start_guard
 
 claim_at_all() {
@@ -45,7 +45,8 @@ claim_owners() {
         claim "$pid" --owner-pid $$
         is "$(try "$pid")" 0 "a process: its descendants get in"
         is "$(try "$pid" setsid)" 0 "a process: also from a session of their own"
-        sh -c "setsid sh -c 'sleep 1; exec $FIXTURES/tracer attach $pid' >$T/orphan &"
+        sh -c "setsid sh -c 'until [ -e $T/left ]; do sleep 0.1; done; exec $FIXTURES/tracer attach $pid' >$T/orphan &"
+        : >"$T/left"
         wait_for 20 file_has "$T/orphan" 'errno='
         like "$(cat "$T/orphan")" 'errno=EBUSY' "a process: who has left the family does not"
         fixture one tracer hold "$(value mine tid1)"

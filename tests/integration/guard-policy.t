@@ -52,7 +52,7 @@ said cycle '^ready '
 go "$PID"
 said cycle '^cycle '
 is "$(grep '^cycle ' "$T/cycle.out")" "cycle first=won second=EBUSY" "two processes cannot trace each other"
-is "$(last_of .reason ptrace.refused "$(value cycle first)")" cycle "and are told why"
+is_last cycle "and are told why" .reason ptrace.refused "$(value cycle first)"
 
 # ---- deny, from the first instruction on
 copy target "$T/apps/deny"
@@ -123,7 +123,7 @@ fi
 copy tracer "$T/tools/admitted"
 rule 10 '[owner]' "exe = $T/apps/*" 'say = owner-only' "tracer-exe = $T/tools/*" 'tracer-uid = 65534'
 is "$(try "$app")" EBUSY "owner-only: a tracer that is not named is refused"
-is "$(last_of '"\(.reason) \(.source) \(.rule)"' ptrace.refused "$app")" "owner policy owner" "and told by which rule"
+is_last "owner policy owner" "and told by which rule" '"\(.reason) \(.source) \(.rule)"' ptrace.refused "$app"
 is "$("$T/tools/admitted" attach "$app" | sed -n 's/.*errno=//p')" 0 "owner-only: the named executable gets in"
 spawn own "${NOBODY[@]}" "$T/apps/late" idle
 said own '^ready '
@@ -137,7 +137,7 @@ word=$(value app work)
 # The kernel has its own errnos for those.
 like "$("$FIXTURES/tracer" read-vm "$app" "$word")" 'errno=EPERM' "memory = deny: process_vm_readv is refused"
 like "$("$FIXTURES/tracer" read-mem "$app" "$word")" 'errno=EACCES' "memory = deny: /proc/PID/mem is refused"
-is "$(last_of '"\(.reason) \(.errno)"' memory.access "$app")" "memory EBUSY" "and recorded"
+is_last "memory EBUSY" "and recorded" '"\(.reason) \(.errno)"' memory.access "$app"
 is "$(try "$app")" 0 "memory = deny: an attach is not"
 like "$("$FIXTURES/tracer" read-vm "$twin" "$(value twin work)")" 'errno=0' "twin: other memory may be read"
 

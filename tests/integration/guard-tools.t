@@ -10,9 +10,8 @@ ok "guard on" ctl guard on
 # refused NAME ERROR-REGEX CALLER-REGEX PID: the tool named $1 has ended; its output says so, and the record who it was
 refused() {
         like "$(out "$1")$(cat "$T/$1.err")" "$2" "$1 is refused and shows why"
-        wait_for 10 happened ptrace.refused "$4"
-        like "$(last_of '"\(.errno) \(.caller.comm) \(.source)"' ptrace.refused "$4")" "^EBUSY $3 single$" \
-                "$1: the refusal is recorded"
+        ok "$1: the refusal is recorded" wait_for 10 last_like "^EBUSY $3 single$" \
+                '"\(.errno) \(.caller.comm) \(.source)"' ptrace.refused "$4"
 }
 readonly BUSY='[Dd]evice or resource busy'
 

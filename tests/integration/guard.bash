@@ -72,6 +72,12 @@ is_total() {
 }
 # FILTER of the last event of TYPE on PID
 last_of() { events_of "$2" "$3" | jq -rs "last | $1"; }
+last_like() { [[ $(last_of "${@:2}") =~ $1 ]]; } # REGEX FILTER TYPE PID
+# is_last WANT NAME FILTER TYPE PID: it arrives within seconds
+is_last() {
+        wait_for 3 last_like "^$1\$" "${@:3}"
+        is "$(last_of "${@:3}")" "$1" "$2"
+}
 happened() { [[ $(events_of "$1" "$2" | jq -s 'length') -gt 0 ]]; } # TYPE PID
 # Kernels that preempt skip an observing program now and then, or have no memory for it; then the losses tell. These
 # are those that a refusal could be among.

@@ -31,7 +31,9 @@ CONF
         spawn fpm "$fpm" -n -F -y "$T/fpm/fpm.conf"
         fpm=$PID
         wait_for 10 test -S "$T/fpm/fpm.sock"
-        worker=$(pgrep -P "$fpm" | head -n 1)
+        # The socket is there before the first of its children.
+        has_worker() { worker=$(pgrep -P "$fpm" | head -n 1) && [[ -n $worker ]]; }
+        wait_for 10 has_worker
         spawn fcgi php -d xdebug.mode=off "$SCRIPTS/fcgi.php" "$T/fpm/fpm.sock" "$T/fpm/slow.php"
         fcgi=$PID
         ended "$fcgi"

@@ -260,7 +260,8 @@ static int mode_race(int n, char **args)
 {
         unsigned rounds = number(n > 0 ? args[0] : NULL, 1000000);
         unsigned threads = number(n > 1 ? args[1] : NULL, THREADS_MAX);
-        unsigned winners[TRACERS_MAX + 1] = {}, wins[TRACERS_MAX] = {}, wait, slowest = 0, stuck = 0;
+        unsigned winners[TRACERS_MAX + 1] = {}, wins[TRACERS_MAX] = {}, wait, slowest = 0, stuck = 0,
+                                       refused = 0;
         struct race *r = shared(sizeof(*r));
         struct counts errors = {};
 
@@ -280,6 +281,7 @@ static int mode_race(int n, char **args)
                 wait = handover(r->target.tid[threads - 1]);
                 slowest = wait > slowest ? wait : slowest;
                 stuck += wait >= HANDOVER_MS;
+                refused += wait;
                 target_end(&r->target);
         }
         r->over = 1;
@@ -288,7 +290,7 @@ static int mode_race(int n, char **args)
                 ;
         printf("race rounds=%u threads=%u tracers=%u exactly_one=%u nobody=%u", rounds, threads,
                r->n_tracers, winners[1], winners[0]);
-        printf(" handover_stuck=%u handover_max_ms=%u\nerrors", stuck, slowest);
+        printf(" handover_stuck=%u handover_max_ms=%u handover_refused=%u\nerrors", stuck, slowest, refused);
         print_counts(&errors);
         printf("\nwinners_in_a_round");
         for (unsigned i = 0; i <= r->n_tracers; i++)

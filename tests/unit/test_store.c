@@ -15,7 +15,7 @@
 #include "store.h"
 #include "store_scene.h"
 
-#define SEED    88172645463325252ULL
+#define SEED 88172645463325252ULL
 
 /* For events that are as old as they like. */
 static struct store *open_ageless_store(void)
@@ -279,7 +279,6 @@ START_TEST(a_damaged_row_is_shown_as_a_loss)
 END_TEST
 
 /* ---- findings --------------------------------------------------------------------------------------- */
-
 
 static int stop_at_once(void *userdata, const struct finding *f)
 {
