@@ -269,6 +269,29 @@ else
 fi
 kill -KILL "$hard"
 
+# The same, where the thread that is handed over gets no processor until it is taken hold of again
+if ((T_SCALE == 1)); then
+        fixture starved target int3
+        starved=$PID
+        ctl catch "$starved" >/dev/null
+        go "$starved"
+        wait_for 10 is_in_hold "$starved" caught
+        busy=()
+        for n in 1 2 3; do
+                taskset -c 0 sh -c 'while :; do :; done' &
+                busy+=($!)
+        done
+        PIDS+=("${busy[@]}")
+        chrt --idle -p 0 "$starved"
+        taskset -cp 0 "$starved" >/dev/null
+        heal "$starved"
+        ok "caught at its own int3 it stays caught, also if it does not run meanwhile" wait_for 10 is_in_hold "$starved" caught
+        kill "${busy[@]}"
+        kill -KILL "$starved"
+else
+        skip "a thread that does not run meanwhile" "an emulated machine would take minutes"
+fi
+
 # ---- many at once: each in its turn, so that none takes another's helper for a debugger
 orphan wanted once
 crowd=()
