@@ -23,7 +23,8 @@
 #include "parking.h"
 
 #define HEALS_MAX     8     /* at the same time, each of another process */
-#define HEALS_ASKED   64    /* those that wait for their turn among them */
+#define HEALS_ASKED   64    /* with those that wait for their turn */
+#define HEALS_PER_UID 16    /* ... and of one user but root */
 #define SIGNALS_READ  20000 /* rows that are looked at for a stop that came later */
 #define SIGNALS_STEPS 64    /* searches of the store that may find nothing */
 
@@ -354,12 +355,14 @@ static void take_turns(struct api *api)
 static int join(struct healing *g)
 {
         struct healing **end = &g->call->api->heals;
-        unsigned asked = 0;
+        unsigned asked = 0, of_uid = 0;
         int r;
 
-        for (; *end; end = &(*end)->next)
+        for (; *end; end = &(*end)->next) {
                 asked++;
-        if (asked >= HEALS_ASKED)
+                of_uid += (*end)->heal.uid == g->heal.uid;
+        }
+        if (asked >= HEALS_ASKED || (!g->heal.any_uid && of_uid >= HEALS_PER_UID))
                 return -EBUSY;
         r = parking_begin(g->call, on_gone, (uintptr_t)g);
         if (r >= 0)
@@ -393,7 +396,8 @@ void api_heal(struct api_call *call)
         }
         if (r == -EBUSY)
                 api_fail(call, MHD_HTTP_TOO_MANY_REQUESTS, "busy", "Try again in a moment.",
-                         "%d requests to heal wait for their turn.", HEALS_ASKED);
+                         "Too many requests to heal wait for their turn: %d in all, or %d of one user.",
+                         HEALS_ASKED, HEALS_PER_UID);
         else
                 api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "",
                          "The request cannot be put in line: %s.", strerror(-r));

@@ -327,6 +327,29 @@ go "$ORPHAN"
 ended "$ORPHAN"
 is "$RC" 0 "and the process is healed"
 
+# ---- a user who asks for more than others can wait for
+as_nobody_fixture theirs target vfork
+theirs=$PID
+fixture tracer tracer plant "$theirs" "$(value theirs work)"
+kill -KILL "$PID"
+ended "$PID"
+go "$theirs"
+wait_for 5 has_state "$theirs" D
+child=$(pgrep -P "$theirs")
+crowd=()
+for ((i = 0; i < 20; i++)); do
+        "${NOBODY[@]}" "$PTRACECTL" heal "$theirs" >/dev/null 2>>"$T/crowd.err" &
+        crowd+=($!)
+done
+ok "a user has so many requests at a time" wait_for 10 file_has "$T/crowd.err" 'Too many requests to heal wait'
+fixture calm target once
+heal "$PID"
+is "$RC $(of .refused)" "0 null" "and does not keep root from healing"
+kill "${crowd[@]}" 2>/dev/null
+for client in "${crowd[@]}"; do ended "$client"; done
+kill -KILL "$child"
+ended "$theirs"
+
 # ---- uprobes: the kernel's int3 are no leftovers
 if [[ -w $events ]]; then
         # A file of its own: other tests heal the fixture meanwhile, and are to find no probes on it.
