@@ -183,6 +183,8 @@ dlv_leaves_a_breakpoint() {
         wait_for 10 has_state "$ORPHAN" S
         kill -KILL "$PID"
         ended "$PID"
+        # One that was about to stop a thread leaves its SIGSTOP behind, and all of them stop.
+        kill -CONT "$ORPHAN"
 }
 
 # ---- the daemon -------------------------------------------------------------------------------------
