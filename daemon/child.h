@@ -9,3 +9,5 @@
  * parent's descriptors above stderr: with them it would keep the locks of a daemon that is gone. -1 and
  * errno. */
 pid_t child_fork(void);
+/* Waits for its end, after limit_ms brings it about, and reaps it. Its wait status, or -errno. */
+int child_await(pid_t pid, int limit_ms);

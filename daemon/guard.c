@@ -289,6 +289,7 @@ static void add_reason(struct guard *g, enum guard_mechanism m, const char *reas
 /*
  * Loads, attaches and tries the programs of one mechanism. In a takeover those of the earlier daemon run
  * beside them meanwhile, on the same claims and slots; only the generation in the settings speaks.
+ * -EALREADY: it was they that refused; the programs stay loaded.
  */
 static int try_mechanism(struct guard *g, enum guard_mechanism m, char *reason, size_t size)
 {
@@ -311,7 +312,7 @@ static int try_mechanism(struct guard *g, enum guard_mechanism m, char *reason, 
                 g->config.generation++;
         }
         g->object = guard_object_free(g->object);
-        return r;
+        return r == -EALREADY ? -ENXIO : r; /* refused by a guard that is not to be taken over */
 }
 
 /* Afterwards the programs are attached. */
@@ -325,7 +326,7 @@ static int choose_mechanism(struct guard *g)
                 if (order[i] == MECHANISM_LSM && lsm_is_active() == 0)
                         continue;
                 r = try_mechanism(g, order[i], reason, sizeof(reason));
-                if (r == 0 || (r == -EALREADY && g->object)) {
+                if (r == 0 || r == -EALREADY) {
                         g->reason[0] = '\0';
                         return r;
                 }
@@ -409,7 +410,7 @@ static void set_up(struct guard *g)
                 return;
         }
         r = choose_mechanism(g);
-        if (r < 0 && (r != -EALREADY || !found)) {
+        if (r < 0 && r != -EALREADY) {
                 refuse_mechanism(g, g->reason);
                 return;
         }

@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,16 +30,9 @@ static pid_t spawn_target(void)
                 pause();
 }
 
-static void end_child(pid_t pid)
-{
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-}
-
 /* Another child seizes the target, and ends. Positive errno of it, 0: it was let in; -errno. */
 static int try_attach(pid_t target)
 {
-        _cleanup_close_ int pidfd = -1;
         pid_t pid = child_fork();
         int status;
 
@@ -49,12 +40,9 @@ static int try_attach(pid_t target)
                 _exit(ptrace(PTRACE_SEIZE, target, NULL, NULL) < 0 ? errno : 0);
         if (pid < 0)
                 return -errno;
-        pidfd = syscall(SYS_pidfd_open, pid, 0);
-        if (pidfd < 0 ||
-            poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, GUARD_SELFTEST_LIMIT_MS) != 1)
-                kill(pid, SIGKILL);
-        if (waitpid(pid, &status, 0) != pid)
-                return -errno;
+        status = child_await(pid, GUARD_SELFTEST_LIMIT_MS);
+        if (status < 0)
+                return status;
         return WIFEXITED(status) ? WEXITSTATUS(status) : -ETIMEDOUT;
 }
 
@@ -151,6 +139,6 @@ int guard_selftest(const struct guard_object *o, uint32_t generation, struct loa
                 r = prove(o, generation, loader, &key, reason, size);
         }
         if (target > 0)
-                end_child(target);
+                (void)child_await(target, 0);
         return r;
 }

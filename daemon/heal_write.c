@@ -106,6 +106,20 @@ static int seize_thread(void *userdata, uint32_t pid, uint32_t tid)
         return 0;
 }
 
+/* Put off once: where we stood still, a thread may have had no processor, either. */
+static bool is_too_late(struct surgery *s)
+{
+        uint64_t now = monotonic_ns();
+
+        if (now <= s->deadline_ns)
+                return false;
+        if (s->late)
+                return true;
+        s->late = true;
+        s->deadline_ns = now + HEAL_LATE_MS * NSEC_PER_MSEC;
+        return false;
+}
+
 /* Wait until one thread has stopped, or is gone. False: it does neither in time. */
 static bool await_stop(struct surgery *s, struct stopped *t)
 {
@@ -119,10 +133,7 @@ static bool await_stop(struct surgery *s, struct stopped *t)
                         t->gone = true;
                 else if (r > 0)
                         t->status = status;
-                else if (monotonic_ns() > s->deadline_ns && !s->late) {
-                        s->late = true;
-                        s->deadline_ns = monotonic_ns() + HEAL_LATE_MS * NSEC_PER_MSEC;
-                } else if (monotonic_ns() > s->deadline_ns) {
+                else if (is_too_late(s)) {
                         heal_refuse(s->h,
                                     "Thread %d does not stop: it waits for the kernel, as a parent in vfork "
                                     "does. Nothing was changed; try again.",

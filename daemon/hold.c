@@ -174,10 +174,15 @@ static void learn(struct held *e, const struct hold_notice *n)
                 changed(e);
 }
 
-static void dismiss(struct held *e)
+static void signal_helper(const struct held *e, int sig)
 {
         if (e->pidfd >= 0)
-                (void)syscall(SYS_pidfd_send_signal, e->pidfd, SIGTERM, NULL, 0);
+                (void)syscall(SYS_pidfd_send_signal, e->pidfd, sig, NULL, 0);
+}
+
+static void dismiss(struct held *e)
+{
+        signal_helper(e, SIGTERM);
         gone(e);
 }
 
@@ -419,7 +424,7 @@ static bool end_by(const struct held *e, int sig)
 {
         struct pollfd p = {.fd = e->pidfd, .events = POLLIN};
 
-        (void)syscall(SYS_pidfd_send_signal, e->pidfd, sig, NULL, 0);
+        signal_helper(e, sig);
         return poll(&p, 1, ABANDON_MS) > 0;
 }
 
@@ -480,8 +485,8 @@ static int adopt(struct hold *h, const char *name, const struct task_ref *target
         e->pidfd = pidfd_of((uint32_t)peer.pid);
         e->view.helper.pid = (uint32_t)peer.pid;
         r = e->pidfd < 0 ? e->pidfd : await(e, 0, deadline_ms, &n);
-        if (r == -EPROTO && e->pidfd >= 0)
-                (void)syscall(SYS_pidfd_send_signal, e->pidfd, SIGTERM, NULL, 0);
+        if (r == -EPROTO)
+                signal_helper(e, SIGTERM);
         /* One that is silent holds all the same. What it is doing is told when it says so. */
         if (r == -ETIMEDOUT)
                 log_warning(

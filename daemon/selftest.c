@@ -2,11 +2,9 @@
 #include "selftest.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,7 +147,6 @@ void loader_selftest(struct loader *l, struct backlog **backlog, struct hook *ho
 {
         struct reader reader = {.backlog = backlog, .hooks = hooks, .n_hooks = n_hooks};
         struct ring_buffer *ring = NULL;
-        _cleanup_close_ int pidfd = -1;
         _cleanup_close_ int stats =
                 bpf_enable_stats(BPF_STATS_RUN_TIME); /* needs CAP_SYS_ADMIN: not always to be had */
         pid_t tracer = child_fork();
@@ -161,10 +158,7 @@ void loader_selftest(struct loader *l, struct backlog **backlog, struct hook *ho
         }
         if (tracer < 0)
                 return;
-        pidfd = syscall(SYS_pidfd_open, tracer, 0);
-        if (pidfd < 0 || poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, SELFTEST_LIMIT_MS) != 1)
-                kill(tracer, SIGKILL);
-        waitpid(tracer, NULL, 0);
+        (void)child_await(tracer, SELFTEST_LIMIT_MS);
 
         ring = ring_buffer__new(loader_ring_fd(l), note_record, &reader, NULL);
         if (!ring)
