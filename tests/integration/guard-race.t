@@ -13,7 +13,7 @@ start_guard
 MORE=0
 race() {
         spawn race "$FIXTURES/contest" race "$@"
-        ended "$PID" 300 || ended "$PID" 300
+        ended "$PID" 300 || ended "$PID" 300 # one wait is bounded: WAIT_SECONDS_MAX
         MORE=$((MORE + $(value race handover_refused)))
         diag "$(out race)" "$(cat "$T/race.err")"
 }

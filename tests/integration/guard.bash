@@ -75,7 +75,7 @@ last_of() { events_of "$2" "$3" | jq -rs "last | $1"; }
 last_like() { [[ $(last_of "${@:2}") =~ $1 ]]; } # REGEX FILTER TYPE PID
 # is_last WANT NAME FILTER TYPE PID: it arrives within seconds
 is_last() {
-        wait_for 3 last_like "^$1\$" "${@:3}"
+        wait_for 3 last_like "^$1\$" "${@:3}" && pass "$2" && return
         is "$(last_of "${@:3}")" "$1" "$2"
 }
 happened() { [[ $(events_of "$1" "$2" | jq -s 'length') -gt 0 ]]; } # TYPE PID

@@ -23,13 +23,17 @@ heal() {
 }
 of() { jq -r "$1" <<<"$J"; }
 
-# orphan NAME STATE: a fixture with a breakpoint at work() whose tracer was killed; $ORPHAN
+# bereave NAME PID: its tracer is killed after it set a breakpoint at its work()
+bereave() {
+        fixture tracer tracer plant "$2" "$(value "$1" work)"
+        kill -KILL "$PID"
+        ended "$PID"
+}
+# orphan NAME STATE: a fixture in that state; $ORPHAN
 orphan() {
         fixture "$1" target "$2"
         ORPHAN=$PID
-        fixture tracer tracer plant "$ORPHAN" "$(value "$1" work)"
-        kill -KILL "$PID"
-        ended "$PID"
+        bereave "$1" "$ORPHAN"
 }
 
 # ---- nothing to heal
@@ -330,9 +334,7 @@ is "$RC" 0 "and the process is healed"
 # ---- a user who asks for more than others can wait for
 as_nobody_fixture theirs target vfork
 theirs=$PID
-fixture tracer tracer plant "$theirs" "$(value theirs work)"
-kill -KILL "$PID"
-ended "$PID"
+bereave theirs "$theirs"
 go "$theirs"
 wait_for 5 has_state "$theirs" D
 child=$(pgrep -P "$theirs")
@@ -358,9 +360,7 @@ if [[ -w $events ]]; then
         spawn probed "$probed" once
         ORPHAN=$PID
         said probed '^ready '
-        fixture tracer tracer plant "$ORPHAN" "$(value probed work)"
-        kill -KILL "$PID"
-        ended "$PID"
+        bereave probed "$ORPHAN"
         offset=$(printf '0x%x' $(($(ctl heal "$ORPHAN" --dry-run --json | jq -r '.healed[0].file_offset'))))
         if echo "p:ptracedtest/heal_$$ $probed:$offset" >>"$events"; then
                 heal "$ORPHAN"

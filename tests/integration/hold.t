@@ -26,6 +26,7 @@ first_bytes() {
 # many N SMALL: how much of something, and how much on an emulated machine
 many() { echo $((T_SCALE > 1 ? $2 : $1)); }
 now_us() { echo $((${EPOCHREALTIME/./})); }
+least() { sort -n "$1" | head -n 1; }
 median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 means() { ctl guard status --json 2>/dev/null | jq -r '.means // .guard.means // "hold"'; }
 
@@ -215,7 +216,7 @@ if [[ $(means) == hold ]]; then
                 wait_for 2 is_in_state "$kept" holding || echo "round $n: not held again" >>"$T/in.err"
         done >"$T/in.txt"
         is "$(cat "$T/in.err")" "" "an owner who was let in attaches, and it is held again when he has left, nine times"
-        us=$(sort -n "$T/in.txt" | head -n 1)
+        us=$(least "$T/in.txt")
         note "from asking to being attached: least $us us, median $(median <"$T/in.txt") us, most $(sort -n "$T/in.txt" | tail -n 1) us, with the tracer's start"
         # The least of nine: the client, the daemon and the tracer each may have to wait for a processor.
         ok "an owner is in within 50 ms of asking (x $T_SCALE)" test "$us" -le $((50000 * T_SCALE))
@@ -324,8 +325,6 @@ paired() {
                 let_go "$PID"
         done
 }
-least() { sort -n "$1" | head -n 1; }
-
 if ((T_SCALE == 1)); then
         fixture spin load spin 30
         # The figure to keep is 1 %; machines that do other things at the same time measure worse, and not each time.

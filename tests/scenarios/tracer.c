@@ -24,7 +24,8 @@
 #define TRACEES_MAX  64
 #define TRIES_MAX    200000
 #define SPIN_MAX     4096 /* turns, between letting a thread run and stopping it again */
-#define STOP_LOOK_MS 10   /* until the other threads take part in a stop */
+#define STATUS_BYTES 32
+#define STOP_LOOK_MS 10 /* until the other threads take part in a stop */
 
 static pid_t tracees[TRACEES_MAX];
 static int n_tracees;
@@ -168,39 +169,41 @@ static int mode_poke(int n, char **args)
         return 0;
 }
 
+/* The first word of a field of /proc/TID/status; "": there is none. */
+static void read_status(pid_t tid, const char *field, char ret[STATUS_BYTES])
+{
+        char path[64], line[256];
+        FILE *f;
+
+        ret[0] = '\0';
+        snprintf(path, sizeof(path), "/proc/%d/status", tid);
+        f = fopen(path, "re");
+        while (f && !ret[0] && fgets(line, sizeof(line), f))
+                if (strncmp(line, field, strlen(field)) == 0)
+                        (void)sscanf(line + strlen(field), " %31s", ret);
+        if (f)
+                fclose(f);
+}
+
 /* Is the trap of an int3 at `address` on its way, and not reported yet? */
 static int trap_is_pending(pid_t tid, uintptr_t address)
 {
         struct user_regs_struct regs;
-        char path[64], line[256];
-        unsigned long pending = 0;
-        FILE *f;
+        char pending[STATUS_BYTES];
 
         if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0 || regs.rip != address + 1)
                 return 0;
-        snprintf(path, sizeof(path), "/proc/%d/status", tid);
-        f = fopen(path, "re");
-        while (f && fgets(line, sizeof(line), f))
-                if (sscanf(line, "SigPnd: %lx", &pending) == 1)
-                        break;
-        if (f)
-                fclose(f);
-        return pending >> (SIGTRAP - 1) & 1;
+        read_status(tid, "SigPnd:", pending);
+        return strtoul(pending, NULL, 16) >> (SIGTRAP - 1) & 1;
 }
 
 /* In a group-stop. Let go of before that, a thread would take its trap first. */
 static int is_stopped(pid_t pid)
 {
-        char path[64], state = 0;
-        FILE *f;
+        char state[STATUS_BYTES];
 
-        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-        f = fopen(path, "re");
-        if (f) {
-                (void)!fscanf(f, "%*d (%*[^)]) %c", &state);
-                fclose(f);
-        }
-        return state == 'T';
+        read_status(pid, "State:", state);
+        return state[0] == 'T';
 }
 
 /*

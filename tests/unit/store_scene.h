@@ -10,37 +10,12 @@
 
 #include <check.h>
 
-#include "cleanup.h"
+#include "own_dir.h"
 #include "store.h"
 
 #define SYNC_MS 20000
 
-static char dir[64];
 static char error[512];
-
-static void make_dir(void)
-{
-        strcpy(dir, "/tmp/ptraced-store-XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void remove_dir(void)
-{
-        char command[128];
-
-        snprintf(command, sizeof(command), "rm -rf %s", dir);
-        ck_assert_int_eq(system(command), 0);
-}
-
-static const char *in_dir(const char *name)
-{
-        static char paths[4][128]; /* a few may be in use at once */
-        static unsigned next;
-        char *path = paths[next++ % ELEMENTSOF(paths)];
-
-        snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
-        return path;
-}
 
 static uint64_t wall_now(void)
 {

@@ -10,38 +10,14 @@
 
 #include "cleanup.h"
 #include "export.h"
+#include "own_dir.h"
 #include "random_event.h"
 #include "store.h"
 #include "trace.h"
 
 #define SEED 88172645463325252ULL
 
-static char dir[64];
 static char error[1024];
-
-static void make_dir(void)
-{
-        strcpy(dir, "/tmp/ptraced-export-XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void remove_dir(void)
-{
-        char command[128];
-
-        snprintf(command, sizeof(command), "rm -rf %s", dir);
-        ck_assert_int_eq(system(command), 0);
-}
-
-static const char *in_dir(const char *name)
-{
-        static char paths[4][128];
-        static unsigned next;
-        char *path = paths[next++ % ELEMENTSOF(paths)];
-
-        snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
-        return path;
-}
 
 /* What an export of some events looks like. The caller frees it. */
 static char *export_text(enum export_format format, const struct event *events, size_t n)

@@ -33,6 +33,26 @@ static int open_fails(void)
         return r;
 }
 
+/* With an event that is on the disk. */
+static struct store *open_live_store(void)
+{
+        struct store *s = open_store();
+        struct event e = event_of(1, 7);
+
+        append(s, &e);
+        sync_store(s);
+        return s;
+}
+
+static void assert_trace_has(const char *path, size_t n)
+{
+        struct store *s = NULL;
+
+        ck_assert_msg(store_open_readonly(&s, path, error, sizeof(error)) == 0, "%s", error);
+        ck_assert_uint_eq(count(s, (struct event_filter){}, NULL, NULL), n);
+        store_close(s);
+}
+
 static void write_file(const char *path, const void *data, size_t n)
 {
         FILE *f = fopen(path, "w");
@@ -95,10 +115,7 @@ START_TEST(a_second_daemon_is_refused_and_told_who)
         ck_assert_int_eq(pipe(ready), 0);
         pid_t child = fork();
         if (child == 0) {
-                struct store *s = open_store();
-                struct event e = event_of(1, 7);
-                append(s, &e);
-                sync_store(s);
+                (void)open_live_store();
                 (void)!write(ready[1], "x", 1);
                 pause();
                 _exit(0);
@@ -273,12 +290,9 @@ END_TEST
 START_TEST(files_are_for_the_owner_only)
 {
         static const char *const names[] = {"trace.sqlite", "trace.sqlite-wal", "trace.sqlite-shm", "lock"};
-        struct store *s = open_store();
-        struct event e = event_of(1, 7);
+        struct store *s = open_live_store();
         struct stat st;
 
-        append(s, &e);
-        sync_store(s);
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 ck_assert_msg(stat(in_dir(names[i]), &st) == 0, "%s", names[i]);
                 ck_assert_msg((st.st_mode & 07777) == 0600, "%s has mode %o", names[i], st.st_mode & 07777);
@@ -326,10 +340,7 @@ static void abandon_store(void)
         pid_t child = fork();
 
         if (child == 0) {
-                struct store *s = open_store();
-                struct event e = event_of(1, 7);
-                append(s, &e);
-                sync_store(s);
+                (void)open_live_store();
                 _exit(0);
         }
         ck_assert_int_eq(waitpid(child, NULL, 0), child);
@@ -427,48 +438,34 @@ END_TEST
 
 START_TEST(a_live_trace_is_read_with_what_is_in_the_wal)
 {
-        struct store *s = open_store(), *reader = NULL;
-        struct event e = event_of(1, 7);
+        struct store *s = open_live_store();
 
-        append(s, &e);
-        sync_store(s);
-        ck_assert_int_eq(store_open_readonly(&reader, in_dir("trace.sqlite"), error, sizeof(error)), 0);
-        ck_assert_uint_eq(count(reader, (struct event_filter){}, NULL, NULL), 1);
-        store_close(reader);
+        assert_trace_has(in_dir("trace.sqlite"), 1);
         store_close(s);
 }
 END_TEST
 
 START_TEST(odd_file_names_are_read)
 {
-        struct store *s = NULL;
         char odd[128];
 
         fill_store(5);
         strcpy(odd, in_dir("100%?mode=x#y"));
         ck_assert_int_eq(rename(in_dir("trace.sqlite"), odd), 0);
-        ck_assert_msg(store_open_readonly(&s, odd, error, sizeof(error)) == 0, "%s", error);
-        ck_assert_uint_eq(count(s, (struct event_filter){}, NULL, NULL), 5);
-        store_close(s);
+        assert_trace_has(odd, 5);
         ck_assert_int_eq(chdir(dir), 0);
-        ck_assert_int_eq(store_open_readonly(&s, "100%?mode=x#y", error, sizeof(error)), 0);
-        store_close(s);
+        assert_trace_has("100%?mode=x#y", 5);
 }
 END_TEST
 
 /* What is in the WAL is found although it lies beside the file, not beside the link. */
 START_TEST(a_live_trace_is_read_through_a_link)
 {
-        struct store *s = open_store(), *reader = NULL;
-        struct event e = event_of(1, 7);
+        struct store *s = open_live_store();
 
-        append(s, &e);
-        sync_store(s);
         ck_assert_int_eq(mkdir(in_dir("elsewhere"), 0700), 0);
         ck_assert_int_eq(symlink(in_dir("trace.sqlite"), in_dir("elsewhere/link")), 0);
-        ck_assert_int_eq(store_open_readonly(&reader, in_dir("elsewhere/link"), error, sizeof(error)), 0);
-        ck_assert_uint_eq(count(reader, (struct event_filter){}, NULL, NULL), 1);
-        store_close(reader);
+        assert_trace_has(in_dir("elsewhere/link"), 1);
         store_close(s);
 }
 END_TEST
