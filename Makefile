@@ -2,7 +2,9 @@
 # `make` builds build/ptraced and build/ptracectl. For the rest, as root:
 #   make demo       install what is missing, build, and watch debuggers get in each other's way
 #   make run        the daemon with `ptracectl watch` in front
-#   make test       everything below: test-unit (also with SAN=1), test-integration, test-vm
+#   make test       every test, within its time: tests/all; PARTS="unit host" for some. make test-long has the rest:
+#                   all kernels, full rounds, long fuzzing
+#   make test-unit, test-integration, test-vm    one kind, without what `make test` prepares
 #   make install    and uninstall; DESTDIR=, PREFIX=
 # Switches: SAN=1 (ASan + UBSan, in build-san/), V=1 (show commands), VM_KERNELS= (see tests/vm/run).
 
@@ -35,7 +37,7 @@ UNIT_BINS   := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all clean unit test test-unit test-integration test-vm demo run deps deps-build deps-demo install uninstall \
+.PHONY: all clean unit test test-long test-unit test-integration test-vm demo run deps deps-build deps-demo install uninstall \
         format format-check
 
 all: $(O)/ptraced $(O)/ptracectl
@@ -101,13 +103,22 @@ test-integration: all scenarios
 test-vm: all scenarios
 	$(Q)O=$(O) tests/vm/run
 
+# Ends what its command leaves running.
+KEEPER := $(O)/tests/keeper
+$(KEEPER): tests/keeper.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -o $@ $<
+
 # The parts in turn; each ends with its runner's closing line, and all of them with a summary.
-test: deps
-	$(Q)tests/all
+test-long: deps-fuzz
+test test-long: deps
+	$(Q)$(MAKE) $(KEEPER)
+	$(Q)exec env KEEPER=$(KEEPER) tests/all $(if $(filter test-long,$@),-l) $(PARTS)
 
 demo: deps-demo
-	$(Q)$(MAKE) all scenarios
-	$(Q)O=$(O) tests/demo
+	$(Q)$(MAKE) all scenarios $(KEEPER)
+	$(Q)O=$(O) exec $(KEEPER) tests/demo
 
 run: deps-build
 	$(Q)$(MAKE) all

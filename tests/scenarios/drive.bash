@@ -19,7 +19,7 @@ PTRACECTL=${PTRACECTL:-$O/ptracectl}
 FIXTURES=${FIXTURES:-$O/tests/scenarios}
 SCRIPTS=${SCRIPTS:-$ROOT/tests/scenarios}
 export FIXTURE_SECONDS=$((90 * T_SCALE))
-export HOME=${HOME:-/root} LC_ALL=C DEBUGINFOD_URLS=
+export LC_ALL=C DEBUGINFOD_URLS=
 unset PTRACED_SOCKET
 
 PIDS=()
@@ -28,6 +28,9 @@ NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/ptraced-test.XXXXXX") || exit 1
 chmod 755 "$T"
+# Nobody's settings of gdb, lldb and Delve.
+export HOME=$T/home
+mkdir "$HOME"
 
 # It starts ten times as fast as jq 1.6, and an emulated guest starts it thousands of times.
 if command -v gojq >/dev/null; then jq() { gojq "$@"; }; fi
@@ -245,7 +248,8 @@ traced_in_who() { [[ $(ctl who "$1" --json 2>/dev/null | jq '[.processes[].threa
 
 cleanup() {
         local pid
-        trap - EXIT INT TERM
+        trap - EXIT
+        trap '' INT TERM HUP # it is under way
         stop_daemon
         for pid in "${PIDS[@]}"; do
                 # Only what is still our child: a pid that was waited for may be somebody else's by now.
