@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A second debugger is refused because a first one holds the process; a lone debugger yields nothing.
+# guests: debuggers
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Catch: a held process that runs into a breakpoint nobody owns is frozen instead of killed, and handed over.
+# guests: hold alone
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

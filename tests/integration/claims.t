@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Claims over HTTP: who may, what is refused and in which words, the queue, leases, tokens, takeovers, and what
 # a restart finds again. Where the kernel has no guard they are kept by hold, and all of this holds as well.
+# guests: hold
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 need curl || skip_all "no curl"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Claims in the kernel: whom they admit and keep out, when they end, and that they end with their process.
+# guests: claims
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 LEASE=$((4 + T_SCALE)) # seconds, in which a few commands must run

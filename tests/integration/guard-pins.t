@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What is in force outlives the daemon: claims and records over kill -9 and restart without a gap, the pins' owner,
 # the emergency switch, and what happens to pins that are not ours.
+# guests: pins alone
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 PAUSE=5       # ms between two attaches of the loop

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Policy rules in the kernel: by executable, command, user and cgroup; what each of them says; and that a rule for
 # an executable holds from the first instruction of a process on. Processes that no rule matches stay free.
+# guests: claims
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 ROUNDS=${EXEC_ROUNDS:-100}

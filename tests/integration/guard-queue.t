@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Many clients wait for one process, and one takes it over from another, where the kernel keeps the claims.
 # WAITERS, how many.
+# guests: claims
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 WAITERS=${WAITERS:-50}

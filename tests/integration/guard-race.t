@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Eight tracers, eight threads of one process, the same instant: under the guard exactly one of them gets in, and
 # when it has left, the next one does. GUARD_ROUNDS, how many races.
+# guests: race alone
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 ROUNDS=${GUARD_ROUNDS:-1000} FEW=20

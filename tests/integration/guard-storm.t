@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Thousands of attachers, started by eight threads, want one process of eight threads. One gets in and keeps it;
 # each of the others is refused and recorded. ATTACHERS, how many.
+# guests: race alone
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 ATTACHERS=${ATTACHERS:-2000}

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # heal puts back what a departed debugger's breakpoints replaced, and nothing else.
+# guests: hold
 . "$(dirname "$0")/tap.bash"
 
 # A uprobe outlives who made it.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Hold: ptraced occupies a process, and neither the process nor its parent can tell by any signal, stop, exec
 # or end. Others are refused, an owner is let in, a dead daemon or helper harms nobody.
+# guests: hold alone
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

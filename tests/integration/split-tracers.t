@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Two tracers hold different threads of one process; one tracer that holds them all is silent.
+# guests: debuggers
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A tracee waits in its stop for a tracer that is itself stopped; a gdb at its prompt is silent.
+# guests: debuggers
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

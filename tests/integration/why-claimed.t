@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Refusals of a claim, a hold and the policy, explained: before an attach to the owner and to a stranger, and
 # after one by its finding. Where the kernel has no guard, claims are kept by hold, and the words say so.
+# guests: hold
 . "$(dirname "$0")/tap.bash"
 
 # What is in force outlives the daemon: it is ended first, and pins of one that was killed are removed.
