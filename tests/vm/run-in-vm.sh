@@ -385,17 +385,18 @@ share_root() {
 }
 
 # Runs beside QEMU. A guest that hangs says nothing by itself: an NMI makes it panic, which prints the stack of each
-# processor to the console.
+# processor to the console. Its pauses are reads from a pipe that says nothing: no process of theirs outlives it.
 watch_guest() { # QEMU'S PID
-        local size=-1 now began=$SECONDS beat=$SECONDS
-        while sleep "$HEARTBEAT"; do
+        local size=-1 now began=$SECONDS beat=$SECONDS silence
+        exec {silence}<> <(:)
+        while read -rt "$HEARTBEAT" -u "$silence" || :; do
                 now=$(stat -c %s "$RUN/status" 2>/dev/null || echo 0)
                 [ "$now" = "$size" ] || { size=$now beat=$SECONDS; }
                 [ $((SECONDS - beat)) -lt "$FROZEN_SECONDS" ] || { touch "$RUN/frozen" && break; }
                 [ $((SECONDS - began)) -lt "$LIMIT" ] || { touch "$RUN/late" && break; }
         done
         echo nmi >"$RUN/monitor.in"
-        sleep "$PANIC_SECONDS"
+        read -rt "$PANIC_SECONDS" -u "$silence"
         kill "$1" 2>/dev/null
 }
 
@@ -417,7 +418,7 @@ boot() { # -> QEMU_RC
         ERR_PID=$!
         timeout -k 5 $((LIMIT + HEARTBEAT + PANIC_SECONDS)) "$QEMU" "${QEMU_ARGS[@]}" </dev/null 2>"$RUN/qemu.log" &
         QEMU_PID=$!
-        watch_guest "$QEMU_PID" >"$RUN/watch.log" 2>&1 & # a log: its sleep must not hold what a caller reads
+        watch_guest "$QEMU_PID" >"$RUN/watch.log" 2>&1 &
         WATCH_PID=$!
         wait "$QEMU_PID"
         QEMU_RC=$?
