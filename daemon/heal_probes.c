@@ -28,6 +28,7 @@
 #include "../lib/line_reader.h"
 #include "../lib/procfs.h"
 #include "../lib/text.h"
+#include "tracefs.h"
 
 #define PROBE_LINES_MAX   65536
 #define PROBE_FDS_MAX     65536 /* descriptors of one process that are looked at */
@@ -120,45 +121,54 @@ static bool is_probed_everywhere(struct heal *h, const struct heal_site *site)
 
 /* ---- tracefs ----------------------------------------------------------------------------------------- */
 
-/* -ENOENT: this kernel has no such probes. */
-static int open_uprobe_events(void)
+static const char *unreadable_remedy(int error)
 {
-        static const char *const directories[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+        if (error == EACCES)
+                return " Give ptraced CAP_DAC_READ_SEARCH.";
+        if (error == EPERM) /* security_locked_down() */
+                return " A kernel in lockdown=confidentiality lets nobody read it.";
+        return "";
+}
 
-        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
-                char path[64];
-                int fd;
+/* -1: this kernel has no such probes, or it is refused. */
+static int open_uprobe_events(struct heal *h)
+{
+        _cleanup_close_ int root = tracefs_open();
+        int fd = root < 0 ? -1 : openat(root, "uprobe_events", O_RDONLY | O_CLOEXEC);
+        int error = root < 0 ? -root : errno;
+        char name[32];
 
-                snprintf(path, sizeof(path), "%s/uprobe_events", directories[i]);
-                fd = open(path, O_RDONLY | O_CLOEXEC);
-                if (fd >= 0)
-                        return fd;
-                snprintf(path, sizeof(path), "%s/events", directories[i]);
-                if (access(path, F_OK) == 0)
-                        return errno == EACCES ? -EACCES : -ENOENT;
-        }
-        return -ENODEV;
+        if (root < 0 && error != ENODEV)
+                heal_refuse(h,
+                            "It cannot be seen whether uprobes are set: tracefs is not mounted, and ptraced "
+                            "cannot mount it for itself (%s). Mount it where ptraced runs, as root: "
+                            "mount -t tracefs nodev /sys/kernel/tracing",
+                            errno_name(error, name, sizeof(name)));
+        else if (root >= 0 && fd < 0 && error != ENOENT)
+                heal_refuse(h,
+                            "It cannot be seen whether uprobes are set: uprobe_events in tracefs cannot be "
+                            "read (%s).%s",
+                            errno_name(error, name, sizeof(name)), unreadable_remedy(error));
+        return fd;
 }
 
 static void look_at_tracefs(struct heal *h)
 {
-        _cleanup_close_ int fd = open_uprobe_events();
+        _cleanup_close_ int fd = open_uprobe_events(h);
         struct line_reader reader;
         char path[HEAL_PROBE_PATH], *line;
+        int r = 0;
 
-        if (fd == -ENOENT)
+        if (fd < 0)
                 return;
-        if (fd < 0) {
-                heal_refuse(h,
-                            "It cannot be seen whether uprobes are set: tracefs cannot be read. Mount it: "
-                            "mount -t tracefs nodev /sys/kernel/tracing");
-                return;
-        }
         line_reader_init(&reader, fd);
-        for (unsigned i = 0; i < PROBE_LINES_MAX && line_reader_next(&reader, &line) > 0; i++)
+        for (unsigned i = 0; i < PROBE_LINES_MAX && (r = line_reader_next(&reader, &line)) > 0; i++)
                 if (heal_parse_probe(line, path, sizeof(path)) == 0 &&
                     refuse_probed(h, path, "in tracefs' uprobe_events"))
                         return;
+        if (r != 0)
+                heal_refuse(h, "It cannot be seen whether uprobes are set: %s.",
+                            r < 0 ? strerror(-r) : "tracefs lists more of them than are looked at");
 }
 
 /* ---- perf events with a program: bpftrace, BCC, libbpf -------------------------------------------------

@@ -5,52 +5,28 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/perf_event.h>
 
 #include "../lib/cleanup.h"
-
-static int mount_detached(void)
-{
-        _cleanup_close_ int fs = syscall(SYS_fsopen, "tracefs", FSOPEN_CLOEXEC);
-        int mount;
-
-        if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-                return -errno;
-        mount = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
-        return mount < 0 ? -errno : mount;
-}
-
-static int open_tracefs(void)
-{
-        static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
-
-        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
-                int fd = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-                if (fd >= 0 && faccessat(fd, "events", F_OK, 0) == 0)
-                        return fd;
-                if (fd >= 0)
-                        close(fd);
-        }
-        return mount_detached();
-}
+#include "tracefs.h"
 
 static int read_id(const char *name)
 {
-        _cleanup_close_ int root = open_tracefs(), fd = -1;
+        _cleanup_close_ int root = tracefs_open(), fd = -1;
         char path[128], text[16] = "";
+        ssize_t n;
 
         if (root < 0)
                 return root;
         snprintf(path, sizeof(path), "events/%s/id", name);
         fd = openat(root, path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-                return errno ? -errno : -EIO;
-        return atoi(text);
+        n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+        if (n < 0)
+                return -errno;
+        return n > 0 ? atoi(text) : -EIO;
 }
 
 int tracepoint_open(const char *name)

@@ -4,10 +4,10 @@
 # guests: hold
 . "$(dirname "$0")/tap.bash"
 
-# A uprobe outlives who made it.
-events=/sys/kernel/tracing/uprobe_events
+# A uprobe outlives who made it. It is made through a tracefs that nobody else sees: every one is the same.
+events=
 heal_cleanup() {
-        if [[ -w $events ]] && grep -q "ptracedtest/heal_$$ " "$events"; then
+        if [[ -n $events ]] && grep -q "ptracedtest/heal_$$ " "$events"; then
                 echo 0 2>/dev/null >"${events%/*}/events/ptracedtest/heal_$$/enable"
                 echo "-:ptracedtest/heal_$$" >>"$events"
         fi
@@ -354,7 +354,11 @@ kill -KILL "$child"
 ended "$theirs"
 
 # ---- uprobes: the kernel's int3 are no leftovers
-if [[ -w $events ]]; then
+mkdir "$T/tracing"
+# shellcheck disable=SC2016 # for the inner shell
+spawn tracing unshare -m sh -c 'mount -t tracefs nodev "$1" && echo ready && exec cat' - "$T/tracing"
+if said tracing '^ready' 5; then
+        events=/proc/$PID/root$T/tracing/uprobe_events
         # A file of its own: other tests heal the fixture meanwhile, and are to find no probes on it.
         probed=$T/probed_$$
         cp "$FIXTURES/target" "$probed"
@@ -389,8 +393,37 @@ if [[ -w $events ]]; then
         fi
         echo "-:ptracedtest/heal_$$" >>"$events"
 else
-        skip "uprobes" "tracefs cannot be written"
+        skip "uprobes" "tracefs cannot be mounted"
 fi
+
+# ---- tracefs is not mounted, as on a machine without systemd: the daemon opens it for itself, if it may
+readonly NO_TRACEFS='for at in /sys/kernel/tracing /sys/kernel/debug; do
+        while umount -R "$at" 2>/dev/null; do :; done
+done
+exec "$@"'
+# heal_elsewhere NAME [COMMAND...]: a dry run by a daemon that runs under COMMAND, where tracefs is not mounted
+heal_elsewhere() {
+        local name=$1
+        shift
+        spawn "$name" unshare -m sh -c "$NO_TRACEFS" - "$@" "$PTRACED" --socket "$T/$name.sock" \
+                --state-dir "$T/$name.state" --tier proc
+        PTRACED_SOCKET=$T/$name.sock ctl status --wait $((10 * T_SCALE)) >/dev/null
+        PTRACED_SOCKET=$T/$name.sock heal "$ORPHAN" --dry-run
+}
+orphan elsewhere once
+heal_elsewhere bare
+is "$RC $(of '"\(.healed | length) \(.refused)"')" "0 1 null" "heal needs no mounted tracefs"
+heal_elsewhere poor setpriv --bounding-set -sys_admin
+poor=$PID
+is "$RC" 4 "without the right to mount it, it cannot be seen whether uprobes are set"
+like "$(of .refused)" "tracefs is not mounted, .*\(EPERM\).* mount -t tracefs nodev /sys/kernel/tracing" \
+        "and why, and how to go on"
+remedy=$(of .refused | grep -o 'mount -t .*')
+ok "the remedy" nsenter -t "$poor" -m sh -c "$remedy"
+PTRACED_SOCKET=$T/poor.sock heal "$ORPHAN" --dry-run
+is "$RC $(of '"\(.healed | length) \(.refused)"')" "0 1 null" "is enough"
+go "$ORPHAN"
+ended "$ORPHAN"
 
 # ---- dlv is SIGKILLed while the Go program runs with a breakpoint armed
 if need dlv && [[ -x $FIXTURES/worker ]]; then
