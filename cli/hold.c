@@ -5,6 +5,8 @@
 #include "claim.h"
 #include "table.h"
 
+#define FOUND_SHOWN_MAX 16 /* breakpoints of a process that is not healed */
+
 static const struct column columns[] = {
         {"PID", FIT_WHOLE, true},    {"COMMAND", FIT_NARROW, false}, {"STATE", FIT_WHOLE, false},
         {"CATCH", FIT_WHOLE, false}, {"THREADS", FIT_WHOLE, true},   {"HELPER", FIT_WHOLE, true},
@@ -126,6 +128,32 @@ static void print_sentences(const struct cli *c, const char *prefix, struct json
                 print_wrapped(c, prefix, array_string(sentences, i));
 }
 
+/* Of a process that is not healed: why not is said behind it. */
+static void print_found(const struct cli *c, struct json_object *o)
+{
+        struct json_object *found = member_array(o, "found");
+        char line[SHOWN_TEXT_MAX];
+        size_t n = array_length(found);
+
+        if (n > 0 || member_bool(o, "left_stopped"))
+                print_wrapped(c, "", "Found:");
+        for (size_t i = 0; i < MIN_OF(n, (size_t)FOUND_SHOWN_MAX); i++) {
+                struct json_object *site = json_object_array_get_idx(found, i);
+                const char *symbol = member_string(site, "symbol");
+
+                snprintf(line, sizeof(line), "%s%s%s in %s: a breakpoint, %s where the file has %s",
+                         member_string(site, "address"), *symbol ? ", " : "", symbol,
+                         member_string(site, "path"), member_string(site, "was"), member_string(site, "is"));
+                print_wrapped(c, "  - ", line);
+        }
+        if (n > FOUND_SHOWN_MAX) {
+                snprintf(line, sizeof(line), "%zu more: --json lists them", n - FOUND_SHOWN_MAX);
+                print_wrapped(c, "  - ", line);
+        }
+        if (member_bool(o, "left_stopped"))
+                print_wrapped(c, "  - ", "It is stopped, and a tracer left it so.");
+}
+
 int verb_heal(struct cli *c)
 {
         _cleanup_json_ struct json_object *body = json_object_new_object(), *o = NULL;
@@ -146,6 +174,8 @@ int verb_heal(struct cli *c)
                 json_print(c, o);
                 return refused ? EXIT_REFUSED : EXIT_DONE;
         }
+        if (refused)
+                print_found(c, o);
         print_wrapped(c, "", member_string(o, "summary"));
         print_sentences(c, "  - ", member_array(o, "actions"));
         print_sentences(c, "  Note: ", member_array(o, "notes"));

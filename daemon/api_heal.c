@@ -150,22 +150,29 @@ static const char *hex(uint64_t n, char buf[20])
         return buf;
 }
 
-static void add_site(const struct heal *h, size_t i, struct json_object *healed, struct json_object *actions)
+static void add_site(const struct heal *h, size_t i, struct json_object *sites)
 {
         const struct heal_site *site = &h->plan.sites[i];
-        const char *path = h->files[site->file].path, *symbol = h->symbols[i];
-        char action[EVENT_PATH_MAX + EVENT_SYMBOL_MAX + 128], clean[sizeof(action) * 3 + 1], number[20];
         struct json_object *o = json_object_new_object();
+        char number[20];
 
         json_add_text(o, "address", hex(site->address, number));
-        json_add_text(o, "path", path);
+        json_add_text(o, "path", h->files[site->file].path);
         json_add_text(o, "file_offset", hex(site->offset, number));
-        json_add_text(o, "symbol", symbol);
+        json_add_text(o, "symbol", h->symbols[i]);
         snprintf(number, sizeof(number), "%02x", site->was);
         json_add_text(o, "was", number);
         snprintf(number, sizeof(number), "%02x", site->is);
         json_add_text(o, "is", number);
-        json_object_array_add(healed, o);
+        json_object_array_add(sites, o);
+}
+
+static void add_action(const struct heal *h, size_t i, struct json_object *actions)
+{
+        const struct heal_site *site = &h->plan.sites[i];
+        const char *path = h->files[site->file].path, *symbol = h->symbols[i];
+        char action[EVENT_PATH_MAX + EVENT_SYMBOL_MAX + 128], clean[sizeof(action) * 3 + 1], number[20];
+
         snprintf(action, sizeof(action), "%s%s%s in %s: breakpoint %s, the file's byte %02x %s",
                  hex(site->address, number), symbol[0] ? ", " : "", symbol, path,
                  h->dry_run ? "to be taken out" : "taken out", site->is,
@@ -198,20 +205,34 @@ static void summarize(const struct heal *h, char *text, size_t size)
                 say(text, size, ".");
 }
 
+/* What is there, healed or not; NULL where nobody has looked. */
+static struct json_object *found_json(const struct heal *h)
+{
+        struct json_object *found = h->looked ? json_object_new_array() : NULL;
+
+        for (size_t i = 0; found && i < h->plan.n; i++)
+                add_site(h, i, found);
+        return found;
+}
+
 static struct json_object *heal_json(const struct heal *h)
 {
         struct json_object *o = json_new("ptraced.heal/1"), *healed = json_object_new_array(),
                            *actions = json_object_new_array(), *notes = json_object_new_array();
         char text[HEAL_TEXT_MAX * 2], clean[HEAL_TEXT_MAX * 3 + 1];
 
-        for (size_t i = 0; !h->refused[0] && i < h->plan.n; i++)
-                add_site(h, i, healed, actions);
+        for (size_t i = 0; !h->refused[0] && i < h->plan.n; i++) {
+                add_site(h, i, healed);
+                add_action(h, i, actions);
+        }
         for (size_t i = 0; i < h->n_notes; i++)
                 json_object_array_add(notes,
                                       json_object_new_string(text_utf8(h->notes[i], clean, sizeof(clean))));
         json_add_int(o, "pid", h->target.pid);
         json_add_text(o, "comm", h->target.comm);
         json_object_object_add(o, "dry_run", json_object_new_boolean(h->dry_run));
+        json_object_object_add(o, "found", found_json(h));
+        json_object_object_add(o, "left_stopped", json_object_new_boolean(h->left_stopped));
         json_object_object_add(o, "healed", healed);
         json_object_object_add(o, "resumed", json_object_new_boolean(h->resumed));
         if (h->refused[0])

@@ -293,11 +293,11 @@ static int find_tracer(void *userdata, uint32_t pid, uint32_t tid)
         return s->h->helper && s->tracer.pid == s->h->helper ? 0 : 1;
 }
 
-bool heal_may_touch(struct heal *h)
+/* It is there, and the peer's. */
+static bool may_look(struct heal *h)
 {
-        struct tracer_search search = {.h = h};
         struct proc_status st;
-        char who[WORD_MAX], target[WORD_MAX];
+        char target[WORD_MAX];
 
         if (procfs_status(h->target.pid, 0, &st) < 0 ||
             (h->target.start && st.task.start != h->target.start)) {
@@ -309,11 +309,21 @@ bool heal_may_touch(struct heal *h)
                 heal_refuse(h, "%s does not run under uid %" PRIu32 " alone.", target, h->uid);
         else if (st.kthread || st.state == 'Z' || st.state == 'X')
                 heal_refuse(h, "%s has no program: it is a kernel thread, or has ended.", target);
-        else if (procfs_each_thread(h->target.pid, find_tracer, &search) == 1)
+        return !h->refused[0];
+}
+
+bool heal_may_touch(struct heal *h)
+{
+        struct tracer_search search = {.h = h};
+        char who[WORD_MAX], target[WORD_MAX];
+
+        if (!may_look(h))
+                return false;
+        if (procfs_each_thread(h->target.pid, find_tracer, &search) == 1)
                 heal_refuse(h,
                             "%s is traced by %s: breakpoints in it may be in use, and are for that one to "
                             "take out. Detach it first.",
-                            target, word_process(&search.tracer, who));
+                            word_process(&h->target, target), word_process(&search.tracer, who));
         return !h->refused[0];
 }
 
@@ -391,17 +401,41 @@ static void find_symbols(struct heal *h)
         }
 }
 
-void heal_run(struct heal *h)
+/* What is there is told also where nothing may be done about it. The reason for that stays what it was. */
+static void look_only(struct heal *h)
 {
-        bool stopped = is_stopped(h);
+        char why[HEAL_TEXT_MAX];
 
-        if (!heal_may_touch(h) || is_emulated(h) || !heal_scan(h))
+        memcpy(why, h->refused, sizeof(why));
+        h->refused[0] = '\0';
+        heal_scan(h);
+        memcpy(h->refused, why, sizeof(why));
+}
+
+static void look_and_heal(struct heal *h, bool stopped)
+{
+        if (!heal_may_touch(h) || is_emulated(h)) {
+                look_only(h);
+                return;
+        }
+        if (!heal_scan(h))
                 return;
         if (h->plan.n && !heal_no_probes(h))
                 return;
         if (h->plan.n && !h->dry_run && !heal_write(h))
                 return;
         tell_of_handler(h);
-        find_symbols(h);
         resume(h, stopped);
+}
+
+void heal_run(struct heal *h)
+{
+        bool stopped = is_stopped(h);
+
+        h->left_stopped = h->left_stopped && stopped;
+        h->looked = may_look(h);
+        if (!h->looked)
+                return;
+        look_and_heal(h, stopped);
+        find_symbols(h);
 }

@@ -46,9 +46,11 @@ struct heal {
         uint32_t uid;
         uint32_t helper;    /* a hold helper of ours that will have let go, 0: none */
         uint64_t caught_ip; /* a helper froze it at that breakpoint instead of letting it die, 0: not */
-        bool left_stopped;  /* the stop it is in, if it is, was left behind by a tracer */
+        bool left_stopped;  /* the stop it is in, if it is, was left behind by a tracer; the child takes it
+                             * back if it is in none */
 
-        struct heal_plan plan;
+        bool looked;           /* plan tells what is there; refused: as far as that came */
+        struct heal_plan plan; /* also of a process that is refused */
         char symbols[HEAL_SITES_MAX][EVENT_SYMBOL_MAX]; /* of the sites, "" where there is none */
         struct heal_file files[HEAL_FILES_MAX];
         size_t n_files;

@@ -56,6 +56,10 @@ is "$RC $(of '.healed | length')" "4 0" "a traced process is refused"
 like "$(of .refused)" "traced by PID $tracer \(tracer\)" "and the tracer is named"
 heal "$traced" --dry-run
 is "$RC" 4 "also in a dry run"
+is "$(of '"\(.healed | length) \(.found | length) \(.found[0].symbol)"')" "0 1 work" "which lists what it found"
+said=$(ctl heal "$traced" --dry-run)
+like "$said" '^Found:.*work in .*a breakpoint, cc where' "for people, too"
+like "$said" "a breakpoint.*traced by PID $tracer" "and then says why not"
 has_tracer "$traced" "$tracer" || fail "its tracer still has it"
 
 # ---- that tracer is killed: now it is a leftover
@@ -160,6 +164,7 @@ ended "$PID"
 heal "$ORPHAN" --dry-run
 is "$RC $(of '.healed | length')" "4 0" "changed text is refused"
 like "$(of .refused)" 'changed in another way' "and said to be"
+is "$(of '.found[0].symbol')" work "the leftover beside it is listed"
 heal "$ORPHAN"
 is "$RC" 4 "for real as well"
 byte=$(dd if="/proc/$ORPHAN/mem" bs=1 count=1 skip=$(($(value patched work))) iflag=skip_bytes 2>/dev/null | od -An -tx1)
@@ -182,6 +187,7 @@ like "$(of .refused)" 'deleted or replaced' "and said why"
 orphan root once
 J=$("${NOBODY[@]}" "$PTRACECTL" heal "$ORPHAN" --json)
 is "$? $(of .error.code)" "4 not-permitted" "another user may not heal it"
+is "$(of .found)" null "and is not told what is in it"
 heal 999999999
 is "$RC" 2 "a pid that is none is a usage error"
 fixture ended-one target idle
@@ -224,6 +230,21 @@ kill -CONT "$left"
 go "$left"
 ended "$left"
 is "$RC" 0 "it ends well"
+
+# ---- left stopped, and not to be healed
+fixture stop target once
+stop=$PID
+bereave stop "$stop"
+spawn attacher "$FIXTURES/tracer" attach-exit "$stop"
+ended "$PID"
+finds "left-stopped, with a breakpoint" left-stopped/ "$stop"
+printf '\x90' | dd of="/proc/$stop/mem" bs=1 seek=$(($(value stop work) + 4)) oflag=seek_bytes conv=notrunc 2>/dev/null
+heal "$stop"
+is "$RC $(of '"\(.left_stopped) \(.found | length) \(.resumed)"') $(state_of "$stop")" "4 true 1 false T" \
+        "the stop is told, and stays"
+like "$(ctl heal "$stop" --dry-run)" 'Found:.*work in .*It is stopped, and a tracer left it so.*changed in another way' \
+        "for people, too"
+kill -KILL "$stop"
 
 fixture user target idle
 user=$PID
@@ -369,7 +390,7 @@ if said tracing '^ready' 5; then
         offset=$(printf '0x%x' $(($(ctl heal "$ORPHAN" --dry-run --json | jq -r '.healed[0].file_offset'))))
         if echo "p:ptracedtest/heal_$$ $probed:$offset" >>"$events"; then
                 heal "$ORPHAN"
-                is "$RC" 4 "a file with a uprobe is refused"
+                is "$RC $(of '.found | length')" "4 1" "a file with a uprobe is refused"
                 like "$(of .refused)" 'uprobes on .*/probed_' "and said why"
                 echo "-:ptracedtest/heal_$$" >>"$events"
         else
