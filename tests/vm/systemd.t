@@ -139,6 +139,27 @@ test_guard() {
         go "$held"
 }
 
+# The unit may not mount tracefs for itself, so it has it mounted.
+test_tracefs() {
+        local at target
+        systemctl stop ptraced.socket ptraced.service sys-kernel-tracing.mount sys-kernel-debug.mount
+        for at in /sys/kernel/tracing /sys/kernel/debug; do
+                while umount -R "$at" 2>/dev/null; do :; done
+        done
+        is "$(findmnt -n -t tracefs)" "" "tracefs is mounted nowhere"
+        ok "start" systemctl start ptraced.socket ptraced.service
+        like "$(findmnt -n -t tracefs)" '^/sys/kernel/tracing' "then it is"
+        fixture healed target once
+        target=$PID
+        fixture plants tracer plant "$target" "$(value healed work)"
+        kill -KILL "$PID"
+        ended "$PID"
+        is "$(ctl heal "$target" --json | jq -r '"\(.healed | length) \(.refused)"')" "1 null" "heal works under the unit"
+        go "$target"
+        ended "$target"
+        is "$RC" 0 "and the program passes the function alive"
+}
+
 # Tier proc needs CAP_NET_ADMIN for the process connector.
 test_tier_proc() {
         local target
@@ -181,6 +202,7 @@ test_sees
 test_who
 test_watchdog
 test_guard
+test_tracefs
 test_tier_proc
 test_stop
 test_uninstall
