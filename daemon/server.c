@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ struct server {
         struct MHD_Daemon *http;
         sd_event_source *accept_source, *http_source, *timer;
         sd_event_source *again; /* enabled once: run in the next turn of the loop */
+        size_t connections_max, per_uid_max, reserved;
         struct client clients[SLOTS_MAX];
 };
 
@@ -87,8 +89,8 @@ static enum MHD_Result begin_call(struct client *client, struct MHD_Connection *
         if (client->refused) {
                 api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "too-many-connections",
                          "Close other connections first.",
-                         "There are too many connections: %d in all and %d of one user are possible.",
-                         SERVER_CONNECTIONS_MAX, SERVER_PER_UID_MAX);
+                         "There are too many connections: %zu in all and %zu of one user are possible.",
+                         client->server->connections_max, client->server->per_uid_max);
                 if (call->response)
                         MHD_add_response_header(call->response, MHD_HTTP_HEADER_CONNECTION, "close");
                 return queue_answer(call);
@@ -181,12 +183,12 @@ static bool over_limit(const struct server *s, const struct peer *peer)
                 others += !c->peer.privileged;
                 of_uid += c->peer.uid == peer->uid;
         }
-        if (all >= SERVER_CONNECTIONS_MAX)
+        if (all >= s->connections_max)
                 return true;
         /* Over TCP nobody is known, so there is no user to count for. */
         return s->surface == SURFACE_SOCKET &&
-               (of_uid >= SERVER_PER_UID_MAX ||
-                (!peer->privileged && others >= SERVER_CONNECTIONS_MAX - SERVER_RESERVED));
+               (of_uid >= s->per_uid_max ||
+                (!peer->privileged && others >= s->connections_max - s->reserved));
 }
 
 static size_t n_refused(const struct server *s)
@@ -329,6 +331,17 @@ static int start_http(struct server *s)
         return s->http ? 0 : -ENOMEM;
 }
 
+/* Users who get all the connections they may have must not take the descriptors that root's would need. */
+static void set_limits(struct server *s)
+{
+        struct rlimit l = {.rlim_cur = RLIM_INFINITY};
+
+        getrlimit(RLIMIT_NOFILE, &l);
+        s->connections_max = (size_t)MIN_OF((rlim_t)SERVER_CONNECTIONS_MAX, l.rlim_cur / SERVER_SHARE);
+        s->per_uid_max = s->connections_max * SERVER_PER_UID_MAX / SERVER_CONNECTIONS_MAX;
+        s->reserved = s->connections_max * SERVER_RESERVED / SERVER_CONNECTIONS_MAX;
+}
+
 static int add_sources(struct server *s, sd_event *event)
 {
         const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->http, MHD_DAEMON_INFO_EPOLL_FD);
@@ -367,6 +380,7 @@ int server_new(struct server **ret, sd_event *event, int listen_fd, enum api_sur
         s->api = api;
         s->surface = surface;
         s->listen_fd = listen_fd;
+        set_limits(s);
         /* One from systemd may block, and accept() is called until there is nobody left. */
         fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
         r = start_http(s);

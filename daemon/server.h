@@ -14,6 +14,7 @@
 #define SERVER_CONNECTIONS_MAX 320         /* served at once, all clients together */
 #define SERVER_PER_UID_MAX     128         /* ... and of one user */
 #define SERVER_RESERVED        64          /* of them: for root and group ptraced only */
+#define SERVER_SHARE           2           /* one in so many descriptors, if less: all in proportion */
 #define SERVER_REFUSALS_MAX    16          /* above those: only to be told so */
 #define SERVER_IDLE_S          30          /* a silent connection is closed; not one that follows events */
 #define SERVER_REFUSAL_S       2           /* the same for one that is above the limits */

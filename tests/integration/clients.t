@@ -44,11 +44,14 @@ chmod 755 "$T"
 before=$(descriptors)
 
 # ---- a crowd of several users, each with as many connections as it gets
-for ((u = 0; u < USERS; u++)); do
-        as $((60000 + u)) perl -e "$CROWD" "$T/sock" "$EACH" &
-        HELD+=($!)
-done
-sleep 2
+crowd_of_users() {
+        for ((u = 0; u < USERS; u++)); do
+                as $((60000 + u)) perl -e "$CROWD" "$T/sock" "$EACH" &
+                HELD+=($!)
+        done
+        sleep 2
+}
+crowd_of_users
 is "$(status_of http://x/v1/status)" 200 "root is answered while users hold all they can get"
 curl -s -N -D "$T/head" -o /dev/null --unix-socket "$T/sock" 'http://x/v1/events?follow=1' &
 HELD+=($!)
@@ -75,6 +78,15 @@ idle=$PID
 fixture tracer tracer hold "$idle"
 ok "events are stored meanwhile" wait_for 10 traced_in_who "$idle"
 release
+# ---- the same where the daemon may open less than it has clients at a time
+stop_daemon
+ulimit -n 256
+start_daemon
+crowd_of_users
+is "$(status_of http://x/v1/status)" 200 "root is answered where few descriptors are to be had"
+like "$(ctl status 2>&1)" "^ptraced" "the client is, too"
+release
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 done_testing
