@@ -26,11 +26,34 @@ PIDS=()
 DAEMON=
 NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 
-T=$(mktemp -d "${TMPDIR:-/tmp}/ptraced-test.XXXXXX") || exit 1
+# ---- a machine that somebody has set up in their own way --------------------------------------------
+
+umask 022
+ulimit -Sc 0 # programs die here by the dozen, and some machines keep a core file of each, in the working directory
+
+# nobody_reaches FILE: without what setpriv itself still may when it starts a program
+nobody_reaches() { "${NOBODY[@]}" test -x "$1"; }
+
+# A socket's path is short by law, and nobody's programs are to reach it: a TMPDIR that is long, one user's own
+# (libpam-tmpdir) or not there is passed over.
+readonly TMPDIR_LENGTH_MAX=60
+tmp=${TMPDIR:-/tmp}
+((${#tmp} <= TMPDIR_LENGTH_MAX)) && [[ $tmp == /tmp || -w $tmp ]] && nobody_reaches "$tmp" || tmp=/tmp
+T=$(mktemp -d "$tmp/ptraced-test.XXXXXX") || exit 1
 chmod 755 "$T"
 # Nobody's settings of gdb, lldb and Delve.
 export HOME=$T/home
 mkdir "$HOME"
+
+# Built below a closed directory, as /root is, or under a umask of 077: nobody's programs run from copies.
+if [[ $EUID -eq 0 && -x $PTRACED && -x $FIXTURES/target ]] &&
+        ! { nobody_reaches "$FIXTURES/target" && nobody_reaches "$PTRACECTL"; }; then
+        mkdir "$T/built" "$T/built/scenarios"
+        cp "$PTRACED" "$PTRACECTL" "$T/built"
+        find "$FIXTURES" -maxdepth 1 -type f -perm -u+x -exec cp -t "$T/built/scenarios" {} +
+        chmod -R a+rX "$T/built"
+        PTRACED=$T/built/${PTRACED##*/} PTRACECTL=$T/built/${PTRACECTL##*/} FIXTURES=$T/built/scenarios
+fi
 
 # It starts ten times as fast as jq 1.6, and an emulated guest starts it thousands of times.
 if command -v gojq >/dev/null; then jq() { gojq "$@"; }; fi
