@@ -97,6 +97,21 @@ static int without_verb(struct cli *c, int argc, char **argv)
         return usage_error(c, "No verb is given.");
 }
 
+/* Anybody can read the arguments of a running program, and debug runs for long. */
+static int hide_token(struct cli *c)
+{
+        char *given = (char *)c->args.value[OPT_TOKEN];
+
+        if (!given)
+                return EXIT_DONE;
+        c->token = strdup(given);
+        if (!c->token)
+                return cli_fail(c, EXIT_FAILED, "no-memory", "", "There is not enough memory.");
+        memset(given, 'x', strlen(given));
+        c->args.value[OPT_TOKEN] = c->token;
+        return EXIT_DONE;
+}
+
 static int with_verb(struct cli *c, int at, int argc, char **argv)
 {
         uint32_t allowed = COMMON_OPTIONS;
@@ -118,6 +133,8 @@ static int with_verb(struct cli *c, int at, int argc, char **argv)
         if (c->args.given & OPTION(OPT_HELP))
                 return help_verb(c);
         r = check_arguments(c);
+        if (r == EXIT_DONE)
+                r = hide_token(c);
         if (r != EXIT_DONE)
                 return r;
         c->json = c->args.given & OPTION(OPT_JSON);
@@ -134,10 +151,12 @@ int cli_main(const struct verb *verbs, int argc, char **argv)
                 .socket = socket && *socket ? socket : CLIENT_SOCKET_DEFAULT,
                 .json = wants_json(argc, argv),
         };
-        int at = find_verb_word(argc, argv);
+        int r, at = find_verb_word(argc, argv);
 
         setlocale(LC_CTYPE, "");
         signal(SIGPIPE, SIG_IGN); /* seen as EPIPE by output_finish() */
         look_at_output(&c);
-        return output_finish(at ? with_verb(&c, at, argc, argv) : without_verb(&c, argc, argv));
+        r = output_finish(at ? with_verb(&c, at, argc, argv) : without_verb(&c, argc, argv));
+        free(c.token);
+        return r;
 }

@@ -79,6 +79,7 @@ struct cli {
         const struct verb *verbs, *verb; /* all of them, up to one without a name; the chosen one */
         struct arguments args;
         const char *socket;
+        char *token; /* value of --token, which is not among the program's arguments any more */
         bool json;
         bool colour;    /* stdout is a terminal that shows colours */
         bool terminal;  /* stdout is a terminal */

@@ -174,7 +174,7 @@ static const struct verb verbs[] = {
                 .options = OPTION(OPT_PID) | OPTION(OPT_TOKEN),
                 .run = verb_release,
                 .summary = "End a claim",
-                .help = "Who made it, its owner, who shows its token, and root may do so. The next in the "
+                .help = "The user who made it, who shows its token, and root may do so. The next in the "
                         "queue is served. Which claim: its id, or --pid.",
         },
         {

@@ -265,14 +265,28 @@ static bool read_owner(struct api_call *call, struct guard_owner *ret, char text
         return r == 0;
 }
 
-static void make_token(char token[GUARD_TOKEN_MAX])
+static int make_token(char token[GUARD_TOKEN_MAX])
 {
         unsigned char random[TOKEN_BYTES];
 
-        if (getrandom(random, sizeof(random), 0) != sizeof(random))
-                return;
+        if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+                return -EAGAIN;
         for (size_t i = 0; i < sizeof(random); i++)
                 sprintf(token + 2 * i, "%02x", random[i]);
+        return 0;
+}
+
+/* A claim for whoever shows its token has one: without, nobody could ever show it. */
+static bool read_token(struct api_call *call, char token[GUARD_TOKEN_MAX])
+{
+        const struct request_body *b = call->body;
+
+        memcpy(token, b->token, GUARD_TOKEN_MAX);
+        if (b->owner.kind != BODY_OWNER_TOKEN || token[0] || make_token(token) == 0)
+                return true;
+        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "no-token", "Try again, or bring a token of your own.",
+                 "No token can be made: the kernel has no random numbers now.");
+        return false;
 }
 
 /* ---- POST -------------------------------------------------------------------------------------------- */
@@ -297,13 +311,12 @@ static void add_risk(struct json_object *o, const struct api *api, const struct 
         json_add_text(o, "risk", text);
 }
 
+/* The token is not in it: whoever may renew a claim or enter by it may not therefore release it. */
 static struct json_object *claim_answer(const struct api_call *call, const struct claim *c)
 {
         struct json_object *o = json_new("ptraced.claim/1");
 
         json_object_object_add(o, "claim", api_claim_json(call->api, c, true));
-        if (c->request.token[0])
-                json_add_text(o, "token", c->request.token);
         if (arbiter_means(call->api->arbiter) == MEANS_HOLD)
                 json_add_text(o, "note",
                               "Kept by hold: ptraced occupies the process, and lets go for the moment in "
@@ -348,6 +361,8 @@ static void on_claim(void *userdata, const struct claim *c, int error, const cha
 
         if (c) {
                 o = claim_answer(call, c);
+                if (c->request.token[0]) /* this once, to its maker */
+                        json_add_text(o, "token", c->request.token);
                 if (c->request.take)
                         add_risk(o, call->api, c);
                 api_answer_status(call, MHD_HTTP_CREATED, o);
@@ -406,11 +421,8 @@ void api_claim_make(struct api_call *call)
         };
 
         if (!api_target(call, b->pid, &r.target) || !can_be_traced(call, &r.target) ||
-            !read_owner(call, &r.owner, r.owner_text))
+            !read_owner(call, &r.owner, r.owner_text) || !read_token(call, r.token))
                 return;
-        memcpy(r.token, b->token, sizeof(r.token));
-        if (b->owner.kind == BODY_OWNER_TOKEN && !r.token[0])
-                make_token(r.token);
         pump_flush(call->api->pump);
         ask(call, &r);
 }
@@ -471,6 +483,11 @@ void api_claim_renew(struct api_call *call)
         r = claim_check_right(c, b->token, call->peer.uid, call->peer.privileged);
         if (r < 0) {
                 change_failed(call, "renew", r);
+                return;
+        }
+        if (b->owner.kind == BODY_OWNER_TOKEN && !c->request.token[0]) {
+                api_fail(call, MHD_HTTP_BAD_REQUEST, "no-token", "Release it, and claim with a token.",
+                         "Claim %" PRIu64 " has no token that anybody could show.", call->id);
                 return;
         }
         change = wants_owner(b, c);

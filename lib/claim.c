@@ -347,15 +347,17 @@ int claim_adopt(struct claim_book *b, const struct claim *c)
         return 0;
 }
 
-/* In a time that does not tell how much of it was right. */
+/* In a time that tells neither how much of it was right nor how long the right one is. */
 static bool same_token(const char *a, const char *b)
 {
-        size_t n = strnlen(a, GUARD_TOKEN_MAX), m = strnlen(b, GUARD_TOKEN_MAX);
-        unsigned char difference = n != m;
+        char x[GUARD_TOKEN_MAX] = "", y[GUARD_TOKEN_MAX] = "";
+        volatile unsigned char difference = 0;
 
-        for (size_t i = 0; i < MIN_OF(n, m); i++)
-                difference |= (unsigned char)(a[i] ^ b[i]);
-        return !difference;
+        memcpy(x, a, strnlen(a, sizeof(x) - 1));
+        memcpy(y, b, strnlen(b, sizeof(y) - 1));
+        for (size_t i = 0; i < sizeof(x); i++)
+                difference |= (unsigned char)(x[i] ^ y[i]);
+        return !difference && strlen(b) < sizeof(y);
 }
 
 int claim_check_right(const struct claim *c, const char *token, uint32_t asker_uid, bool privileged)

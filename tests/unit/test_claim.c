@@ -211,6 +211,8 @@ START_TEST(test_token_keeps)
         uint64_t id = c->id;
 
         claim_process_gone(book, &gone, 2 * S);
+        ck_assert_int_eq(claim_check_right(c, "open sesam", 1000, true), -EACCES);
+        ck_assert_int_eq(claim_check_right(c, "open sesame!", 1000, true), -EACCES);
         ck_assert_int_eq(
                 claim_renew(book, id, 0, "open simsim", &owner, "pid 40", &client, 1001, false, 3 * S, &c),
                 -EACCES);
