@@ -214,11 +214,29 @@ bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret)
 
 struct task_ref api_asker(const struct api_call *call)
 {
-        struct task_ref t = {};
+        return call->peer.process;
+}
 
-        if (call->peer.pid && procfs_task((uint32_t)call->peer.pid, &t) < 0)
-                t.pid = (uint32_t)call->peer.pid;
-        return t;
+bool api_caller(struct api_call *call, struct proc_status *ret)
+{
+        int r = peer_process(&call->peer, ret);
+
+        if (r == -ENXIO)
+                api_fail(call, MHD_HTTP_BAD_REQUEST, "no-caller", "Name an owner, or ask from this machine.",
+                         "The process that asks cannot be seen from here, so nothing can be done or said in "
+                         "its name.");
+        else if (r == -ESRCH)
+                api_fail(call, MHD_HTTP_FORBIDDEN, "no-caller",
+                         "Ask over a connection that this process opens itself.",
+                         "Process %u, which opened this connection, has ended: nobody else can act in its "
+                         "name.",
+                         call->peer.process.pid);
+        else if (r < 0)
+                api_fail(call, MHD_HTTP_FORBIDDEN, "no-caller",
+                         "Ask over a connection that this process opens now.",
+                         "Process %u, which opened this connection as user %u, runs as another user now.",
+                         call->peer.process.pid, (unsigned)call->peer.uid);
+        return r == 0;
 }
 
 /* The process that is asked about must be the peer's own. One that nobody knows is left to the handler. */

@@ -101,8 +101,11 @@ struct json_object *api_losses_json(const struct api *api);
 /* May the peer do something to that process: it is theirs, or they are root or in PEER_GROUP? Answers with
  * an error if not, or if there is no such process; else *ret is it. */
 bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret);
-/* Who asks, as a task. */
+/* Who asks, for the records: the process that connected, also when it has ended since. */
 struct task_ref api_asker(const struct api_call *call);
+/* The process in whose name something is done. Answers with an error if it is not there any more: then its
+ * connection is somebody else's. */
+bool api_caller(struct api_call *call, struct proc_status *ret);
 /* A claim, as all answers show it; with exact /proc is asked who traces its target. NULL for NULL. */
 struct json_object *api_claim_json(const struct api *api, const struct claim *c, bool exact);
 /* Adds untrusted text as valid UTF-8. */

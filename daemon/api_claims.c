@@ -248,16 +248,16 @@ static bool read_owner(struct api_call *call, struct guard_owner *ret, char text
         };
         const struct request_body *b = call->body;
         struct owner_wish wish = {.kind = kinds[b->owner.kind], .number = b->owner.number};
+        struct proc_status caller;
         int r;
 
         if (*b->owner.path)
                 wish.path = b->owner.path;
-        if (b->owner.kind == BODY_OWNER_NONE)
-                wish.number = (uint32_t)call->peer.pid;
-        if (wish.kind == OWNER_PROCESS && !wish.number) {
-                api_fail(call, MHD_HTTP_BAD_REQUEST, "no-caller", "Name an owner.",
-                         "The process that asks cannot be seen from here, so it cannot be the owner.");
+        if (b->owner.kind == BODY_OWNER_NONE && !api_caller(call, &caller))
                 return false;
+        if (b->owner.kind == BODY_OWNER_NONE) {
+                wish.number = call->peer.process.pid;
+                wish.start = call->peer.process.start;
         }
         r = arbiter_find_owner(&wish, ret, text);
         if (r < 0)
@@ -506,9 +506,14 @@ void api_claim_enter(struct api_call *call)
 {
         const struct claim *c = get_claim(call);
         struct task_ref asker = api_asker(call);
+        struct proc_status caller;
         int r;
 
         if (!c)
+                return;
+        /* Who may by uid or token may, whichever process it is; an owner is let in as itself. */
+        if (claim_check_right(c, call->body->token, call->peer.uid, call->peer.privileged) == -EPERM &&
+            !api_caller(call, &caller))
                 return;
         r = arbiter_enter(call->api->arbiter, call->id, call->body->token, &asker, call->peer.uid,
                           call->peer.privileged);

@@ -253,7 +253,8 @@ static void log_it(const struct api_call *call, const struct heal *h)
         if (h->dry_run || (!h->plan.n && !h->resumed))
                 return;
         summarize(h, text, sizeof(text));
-        log_notice("Heal, asked for by uid %u (process %d): %s", call->peer.uid, (int)call->peer.pid, text);
+        log_notice("Heal, asked for by uid %u (process %d): %s", call->peer.uid, (int)call->peer.process.pid,
+                   text);
 }
 
 /* ---- from request to answer

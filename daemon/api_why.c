@@ -328,7 +328,7 @@ static struct json_object *why_json(const struct api_call *call, const struct ac
         char name[32];
 
         json_add_int(o, "pid", call->pid);
-        json_add_int(asked_by, "pid", call->peer.pid);
+        json_add_int(asked_by, "pid", call->peer.process.pid);
         json_add_int(asked_by, "uid", call->peer.uid);
         json_object_object_add(o, "asked_by", asked_by);
         json_object_object_add(o, "allowed", json_object_new_boolean(v->allowed));
@@ -358,15 +358,8 @@ void api_why(struct api_call *call)
         struct proc_status caller;
         struct access_facts facts;
 
-        /* The kernel told us the pid when the client connected: it must still be the same user's. */
-        if (!call->peer.pid || procfs_status((uint32_t)call->peer.pid, 0, &caller) < 0 ||
-            (caller.euid != call->peer.uid && caller.ruid != call->peer.uid)) {
-                api_fail(call, MHD_HTTP_BAD_REQUEST, "no-caller",
-                         "Ask from a process that lives until the answer.",
-                         "The process that asks cannot be seen from here, so nothing can be said about its "
-                         "rights.");
+        if (!api_caller(call, &caller))
                 return;
-        }
         api_settle(call->api);
         gather_facts(call, &caller, &facts);
         ask_guard(call, &facts, &opinion);

@@ -52,6 +52,7 @@ void arbiter_hold_changed(struct arbiter *a, const struct hold_view *v);
 struct owner_wish {
         enum guard_owner_kind kind;
         uint32_t number; /* pid or uid */
+        uint64_t start;  /* of the process; 0: whoever has that pid now */
         const char *path;
 };
 int arbiter_find_owner(const struct owner_wish *wish, struct guard_owner *ret,

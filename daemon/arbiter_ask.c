@@ -158,7 +158,7 @@ int arbiter_find_owner(const struct owner_wish *wish, struct guard_owner *ret,
 
         if (wish->kind == OWNER_PROCESS) {
                 r = procfs_task(wish->number, &t);
-                if (r == 0 && t.pid != wish->number)
+                if (r == 0 && (t.pid != wish->number || (wish->start && t.start != wish->start)))
                         r = -ESRCH; /* a thread of it: its process is meant, but not said */
                 if (r == 0)
                         o.process = arbiter_key(&t);
@@ -230,7 +230,7 @@ static bool in_cgroup(const struct task_ref *tracer, uint64_t id)
         return false;
 }
 
-bool arbiter_admits(const struct guard_owner *o, const struct task_ref *tracer)
+static bool admits_pid(const struct guard_owner *o, const struct task_ref *tracer)
 {
         switch ((enum guard_owner_kind)o->kind) {
         case OWNER_PROCESS:
@@ -244,6 +244,15 @@ bool arbiter_admits(const struct guard_owner *o, const struct task_ref *tracer)
         default:
                 return false;
         }
+}
+
+/* What was read of a pid that is another process's by now counts for nobody. */
+bool arbiter_admits(const struct guard_owner *o, const struct task_ref *tracer)
+{
+        struct proc_stat st;
+
+        return admits_pid(o, tracer) &&
+               (!tracer->start || (procfs_stat(tracer->pid, 0, &st) == 0 && st.start == tracer->start));
 }
 
 /* ---- tracers ----------------------------------------------------------------------------------------- */

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../lib/cleanup.h"
 #include "../lib/procfs.h"
@@ -14,6 +16,10 @@
 #define GROUPS_MAX      1024 /* of one user; more are not looked at */
 #define NSS_BUFFER_SIZE 16384
 #define NSEC_PER_TICK   10000000ULL /* of a start time */
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
 
 /* The id of PEER_GROUP. -ENOENT where nobody has created it. */
 static int peer_group(gid_t *ret)
@@ -58,6 +64,54 @@ static bool user_in_group(uid_t uid, gid_t wanted)
                getgrouplist(pw.pw_name, pw.pw_gid, groups, &n) >= 0 && holds(groups, (size_t)n, wanted);
 }
 
+static void ids_of(const struct proc_status *st, uint32_t ret[6])
+{
+        const uint32_t ids[6] = {st->ruid, st->euid, st->suid, st->rgid, st->egid, st->sgid};
+
+        memcpy(ret, ids, sizeof(ids));
+}
+
+/*
+ * The pidfd is of the process that connected, whoever has its pid now. If it still runs after its start time
+ * was read, that was its own. The descriptor is not kept: there may be hundreds of connections.
+ */
+static void pin_process(int fd, struct peer *p)
+{
+        _cleanup_close_ int pidfd = -1;
+        socklen_t length = sizeof(pidfd);
+        struct proc_status st;
+
+        /* A kernel that has this and refuses has nobody to show any more. */
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) < 0 && errno != ENOPROTOOPT)
+                return;
+        if (procfs_status(p->process.pid, 0, &st) < 0 || st.task.pid != p->process.pid)
+                return;
+        if (pidfd >= 0 && poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) != 0)
+                return;
+        p->process = st.task;
+        p->process.tid = 0;
+        p->process.tid_start = 0;
+        ids_of(&st, p->ids);
+        p->cap_permitted = st.cap_permitted;
+        p->cap_effective = st.cap_effective;
+}
+
+int peer_process(const struct peer *peer, struct proc_status *ret)
+{
+        uint32_t ids[6];
+
+        if (!peer->process.pid)
+                return -ENXIO;
+        if (!peer->process.start || procfs_status(peer->process.pid, 0, ret) < 0 ||
+            ret->task.start != peer->process.start || ret->state == 'Z' || ret->state == 'X')
+                return -ESRCH;
+        ids_of(ret, ids);
+        ret->cap_permitted &= peer->cap_permitted;
+        ret->cap_effective &= peer->cap_effective;
+        /* SO_PEERCRED has the effective uid, as it was at connect(). */
+        return ret->euid == peer->uid && !memcmp(ids, peer->ids, sizeof(ids)) ? 0 : -EACCES;
+}
+
 int peer_from_socket(int fd, struct peer *ret)
 {
         struct ucred cred;
@@ -66,7 +120,9 @@ int peer_from_socket(int fd, struct peer *ret)
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &length) < 0)
                 return -errno;
-        *ret = (struct peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
+        *ret = (struct peer){.process.pid = (uint32_t)cred.pid, .uid = cred.uid, .gid = cred.gid};
+        if (ret->process.pid)
+                pin_process(fd, ret);
         ret->privileged = cred.uid == 0 ||
                           (peer_group(&group) == 0 && (cred.gid == group || process_in_group(fd, group) ||
                                                        user_in_group(cred.uid, group)));

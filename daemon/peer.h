@@ -5,6 +5,12 @@
  * Who asks, and what they may see. The kernel vouches for the client of a Unix socket (SO_PEERCRED,
  * unix(7)); root and members of group "ptraced" see everything, anybody else what concerns processes that
  * run under their own uid alone.
+ *
+ * The uid belongs to the connection, whoever has it now. The process does not: one that has its pid, or
+ * inherited its connection, is another. It is pinned by its start time when the connection is accepted, and
+ * asked for again whenever something is done in its name. SO_PEERPIDFD (Linux 6.5) makes that certain.
+ * Before, a pid that ends and is used again between connect() and accept() cannot be told from the first; so
+ * cannot, on any kernel, a child that uses the connection while its parent lives: it has it from its parent.
  */
 
 #include <stdbool.h>
@@ -13,11 +19,16 @@
 #include "../lib/event.h"
 #include "../lib/finding.h"
 #include "../lib/model.h"
+#include "../lib/procfs.h"
 
 #define PEER_GROUP "ptraced"
 
 struct peer {
-        pid_t pid; /* 0: not known (TCP, or a pid namespace we cannot see into) */
+        /* Who connected. pid 0: not known (TCP, or a pid namespace we cannot see into); start 0: it had
+         * ended before we could look at it. */
+        struct task_ref process;
+        uint32_t ids[6]; /* real, effective and saved, of user and group, as they were then */
+        uint64_t cap_permitted, cap_effective;
         uid_t uid;
         gid_t gid;
         bool privileged; /* root or in PEER_GROUP */
@@ -25,6 +36,9 @@ struct peer {
 
 /* Of the other end of a connected Unix socket, as it was when it connected. -errno. */
 int peer_from_socket(int fd, struct peer *ret);
+/* The process that connected, as it is now. -ENXIO: it was never known. -ESRCH: it has ended. -EACCES: it
+ * runs as another user now. */
+int peer_process(const struct peer *peer, struct proc_status *ret);
 
 /*
  * Remembers for a moment whose a process is. A stream of events asks about the same few again and again, and

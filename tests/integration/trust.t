@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the daemon, which is root, does not do for those who are not: give a claim's secret away.
+# What the daemon, which is root, does not do for those who are not: give a claim's secret away, take one process
+# for another.
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 need curl || skip_all "no curl"
@@ -67,6 +68,58 @@ if need strace; then
         kill "$PID"
         ended "$PID"
 fi
+
+# ---- the process that asks: not another one with its connection, or its pid
+# heir NAME MODE: a connection that lost its process; $HEIR is the pid that it had
+heir() {
+        spawn "$1" "$FIXTURES/heir" "$T/sock" "$2"
+        if [[ $2 == early ]]; then
+                wait_for 10 file_has "$T/$1.out" '^ready '
+                kill -CONT "$DAEMON"
+        fi
+        said "$1" '^ready ' || diag "$(cat "$T/$1.err")"
+        HEIR=$(value "$1" pid)
+}
+# inherited NAME REQUEST...: what it is answered, "STATUS BODY"
+inherited() {
+        local name=$1 n
+        shift
+        n=$(wc -l <"$T/$name.out")
+        tell "$name" "$@"
+        answered() { (($(wc -l <"$T/$name.out") > n)); }
+        wait_for 10 answered
+        tail -n 1 "$T/$name.out"
+}
+for mode in gone reused early; do
+        if [[ $mode == early ]]; then
+                [[ $(value gone pidfd) == 1 ]] || { skip "a pid that is another's before accept()" "no SO_PEERPIDFD"; continue; }
+                kill -STOP "$DAEMON"
+        fi
+        heir "$mode" "$mode"
+        like "$(inherited "$mode" GET /v1/claims)" '^200 ' "$mode: what the user may, the connection may"
+        like "$(inherited "$mode" POST /v1/claims '{"pid":'"$mine"'}')" "^403 .*Process $HEIR,.* has ended: nobody else" \
+                "$mode: no claim for a process that has ended"
+        like "$(inherited "$mode" GET "/v1/processes/$mine/why")" '^403 .*no-caller' "$mode: nothing is said of its rights"
+        [[ $mode == gone ]] || {
+                id=$(post /v1/claims '{"pid":'"$root"',"owner":{"pid":'"$HEIR"'}}' | jq .claim.id)
+                like "$(inherited "$mode" POST "/v1/claims/$id/enter")" '^403 .*no-caller' \
+                        "$mode: who has its pid now is not let in by its connection"
+                release "$id"
+        }
+        like "$(inherited "$mode" POST /v1/claims '{"pid":'"$mine"',"owner":{"uid":65534}}')" '^201 ' "$mode: a claim for the user"
+        like "$(inherited "$mode" DELETE "/v1/claims/$(get "/v1/claims?pid=$mine" | jq '.claims[0].id')")" '^200 ' "$mode: is theirs"
+        kill "$PID"
+        ended "$PID"
+done
+
+passwd=$(command -v passwd) && [[ -u $passwd ]] && {
+        as_nobody_fixture hidden target nodump
+        hidden=$PID
+        heir raised raised
+        is_raised() { [[ $(awk '$1 == "Uid:" {print $3}' "/proc/$HEIR/status") == 0 ]]; }
+        ok "a process that connected as a user runs as root" wait_for 10 is_raised
+        like "$(inherited raised GET "/v1/processes/$hidden/why")" '^403 .*no-caller' "and lends its rights to nobody"
+}
 
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
