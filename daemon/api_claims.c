@@ -223,19 +223,66 @@ void api_claims(struct api_call *call)
 
 /* ---- what an owner is -------------------------------------------------------------------------------- */
 
+static const struct {
+        int error;
+        unsigned status;
+        const char *code, *sentence, *hint;
+} path_failures[] = {
+        {-EAGAIN, MHD_HTTP_SERVICE_UNAVAILABLE, "try-again",
+         "it is not in the kernel's memory, or closed to you, and nothing waits for a file system here",
+         "Look at the file (stat PATH), and ask again at once; or name the owner by --owner-pid or "
+         "--owner-uid."},
+        {-EOPNOTSUPP, MHD_HTTP_NOT_IMPLEMENTED, "no-look-up",
+         "that is not possible here: for an executable it takes Linux 5.12, for a cgroup version 2, and "
+         "CAP_SETUID and CAP_SETGID for ptraced",
+         "Name the owner by --owner-pid or --owner-uid."},
+};
+
 static void owner_failed(struct api_call *call, const struct owner_wish *wish, int error)
 {
+        unsigned status = MHD_HTTP_BAD_REQUEST;
+        const char *code = "bad-owner", *sentence = strerror(-error),
+                   *hint = "An executable is an absolute path as you see it; a cgroup is the path in "
+                           "/proc/PID/cgroup.";
         char shown[OWNER_SHOWN];
 
-        if (wish->path)
-                api_fail(call, MHD_HTTP_BAD_REQUEST, "bad-owner",
-                         "An executable is an absolute path as root sees it; a cgroup is the path in "
-                         "/proc/PID/cgroup.",
-                         "The owner %s cannot be found: %s.", text_escape(wish->path, shown, sizeof(shown)),
-                         strerror(-error));
-        else
+        if (!wish->path) {
                 api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "",
                          "There is no process %u that could be the owner.", wish->number);
+                return;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(path_failures); i++)
+                if (path_failures[i].error == error) {
+                        status = path_failures[i].status;
+                        code = path_failures[i].code;
+                        sentence = path_failures[i].sentence;
+                        hint = path_failures[i].hint;
+                }
+        api_fail(call, status, code, hint, "The owner %s cannot be found: %s.",
+                 text_escape(wish->path, shown, sizeof(shown)), sentence);
+}
+
+/* A path is looked up as the asking process would. */
+static int find_by_path(struct api_call *call, struct owner_wish *wish, struct guard_owner *ret,
+                        char text[CLAIM_OWNER_TEXT_MAX])
+{
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct lookup_rights rights = {
+                .process = call->peer.process,
+                .uid = call->peer.uid,
+                .gid = call->peer.gid,
+        };
+        _cleanup_free_ gid_t *groups = NULL;
+        int r = info ? peer_groups(info->connect_fd, &groups, &rights.n_groups) : -EBADF;
+
+        if (r < 0)
+                return r;
+        rights.groups = groups;
+        wish->rights = &rights;
+        r = arbiter_find_owner(wish, ret, text);
+        wish->rights = NULL;
+        return r;
 }
 
 /* Of the body, else the asking process. */
@@ -253,13 +300,13 @@ static bool read_owner(struct api_call *call, struct guard_owner *ret, char text
 
         if (*b->owner.path)
                 wish.path = b->owner.path;
-        if (b->owner.kind == BODY_OWNER_NONE && !api_caller(call, &caller))
+        if ((wish.path || b->owner.kind == BODY_OWNER_NONE) && !api_caller(call, &caller))
                 return false;
         if (b->owner.kind == BODY_OWNER_NONE) {
                 wish.number = call->peer.process.pid;
                 wish.start = call->peer.process.start;
         }
-        r = arbiter_find_owner(&wish, ret, text);
+        r = wish.path ? find_by_path(call, &wish, ret, text) : arbiter_find_owner(&wish, ret, text);
         if (r < 0)
                 owner_failed(call, &wish, r);
         return r == 0;

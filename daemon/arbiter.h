@@ -15,6 +15,7 @@
 #include "../lib/policy.h"
 #include "guard.h"
 #include "hold.h"
+#include "lookup.h"
 #include "pump.h"
 
 struct arbiter;
@@ -48,12 +49,14 @@ void arbiter_pins_removed(struct arbiter *a);
 /* A helper of hold told of a change: for the on_change of hold_new(). a may be NULL. */
 void arbiter_hold_changed(struct arbiter *a, const struct hold_view *v);
 /* Fills in whom a claim is for: kind OWNER_PROCESS and pid; OWNER_EXE and path; OWNER_UID and uid;
- * OWNER_CGROUP and path; OWNER_NOBODY. text gets the words for it. -ESRCH, -ENOENT, -EACCES. */
+ * OWNER_CGROUP and path; OWNER_NOBODY. text gets the words for it. -ESRCH, and what lookup.h says of paths.
+ */
 struct owner_wish {
         enum guard_owner_kind kind;
         uint32_t number; /* pid or uid */
         uint64_t start;  /* of the process; 0: whoever has that pid now */
         const char *path;
+        const struct lookup_rights *rights; /* of who names the path */
 };
 int arbiter_find_owner(const struct owner_wish *wish, struct guard_owner *ret,
                        char text[CLAIM_OWNER_TEXT_MAX]);

@@ -3,23 +3,17 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/kcmp.h>
-#include <linux/magic.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 
 #include "../lib/line_reader.h"
 #include "../lib/procfs.h"
 #include "arbiter_impl.h"
 
-#define CGROUP_ROOT     "/sys/fs/cgroup"
-#define CGROUP_UNIFIED  "/sys/fs/cgroup/unified" /* beside version 1 */
 #define CGROUP_DEPTH    64
 #define PATH_TEXT_MAX   4096
-#define MOUNTS_MAX      65536 /* lines of mountinfo that are looked at */
 #define NSS_BUFFER_SIZE 4096
 #define KERNEL_MINOR    20 /* bits of a minor number in the kernel's dev_t */
 
@@ -28,64 +22,6 @@
 struct guard_process arbiter_key(const struct task_ref *t)
 {
         return (struct guard_process){.pid = t->pid, .start = t->start};
-}
-
-/* The device as the file system calls itself; stat() may call it otherwise (btrfs, overlayfs). mountinfo,
- * proc(5): "ID PARENT MAJOR:MINOR ...". */
-static int device_of_mount(unsigned id, uint32_t *ret)
-{
-        _cleanup_close_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-        struct line_reader reader;
-        char *line;
-
-        if (fd < 0)
-                return -errno;
-        line_reader_init(&reader, fd);
-        for (int i = 0; i < MOUNTS_MAX && line_reader_next(&reader, &line) > 0; i++) {
-                unsigned this_id, major_, minor_;
-
-                if (sscanf(line, "%u %*u %u:%u", &this_id, &major_, &minor_) != 3 || this_id != id)
-                        continue;
-                *ret = major_ << KERNEL_MINOR | minor_;
-                return 0;
-        }
-        return -ENOENT;
-}
-
-/* Device and inode of a file, as the kernel's guard compares them. */
-static int file_identity(const char *path, uint32_t *ret_dev, uint64_t *ret_inode)
-{
-        struct statx sx;
-
-        if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_TYPE | STATX_MNT_ID, &sx) < 0)
-                return -errno;
-        if (!S_ISREG(sx.stx_mode))
-                return -EACCES;
-        *ret_inode = sx.stx_ino;
-        if (!(sx.stx_mask & STATX_MNT_ID) || device_of_mount((unsigned)sx.stx_mnt_id, ret_dev) < 0)
-                *ret_dev = sx.stx_dev_major << KERNEL_MINOR | sx.stx_dev_minor;
-        return 0;
-}
-
-/* Version 2 only, the one that the kernel can be asked for by number. */
-static int cgroup_id(const char *path, uint64_t *ret)
-{
-        static const char *const roots[] = {CGROUP_UNIFIED, CGROUP_ROOT};
-        char full[PATH_TEXT_MAX];
-        struct statfs fs;
-        struct stat st;
-
-        for (size_t i = 0; i < ELEMENTSOF(roots); i++) {
-                if (statfs(roots[i], &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
-                        continue;
-                if (snprintf(full, sizeof(full), "%s%s", roots[i], path) >= (int)sizeof(full))
-                        return -ENAMETOOLONG;
-                if (stat(full, &st) < 0)
-                        return -errno;
-                *ret = st.st_ino;
-                return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
-        }
-        return -EOPNOTSUPP; /* no cgroup v2 */
 }
 
 /* Of version 2, "" if there is none. */
@@ -165,9 +101,9 @@ int arbiter_find_owner(const struct owner_wish *wish, struct guard_owner *ret,
         } else if (wish->kind == OWNER_UID)
                 o.uid = wish->number;
         else if (wish->kind == OWNER_EXE)
-                r = file_identity(wish->path, &o.dev, &o.inode);
+                r = lookup_file(wish->rights, wish->path, &o.dev, &o.inode);
         else if (wish->kind == OWNER_CGROUP)
-                r = cgroup_id(wish->path, &o.cgroup);
+                r = lookup_cgroup(wish->rights, wish->path, &o.cgroup);
         if (r < 0)
                 return r;
         arbiter_describe_owner(&o, text);
@@ -198,10 +134,8 @@ static bool runs_exe(const struct task_ref *tracer, const struct guard_owner *o)
 {
         uint64_t inode;
         uint32_t dev;
-        char path[64];
 
-        snprintf(path, sizeof(path), "/proc/%u/exe", tracer->pid);
-        return file_identity(path, &dev, &inode) == 0 && inode == o->inode && dev == o->dev;
+        return lookup_exe_of(tracer->pid, &dev, &inode) == 0 && inode == o->inode && dev == o->dev;
 }
 
 static bool has_uid(const struct task_ref *tracer, uint32_t uid)
@@ -220,7 +154,7 @@ static bool in_cgroup(const struct task_ref *tracer, uint64_t id)
         for (int i = 0; i < CGROUP_DEPTH && *path; i++) {
                 char *slash;
 
-                if (cgroup_id(path, &this_id) == 0 && this_id == id)
+                if (lookup_cgroup(NULL, path, &this_id) == 0 && this_id == id)
                         return true;
                 slash = strrchr(path, '/');
                 if (!slash || !slash[1])

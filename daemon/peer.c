@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -110,6 +111,27 @@ int peer_process(const struct peer *peer, struct proc_status *ret)
         ret->cap_effective &= peer->cap_effective;
         /* SO_PEERCRED has the effective uid, as it was at connect(). */
         return ret->euid == peer->uid && !memcmp(ids, peer->ids, sizeof(ids)) ? 0 : -EACCES;
+}
+
+int peer_groups(int fd, gid_t **ret, size_t *ret_n)
+{
+        socklen_t length = 0;
+
+        *ret = NULL;
+        *ret_n = 0;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &length) == 0)
+                return 0; /* none */
+        if (errno != ERANGE)
+                return -errno;
+        *ret = malloc(length);
+        if (!*ret)
+                return -ENOMEM;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, *ret, &length) < 0) {
+                free(TAKE_PTR(*ret));
+                return -errno;
+        }
+        *ret_n = length / sizeof(gid_t);
+        return 0;
 }
 
 int peer_from_socket(int fd, struct peer *ret)

@@ -39,6 +39,8 @@ int peer_from_socket(int fd, struct peer *ret);
 /* The process that connected, as it is now. -ENXIO: it was never known. -ESRCH: it has ended. -EACCES: it
  * runs as another user now. */
 int peer_process(const struct peer *peer, struct proc_status *ret);
+/* The groups that came with the connection: *ret is to be freed. -errno. */
+int peer_groups(int fd, gid_t **ret, size_t *ret_n);
 
 /*
  * Remembers for a moment whose a process is. A stream of events asks about the same few again and again, and

@@ -1,7 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the daemon, which is root, does not do for those who are not: give a claim's secret away, take one process
-# for another.
+# for another, look behind closed doors, wait for somebody's file system.
+#
+# It has mounts of its own, which the daemon sees.
+if [[ ! ${OWN_MOUNTS-} ]] && unshare -m true 2>/dev/null; then
+        export OWN_MOUNTS=1
+        exec unshare -m "$BASH" "$0"
+fi
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 need curl || skip_all "no curl"
@@ -100,6 +106,8 @@ for mode in gone reused early; do
         like "$(inherited "$mode" POST /v1/claims '{"pid":'"$mine"'}')" "^403 .*Process $HEIR,.* has ended: nobody else" \
                 "$mode: no claim for a process that has ended"
         like "$(inherited "$mode" GET "/v1/processes/$mine/why")" '^403 .*no-caller' "$mode: nothing is said of its rights"
+        like "$(inherited "$mode" POST /v1/claims '{"pid":'"$mine"',"owner":{"exe":"/bin/sh"}}')" '^403 .*no-caller' \
+                "$mode: no path is looked up for it"
         [[ $mode == gone ]] || {
                 id=$(post /v1/claims '{"pid":'"$root"',"owner":{"pid":'"$HEIR"'}}' | jq .claim.id)
                 like "$(inherited "$mode" POST "/v1/claims/$id/enter")" '^403 .*no-caller' \
@@ -120,6 +128,70 @@ passwd=$(command -v passwd) && [[ -u $passwd ]] && {
         ok "a process that connected as a user runs as root" wait_for 10 is_raised
         like "$(inherited raised GET "/v1/processes/$hidden/why")" '^403 .*no-caller' "and lends its rights to nobody"
 }
+
+# ---- a path: as who asks sees it, and at once
+mkdir "$T/closed" "$T/open" "$T/hang"
+cp /bin/true "$T/closed/there"
+cp /bin/true "$T/open/there"
+chmod 711 "$T/open"
+chmod 700 "$T/closed"
+ln -s "$T/closed/there" "$T/open/link"
+# found PATH [HINT]: what nobody, who looked at it before, is answered
+found() {
+        "${NOBODY[@]}" stat "$1" >/dev/null 2>&1
+        nobody_post /v1/claims '{"pid":'"$mine"',"owner":{"exe":"'"$1"'"},"mode":"audit"}' >"$T/found"
+        jq -r '.error.message // "found"' "$T/found"
+        [[ $(jq -r .schema "$T/found") != ptraced.claim/1 ]] || release "$(jq .claim.id "$T/found")"
+}
+is "$(found "$T/open/there")" found "a file that its asker can see"
+is "$(found /bin/sh)" found "by a symbolic link, too"
+like "$(found "$T/open/none")" 'No such file' "one that is not there"
+closed='Permission denied|closed to you'
+like "$(found "$T/closed/there")" "$closed" "behind a closed door: whether there is one"
+is "$(found "$T/closed/none" | sed 's/none/there/')" "$(found "$T/closed/there")" "or not, the answer is the same"
+like "$(found "$T/open/link")" "$closed" "also by a link"
+like "$(found /proc/1/exe)" "$closed|symbolic links" "nor what root's processes run"
+is "$(post /v1/claims '{"pid":'"$mine"',"owner":{"exe":"'"$T/closed/there"'"},"mode":"audit"}' | jq -r .schema)" ptraced.claim/1 \
+        "root sees it"
+release "$(get "/v1/claims?pid=$mine" | jq '.claims[0].id')"
+is "$(stat -c %u:%g "/proc/$DAEMON")/$(awk '$1 == "Uid:" || $1 == "Gid:" {print $5}' "/proc/$DAEMON/status" | xargs)" \
+        "0:0/0 0" "the daemon is itself afterwards"
+mkdir "$T/elsewhere"
+"${NOBODY[@]}" unshare -Ur true 2>/dev/null && {
+        answer=$("${NOBODY[@]}" unshare -Urm bash -c '
+                mount -t tmpfs none "$1" && cp /bin/true "$1/tool" && stat "$1/tool" >/dev/null &&
+                        curl -s --unix-socket "$2" -d "{\"pid\":$3,\"owner\":{\"exe\":\"$1/tool\"},\"mode\":\"audit\"}" http://x/v1/claims' \
+                - "$T/elsewhere" "$T/sock" "$mine")
+        is "$(jq -r .schema <<<"$answer")" ptraced.claim/1 "a file that is only in its asker's mounts" || diag "$answer"
+        release "$(get "/v1/claims?pid=$mine" | jq '.claims[0].id')"
+}
+groups=/sys/fs/cgroup
+[[ $(stat -fc %T $groups) == cgroup2fs ]] || groups+=/unified
+if [[ $(stat -fc %T $groups 2>/dev/null) == cgroup2fs ]]; then
+        of_cgroup() {
+                nobody_post /v1/claims '{"pid":'"$mine"',"owner":{"cgroup":"'"$1"'"},"mode":"audit"}' >"$T/found"
+                jq -r '.error.message // "found"' "$T/found"
+                [[ $(jq -r .schema "$T/found") != ptraced.claim/1 ]] || release "$(jq .claim.id "$T/found")"
+        }
+        is "$(of_cgroup /)" found "the root of cgroups"
+        like "$(of_cgroup "/../../../..$T/closed")" 'No such file' "a cgroup's path leads nowhere else"
+fi
+# A file system that never answers: nobody serves what the descriptor is for.
+if [[ ${OWN_MOUNTS-} && -c /dev/fuse ]] && exec {fuse}<>/dev/fuse &&
+        mount -t fuse -o "fd=$fuse,rootmode=40000,user_id=0,group_id=0,allow_other" none "$T/hang" 2>/dev/null; then
+        began=$SECONDS
+        ask -m $((15 * T_SCALE)) -d '{"pid":'"$mine"',"owner":{"exe":"'"$T/hang/there"'"}}' http://x/v1/claims >"$T/hung" &
+        hung=$!
+        read -rt 0.5 -u "$SILENCE"
+        is "$(ask -m $((5 * T_SCALE)) http://x/healthz)" ok "a file system that hangs stops nobody"
+        wait_for 6 gone "$hung"
+        is "$(code <"$T/hung")" try-again "a path that would have to be waited for is refused"
+        ok "at once" test $((SECONDS - began)) -lt $((5 * T_SCALE))
+        exec {fuse}>&-
+        umount -l "$T/hang"
+else
+        skip "a file system that hangs" "no FUSE here"
+fi
 
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
