@@ -7,8 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "../lib/access.h"
 #include "../lib/procfs.h"
 #include "../lib/text.h"
+#include "attach_facts.h"
 
 #define SETTLE_MS     2000 /* how long an answer waits for the store to catch up */
 #define JSON_TEXT_MAX 2048 /* bytes of one string, after invalid UTF-8 was replaced */
@@ -237,6 +239,30 @@ bool api_caller(struct api_call *call, struct proc_status *ret)
                          "Process %u, which opened this connection as user %u, runs as another user now.",
                          call->peer.process.pid, (unsigned)call->peer.uid);
         return r == 0;
+}
+
+bool api_may_trace(struct api_call *call, const struct task_ref *target, const char *what)
+{
+        char why[ACCESS_TEXT_MAX] = "";
+        struct proc_status caller, st;
+        struct access_facts facts;
+
+        if (call->peer.privileged)
+                return true;
+        if (!api_caller(call, &caller))
+                return false;
+        if (procfs_status(target->pid, 0, &st) < 0 || st.task.start != target->start) {
+                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "", "There is no process %u any more.",
+                         target->pid);
+                return false;
+        }
+        attach_facts(&caller, &st, &facts);
+        if (access_rights(&facts, why) == ACCESS_NONE)
+                return true;
+        api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted", "Ask as root.",
+                 "User %u may not %s process %u, which the kernel would not let them trace: %s.",
+                 (unsigned)call->peer.uid, what, target->pid, why);
+        return false;
 }
 
 /* The process that is asked about must be the peer's own. One that nobody knows is left to the handler. */

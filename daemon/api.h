@@ -106,6 +106,9 @@ struct task_ref api_asker(const struct api_call *call);
 /* The process in whose name something is done. Answers with an error if it is not there any more: then its
  * connection is somebody else's. */
 bool api_caller(struct api_call *call, struct proc_status *ret);
+/* May the process that asks have ptraced trace this one for it: `what` ("hold", ...)? By the kernel's rules,
+ * as if it did so itself; root and PEER_GROUP may. Answers with an error if not. */
+bool api_may_trace(struct api_call *call, const struct task_ref *target, const char *what);
 /* A claim, as all answers show it; with exact /proc is asked who traces its target. NULL for NULL. */
 struct json_object *api_claim_json(const struct api *api, const struct claim *c, bool exact);
 /* Adds untrusted text as valid UTF-8. */

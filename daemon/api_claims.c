@@ -454,6 +454,14 @@ static bool can_be_traced(struct api_call *call, const struct task_ref *target)
         return false;
 }
 
+/* Where claims are kept by hold ptraced traces the process, on the asker's behalf. The kernel's guard only
+ * keeps others out. */
+static bool may_keep(struct api_call *call, const struct claim_request *r)
+{
+        return arbiter_means(call->api->arbiter) != MEANS_HOLD || r->mode == GUARD_AUDIT ||
+               api_may_trace(call, &r->target, "claim");
+}
+
 void api_claim_make(struct api_call *call)
 {
         const struct request_body *b = call->body;
@@ -467,7 +475,7 @@ void api_claim_make(struct api_call *call)
                 .take = b->take,
         };
 
-        if (!api_target(call, b->pid, &r.target) || !can_be_traced(call, &r.target) ||
+        if (!api_target(call, b->pid, &r.target) || !can_be_traced(call, &r.target) || !may_keep(call, &r) ||
             !read_owner(call, &r.owner, r.owner_text) || !read_token(call, r.token))
                 return;
         pump_flush(call->api->pump);

@@ -327,6 +327,11 @@ static void begin(struct healing *g)
         struct proc_status st;
         int r;
 
+        if (!api_may_trace(call, &g->heal.target, "heal")) {
+                healing_free(g);
+                parking_go_on(call->parking);
+                return;
+        }
         api_settle(call->api);
         g->heal.left_stopped = procfs_status(g->heal.target.pid, 0, &st) == 0 && st.state == 'T' &&
                                left_stopped(call, &g->heal.target);

@@ -143,6 +143,8 @@ void api_hold_take(struct api_call *call)
                          "Process %u is ptraced itself, which cannot hold itself.", target.pid);
                 return;
         }
+        if (!api_may_trace(call, &target, b->catch ? "catch" : "hold"))
+                return;
         if (!b->catch && !is_free(call, target.pid))
                 return;
         r = hold_take(call->api->hold, &target, b->catch, &holder);

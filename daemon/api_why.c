@@ -13,14 +13,12 @@
 #include "../lib/procfs.h"
 #include "../lib/text.h"
 #include "arbiter.h"
+#include "attach_facts.h"
 #include "hold.h"
 
-#define REFUSALS_MAX     10
-#define REFUSALS_READ    20000 /* rows of one window that are looked at, at most */
-#define REFUSALS_STEPS   64    /* searches of the store that may find nothing: about a million rows */
-#define ANCESTORS_MAX    64    /* of the target, when looking for the caller among them */
-#define NAMESPACE_OWNER  1     /* pid of a process in the initial user namespace */
-#define SECCOMP_FILTERED 2     /* Seccomp: in /proc/PID/status */
+#define REFUSALS_MAX   10
+#define REFUSALS_READ  20000 /* rows of one window that are looked at, at most */
+#define REFUSALS_STEPS 64    /* searches of the store that may find nothing: about a million rows */
 
 static uint64_t realtime_ns(void)
 {
@@ -31,34 +29,6 @@ static uint64_t realtime_ns(void)
 }
 
 /* ---- facts --------------------------------------------------------------------------------------- */
-
-static struct access_ids ids_of(const struct proc_status *st)
-{
-        return (struct access_ids){
-                .ruid = st->ruid,
-                .euid = st->euid,
-                .suid = st->suid,
-                .rgid = st->rgid,
-                .egid = st->egid,
-                .sgid = st->sgid,
-                .cap_permitted = st->cap_permitted,
-                .cap_effective = st->cap_effective,
-        };
-}
-
-static bool is_ancestor(uint32_t pid, uint32_t of)
-{
-        struct proc_status st;
-
-        for (int i = 0; i < ANCESTORS_MAX && of > 1; i++) {
-                if (procfs_status(of, 0, &st) < 0)
-                        return false;
-                if (st.ppid == pid)
-                        return true;
-                of = st.ppid;
-        }
-        return false;
-}
 
 static int note_holder(void *userdata, const struct session *s)
 {
@@ -79,50 +49,19 @@ static int note_holder(void *userdata, const struct session *s)
         return 1;
 }
 
-static void add_target_facts(struct access_facts *f, const struct proc_status *caller,
-                             const struct proc_status *target)
-{
-        const struct access_ids a = ids_of(caller), b = ids_of(target);
-        bool yes;
-
-        f->target = target->task;
-        access_know(f, ATT_F_TARGET_KNOWN, true);
-        access_know(f, ATT_F_KTHREAD, target->kthread);
-        access_know(f, ATT_F_ZOMBIE, target->state == 'Z' || target->state == 'X');
-        access_know(f, ATT_F_SAME_GROUP, caller->task.pid == target->task.pid);
-        access_know(f, ATT_F_CHILD_OF_TARGET, caller->ppid == target->task.pid);
-        access_compare(f, &a, &b);
-        if (procfs_dumpable(target->task.pid, &yes) == 0)
-                access_know(f, ATT_F_DUMPABLE, yes);
-        if (procfs_same_ns(caller->task.pid, target->task.pid, "user", &yes) == 0)
-                access_know(f, ATT_F_SAME_USERNS, yes);
-        if (is_ancestor(caller->task.pid, target->task.pid))
-                f->yama_exempt = ANSWER_YES;
-}
-
 static void gather_facts(const struct api_call *call, const struct proc_status *caller,
                          struct access_facts *ret)
 {
         struct proc_status target;
-        bool initial = false;
 
-        *ret = (struct access_facts){
-                .caller = caller->task,
-                .request = PTRACE_ATTACH,
-                .caller_uid = caller->ruid,
-                .vpid = call->pid,
-                .yama = procfs_yama_scope(),
-                .caller_has_filter = caller->seccomp == SECCOMP_FILTERED,
-        };
         if (procfs_status(call->pid, call->pid, &target) < 0 && procfs_status(call->pid, 0, &target) < 0) {
+                attach_facts(caller, NULL, ret);
+                ret->vpid = call->pid;
                 ret->target.pid = call->pid;
-                ret->target_gone = true;
                 return;
         }
-        add_target_facts(ret, caller, &target);
-        ret->caller_host_root = ret->facts & ATT_F_CAP_PTRACE &&
-                                procfs_same_ns(caller->task.pid, NAMESPACE_OWNER, "user", &initial) == 0 &&
-                                initial;
+        attach_facts(caller, &target, ret);
+        ret->vpid = call->pid;
         if (target.tracer_tid && procfs_task(target.tracer_tid, &ret->holder) == 0)
                 model_each_session(pump_model(call->api->pump), target.task.pid, false, note_holder, ret);
 }

@@ -542,6 +542,33 @@ static int error_of(const struct access_facts *f, const struct check *first)
         return first->error;
 }
 
+static bool is_right(const struct access_facts *f, enum access_cause cause)
+{
+        return cause == ACCESS_USER_NAMESPACE || cause == ACCESS_UID || cause == ACCESS_NOT_DUMPABLE ||
+               cause == ACCESS_CAPABILITY || (cause == ACCESS_YAMA && f->yama >= 2);
+}
+
+enum access_cause access_rights(const struct access_facts *f, char why[ACCESS_TEXT_MAX])
+{
+        static const uint32_t needed =
+                ATT_F_SAME_USERNS | ATT_F_UID_MATCH | ATT_F_DUMPABLE | ATT_F_CAPS_SUBSET | ATT_F_CAP_PTRACE;
+        char remedy[ACCESS_TEXT_MAX] = "", risk[ACCESS_TEXT_MAX] = "";
+        struct telling t;
+
+        begin_telling(&t, f);
+        why[0] = '\0';
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
+                if (!is_right(f, checks[i].cause) || !checks[i].refuses(f))
+                        continue;
+                checks[i].tell(&t, why, remedy, risk);
+                return checks[i].cause;
+        }
+        if ((f->known & needed) == needed)
+                return ACCESS_NONE;
+        say(why, ACCESS_TEXT_MAX, "%s ended, or changed, while it was looked at", t.target);
+        return ACCESS_GONE;
+}
+
 static bool to_be_told(const struct access_facts *f, const struct check *first, const struct check *c)
 {
         if (c == first || !c->refuses(f))

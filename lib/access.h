@@ -120,3 +120,11 @@ struct access_verdict {
         size_t n_facts;
 };
 void access_decide(const struct access_facts *f, struct access_verdict *ret);
+
+/*
+ * Do the kernel's rules of user namespaces, ids, dumpable and capabilities let the caller trace the target,
+ * whoever traces it now and whatever the guard says? ACCESS_NONE if so, else which rule refuses, and why[]
+ * has the words for it; ACCESS_GONE: not all of it could be seen. Yama counts from ptrace_scope 2 on: 1 asks
+ * who descends from whom, and whoever has ptraced act for it descends from nobody.
+ */
+enum access_cause access_rights(const struct access_facts *f, char why[ACCESS_TEXT_MAX]);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the daemon, which is root, does not do for those who are not: give a claim's secret away, take one process
-# for another, look behind closed doors, wait for somebody's file system.
+# for another, look behind closed doors, wait for somebody's file system, trace what its asker may not.
 #
 # It has mounts of its own, which the daemon sees.
 if [[ ! ${OWN_MOUNTS-} ]] && unshare -m true 2>/dev/null; then
@@ -106,6 +106,7 @@ for mode in gone reused early; do
         like "$(inherited "$mode" POST /v1/claims '{"pid":'"$mine"'}')" "^403 .*Process $HEIR,.* has ended: nobody else" \
                 "$mode: no claim for a process that has ended"
         like "$(inherited "$mode" GET "/v1/processes/$mine/why")" '^403 .*no-caller' "$mode: nothing is said of its rights"
+        like "$(inherited "$mode" POST /v1/holds '{"pid":'"$mine"'}')" '^403 .*no-caller' "$mode: nothing is held for it"
         like "$(inherited "$mode" POST /v1/claims '{"pid":'"$mine"',"owner":{"exe":"/bin/sh"}}')" '^403 .*no-caller' \
                 "$mode: no path is looked up for it"
         [[ $mode == gone ]] || {
@@ -114,8 +115,15 @@ for mode in gone reused early; do
                         "$mode: who has its pid now is not let in by its connection"
                 release "$id"
         }
-        like "$(inherited "$mode" POST /v1/claims '{"pid":'"$mine"',"owner":{"uid":65534}}')" '^201 ' "$mode: a claim for the user"
-        like "$(inherited "$mode" DELETE "/v1/claims/$(get "/v1/claims?pid=$mine" | jq '.claims[0].id')")" '^200 ' "$mode: is theirs"
+        if [[ $means == kernel ]]; then
+                like "$(inherited "$mode" POST /v1/claims '{"pid":'"$mine"',"owner":{"uid":65534}}')" '^201 ' "$mode: a claim for the user"
+                like "$(inherited "$mode" DELETE "/v1/claims/$(get "/v1/claims?pid=$mine" | jq '.claims[0].id')")" '^200 ' "$mode: is theirs"
+        else
+                like "$(inherited "$mode" POST /v1/claims '{"pid":'"$mine"',"owner":{"uid":65534}}')" '^403 .*no-caller' \
+                        "$mode: no claim that would be a hold"
+                id=$(nobody_post /v1/claims '{"pid":'"$mine"',"owner":{"uid":65534}}' | jq .claim.id)
+                like "$(inherited "$mode" DELETE "/v1/claims/$id")" '^200 ' "$mode: the user's claim may be released"
+        fi
         kill "$PID"
         ended "$PID"
 done
@@ -126,7 +134,9 @@ passwd=$(command -v passwd) && [[ -u $passwd ]] && {
         heir raised raised
         is_raised() { [[ $(awk '$1 == "Uid:" {print $3}' "/proc/$HEIR/status") == 0 ]]; }
         ok "a process that connected as a user runs as root" wait_for 10 is_raised
-        like "$(inherited raised GET "/v1/processes/$hidden/why")" '^403 .*no-caller' "and lends its rights to nobody"
+        like "$(inherited raised POST /v1/holds '{"pid":'"$hidden"'}')" '^403 .*runs as another user now' \
+                "and gives its rights to nobody"
+        like "$(inherited raised GET "/v1/processes/$hidden/why")" '^403 .*no-caller' "nor lends them"
 }
 
 # ---- a path: as who asks sees it, and at once
@@ -192,6 +202,48 @@ if [[ ${OWN_MOUNTS-} && -c /dev/fuse ]] && exec {fuse}<>/dev/fuse &&
 else
         skip "a file system that hangs" "no FUSE here"
 fi
+
+# ---- what ptraced traces for somebody is what they may trace
+spawn capable setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+net_raw --ambient-caps=+net_raw "$FIXTURES/target" idle
+said capable '^ready '
+capable=$PID
+as_nobody_fixture nodump target nodump
+nodump=$PID
+# may_not NAME PID RULE
+may_not() {
+        local what
+        answer=$(nobody_post /v1/holds '{"pid":'"$2"'}' -w '%{http_code}')
+        is "${answer: -3}" 403 "$1: not held"
+        like "$answer" "$3" "and it says which rule"
+        is "$(nobody_post /v1/holds '{"pid":'"$2"',"catch":true}' | code)" not-permitted "$1: not caught"
+        for what in true false; do
+                like "$(nobody_post /v1/heal '{"pid":'"$2"',"dry_run":'$what'}' | message)" "may not heal .*$3" "$1: not healed (dry run: $what)"
+        done
+        answer=$(nobody_post /v1/claims '{"pid":'"$2"'}')
+        if [[ $means == hold ]]; then
+                like "$(message <<<"$answer")" "may not claim .*$3" "$1: not held by a claim"
+        else
+                is "$(jq -r .schema <<<"$answer")" ptraced.claim/1 "$1: claimed in the kernel, which traces nothing"
+                release "$(jq .claim.id <<<"$answer")"
+        fi
+        "${NOBODY[@]}" "$PTRACECTL" hold "$2" >/dev/null 2>"$T/e"
+        is "$?" 4 "$1: ptracectl ends with 4"
+        is "$(tracer_of "$2")" 0 "$1: nobody traces it"
+        is "$(post /v1/holds '{"pid":'"$2"'}' | jq -r .schema)" ptraced.hold/1 "$1: root may"
+        ask -X DELETE "http://x/v1/holds/$2" >/dev/null
+}
+may_not "more capabilities" "$capable" "has capabilities that the caller lacks"
+may_not "not dumpable" "$nodump" "is not dumpable"
+spawn walled setpriv --reuid=65534 --regid=65534 --clear-groups unshare -U "$FIXTURES/target" idle
+if said walled '^ready ' 5; then
+        is "$(nobody_post /v1/holds '{"pid":'"$PID"'}' | jq -r '.schema // .error.message')" ptraced.hold/1 \
+                "a namespace below, which the user made: held, as the kernel would let them"
+        ask -X DELETE "http://x/v1/holds/$PID" >/dev/null
+        answer=$("${NOBODY[@]}" unshare -U curl -s --unix-socket "$T/sock" -d '{"pid":'"$mine"'}' http://x/v1/holds)
+        like "$(message <<<"$answer")" "lives in another user namespace" "from within such a namespace: not held outside"
+fi
+is "$(nobody_post /v1/holds '{"pid":'"$mine"'}' | jq -r .schema)" ptraced.hold/1 "their own they may hold"
+is "$(as_nobody -X DELETE "http://x/v1/holds/$mine" | jq -r .schema)" ptraced.hold/1 "and let go"
 
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"

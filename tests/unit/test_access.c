@@ -400,6 +400,49 @@ START_TEST(any_facts_give_a_verdict)
 }
 END_TEST
 
+static enum access_cause rights(const struct access_facts *f)
+{
+        char why[ACCESS_TEXT_MAX];
+        enum access_cause cause = access_rights(f, why);
+
+        ck_assert_int_eq(cause == ACCESS_NONE, !why[0]);
+        return cause;
+}
+
+START_TEST(rights_are_the_kernels_rules_and_no_more)
+{
+        const struct row *row = &rows[_i];
+        bool counts = row->cause == ACCESS_USER_NAMESPACE || row->cause == ACCESS_UID ||
+                      row->cause == ACCESS_NOT_DUMPABLE || row->cause == ACCESS_CAPABILITY ||
+                      (row->cause == ACCESS_YAMA && row->yama >= 2);
+        struct access_facts f = ordinary();
+
+        f.facts = (f.facts | row->set) & ~row->clear;
+        f.holder.pid = row->holder;
+        f.yama = row->yama;
+        ck_assert_int_eq(rights(&f), counts ? row->cause : ACCESS_NONE);
+        if (!counts)
+                return;
+        f.holder.pid = 4802; /* being traced excuses nothing */
+        ck_assert_int_eq(rights(&f), row->cause);
+        f.facts |= ATT_F_CAP_PTRACE;
+        f.caller_host_root = true;
+        ck_assert_int_eq(rights(&f), row->yama >= 3 ? row->cause : ACCESS_NONE);
+}
+END_TEST
+
+START_TEST(rights_that_cannot_be_seen_are_none)
+{
+        static const uint32_t needed[] = {ATT_F_SAME_USERNS, ATT_F_UID_MATCH, ATT_F_DUMPABLE,
+                                          ATT_F_CAPS_SUBSET, ATT_F_CAP_PTRACE};
+        struct access_facts f = ordinary();
+
+        ck_assert_int_eq(rights(&f), ACCESS_NONE);
+        f.known &= ~needed[_i];
+        ck_assert_int_eq(rights(&f), ACCESS_GONE);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("access");
@@ -423,6 +466,8 @@ int main(void)
         tcase_add_test(t, hold_is_ptraced_and_no_debugger);
         tcase_add_test(t, audit_refuses_nothing_and_is_told);
         tcase_add_test(t, any_facts_give_a_verdict);
+        tcase_add_loop_test(t, rights_are_the_kernels_rules_and_no_more, 0, ELEMENTSOF(rows));
+        tcase_add_loop_test(t, rights_that_cannot_be_seen_are_none, 0, 5);
         suite_add_tcase(suite, t);
         return run_suite(suite);
 }
