@@ -14,6 +14,7 @@
 #include <curl/curl.h>
 
 #include "cleanup.h"
+#include "json_text.h"
 
 #define POLL_MS 1000 /* how long one wait lasts when nothing else limits it */
 
@@ -490,20 +491,16 @@ int client_query(char *path, size_t size, const char *key, const char *value)
 
 int client_parse(const char *text, size_t length, struct json_object **ret)
 {
-        struct json_tokener *tokener = json_tokener_new_ex(CLIENT_DEPTH_MAX);
+        struct json_text_end end;
         struct json_object *o;
-        bool good;
+        int r;
 
-        if (!tokener)
-                return -ENOMEM;
         while (length > 0 && isspace((unsigned char)text[length - 1]))
                 length--;
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        o = json_tokener_parse_ex(tokener, text, (int)length);
-        good = o && json_tokener_get_error(tokener) == json_tokener_success &&
-               json_object_is_type(o, json_type_object);
-        json_tokener_free(tokener);
-        if (!good) {
+        r = json_text_parse(text, length, CLIENT_DEPTH_MAX, &o, &end);
+        if (r < 0)
+                return r;
+        if (end.at < length || !json_object_is_type(o, json_type_object)) {
                 json_object_put(o);
                 return -EBADMSG;
         }

@@ -10,6 +10,7 @@
 #include "arguments.h"
 #include "claim.h"
 #include "cleanup.h"
+#include "json_text.h"
 #include "text.h"
 
 #define SHOWN_MAX 64               /* bytes of a wrong key or value that the error repeats */
@@ -18,12 +19,6 @@
 static void cleanup_json(struct json_object **o)
 {
         json_object_put(*o);
-}
-
-static void cleanup_tokener(struct json_tokener **t)
-{
-        if (*t)
-                json_tokener_free(*t);
 }
 
 /* ---- values ------------------------------------------------------------------------------------------ */
@@ -302,32 +297,38 @@ static int no_object(char *error, size_t size)
         return -EINVAL;
 }
 
+/* What is wrong with it, for people. */
+static const char *problem_words(enum json_tokener_error problem)
+{
+        if (problem ==
+            json_tokener_error_parse_number) /* from json-c 0.18 on one of more than 64 bits is no number */
+                return "a number is malformed or too large";
+        return json_tokener_error_desc(problem);
+}
+
 /* text has more than spaces in it. */
 static int read_json(const char *text, size_t length, struct json_object **ret, char *error, size_t size)
 {
-        _cleanup_(cleanup_tokener) struct json_tokener *t = json_tokener_new_ex(BODY_DEPTH_MAX);
         _cleanup_(cleanup_json) struct json_object *o = NULL;
-        enum json_tokener_error problem;
-        size_t end;
+        struct json_text_end end;
+        int r;
 
-        if (!t)
-                return -ENOMEM;
         if (text[spaces(text, length)] != '{')
                 return no_object(error, size);
-        json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        o = json_tokener_parse_ex(t, text, (int)length);
-        problem = json_tokener_get_error(t);
-        if (problem == json_tokener_continue) {
+        r = json_text_parse(text, length, BODY_DEPTH_MAX, &o, &end);
+        if (r == -ENOMEM)
+                return r;
+        if (end.error == json_tokener_continue) {
                 snprintf(error, size, "The body ends in the middle of its JSON.");
                 return -EINVAL;
         }
-        if (problem != json_tokener_success) {
-                snprintf(error, size, "The body is no JSON: %s, at byte %zu.",
-                         json_tokener_error_desc(problem), json_tokener_get_parse_end(t) + 1);
+        if (r < 0) {
+                snprintf(error, size, "The body is no JSON: %s, at byte %zu.", problem_words(end.error),
+                         end.at + 1);
                 return -EINVAL;
         }
-        end = json_tokener_get_parse_end(t);
-        if (!json_object_is_type(o, json_type_object) || spaces(text + end, length - end) != length - end)
+        if (!json_object_is_type(o, json_type_object) ||
+            spaces(text + end.at, length - end.at) != length - end.at)
                 return no_object(error, size);
         *ret = TAKE_PTR(o);
         return 0;

@@ -8,6 +8,8 @@
 
 #include "cleanup.h"
 
+#define UTF8_LENGTH_MAX 4
+
 /* The shapes of well-formed UTF-8, Unicode table 3-7: no overlong forms, no surrogates, nothing past 10FFFF.
  */
 static const struct {
@@ -117,6 +119,23 @@ const char *text_utf8(const char *s, char *buf, size_t size)
         if (size > 0)
                 *out = '\0';
         return buf;
+}
+
+size_t text_utf8_prefix(const char *s, size_t n)
+{
+        size_t at = 0;
+
+        while (at < n) {
+                char next[UTF8_LENGTH_MAX + 1] = {}; /* ends where s does */
+                size_t length;
+
+                memcpy(next, s + at, MIN_OF(n - at, (size_t)UTF8_LENGTH_MAX));
+                length = next[0] ? utf8_length(next) : 1;
+                if (length == 0)
+                        break;
+                at += length;
+        }
+        return at;
 }
 
 const char *text_duration(uint64_t ns, char *buf, size_t size)

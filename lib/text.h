@@ -14,5 +14,7 @@ const char *text_escape(const char *s, char *buf, size_t size);
 /* For JSON: invalid UTF-8 bytes become U+FFFD; control characters are left to the JSON writer. Returns buf.
  */
 const char *text_utf8(const char *s, char *buf, size_t size);
+/* How many of the first bytes are whole characters of UTF-8, a NUL being one of them: n if all are. */
+size_t text_utf8_prefix(const char *s, size_t n);
 /* "38 min", "3.2 s", "4 ms" for a duration in nanoseconds. Returns buf. */
 const char *text_duration(uint64_t ns, char *buf, size_t size);

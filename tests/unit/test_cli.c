@@ -265,6 +265,7 @@ START_TEST(answers)
         ck_assert_int_eq(parses("{} {}"), -EBADMSG);
         ck_assert_int_eq(parses("{}x"), -EBADMSG);
         ck_assert_int_eq(parses("{\"a\":\"\xff\"}"), -EBADMSG);
+        ck_assert_int_eq(parses("{\"a\":\"caf\xc3\xa9 \xef\xbf\xbd\\u001e\"}"), 0);
         memset(deep, '[', sizeof(deep));
         memcpy(deep, "{\"a\":", 5);
         deep[sizeof(deep) - 1] = 0;

@@ -10,9 +10,11 @@
 
 #include "cleanup.h"
 #include "export.h"
+#include "json_text.h"
 #include "own_dir.h"
 #include "random_event.h"
 #include "store.h"
+#include "strict_utf8.h"
 #include "trace.h"
 
 #define SEED 88172645463325252ULL
@@ -427,13 +429,12 @@ END_TEST
 static struct json_object *chrome_of(const struct event *events, size_t n)
 {
         char *text = export_text(EXPORT_CHROME, events, n);
-        struct json_tokener *parser = json_tokener_new();
+        struct json_text_end end;
         struct json_object *o;
 
-        json_tokener_set_flags(parser, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        o = json_tokener_parse_ex(parser, text, (int)strlen(text) + 1);
-        ck_assert_msg(o != NULL, "%s", json_tokener_error_desc(json_tokener_get_error(parser)));
-        json_tokener_free(parser);
+        assert_strict_utf8(text);
+        json_text_parse(text, strlen(text), JSON_TOKENER_DEFAULT_DEPTH, &o, &end);
+        ck_assert_msg(o != NULL, "%s at byte %zu", json_tokener_error_desc(end.error), end.at);
         free(text);
         return o;
 }
@@ -574,6 +575,26 @@ START_TEST(chrome_of_any_events_is_valid_json)
 }
 END_TEST
 
+/* Whatever bytes names, command lines and paths are made of. */
+START_TEST(any_export_is_utf8)
+{
+        uint64_t seed = SEED;
+
+        for (int i = 0; i < 3000; i++) {
+                struct event e = random_event(&seed, 1 + i % (_EV_MAX - 1), false);
+                char *text = export_text(_i, &e, 1);
+                struct json_text_end end;
+                struct json_object *o = NULL;
+
+                assert_strict_utf8(text);
+                if (_i == EXPORT_JSONL)
+                        ck_assert_int_eq(json_text_parse(text, strlen(text), 8, &o, &end), 0);
+                json_object_put(o);
+                free(text);
+        }
+}
+END_TEST
+
 START_TEST(an_empty_trace_is_valid_in_each_format)
 {
         char *text = export_text(EXPORT_JSONL, NULL, 0);
@@ -689,6 +710,7 @@ static TCase *format_cases(void)
         tcase_add_test(t, chrome_shows_counters_and_losses);
         tcase_add_test(t, chrome_shows_claims_at_their_process_and_policy_everywhere);
         tcase_add_test(t, chrome_of_any_events_is_valid_json);
+        tcase_add_loop_test(t, any_export_is_utf8, 0, _EXPORT_FORMAT_MAX);
         tcase_add_test(t, an_empty_trace_is_valid_in_each_format);
         tcase_add_loop_test(t, losses_appear_in_every_format, 0, _EXPORT_FORMAT_MAX);
         tcase_add_loop_test(t, a_full_device_is_reported, 0, _EXPORT_FORMAT_MAX);
