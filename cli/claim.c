@@ -50,6 +50,17 @@ static int find_executable(const struct cli *c, const char *name, char buf[PATH_
                         "--owner-exe %.200s: there is no such file.", name);
 }
 
+/* JSON has no other text; with what stands for wrong bytes in it, it would be another path. */
+static int add_owner_path(const struct cli *c, struct json_object *owner, const char *key, const char *path)
+{
+        if (text_utf8_prefix(path, strlen(path)) < strlen(path))
+                return cli_fail(
+                        c, EXIT_USAGE, "bad-path", "Give it another name, or use another kind of owner.",
+                        "--owner-%s %.200s: a path that is not UTF-8 cannot be asked for.", key, path);
+        json_object_object_add(owner, key, json_object_new_string(path));
+        return EXIT_DONE;
+}
+
 static int find_uid(const struct cli *c, const char *name, uint32_t *ret)
 {
         struct passwd *user = getpwnam(name);
@@ -78,12 +89,13 @@ static int owner_of_options(const struct cli *c, struct json_object *owner)
                 json_object_object_add(owner, "pid", json_object_new_int64(n));
         } else if (value[OPT_OWNER_EXE]) {
                 r = find_executable(c, value[OPT_OWNER_EXE], path);
-                json_object_object_add(owner, "exe", json_object_new_string(r == EXIT_DONE ? path : ""));
+                if (r == EXIT_DONE)
+                        r = add_owner_path(c, owner, "exe", path);
         } else if (value[OPT_OWNER_UID]) {
                 r = find_uid(c, value[OPT_OWNER_UID], &n);
                 json_object_object_add(owner, "uid", json_object_new_int64(n));
         } else
-                json_object_object_add(owner, "cgroup", json_object_new_string(value[OPT_OWNER_CGROUP]));
+                r = add_owner_path(c, owner, "cgroup", value[OPT_OWNER_CGROUP]);
         return r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli.h"
 
+#include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +21,14 @@ static unsigned terminal_width(void)
         if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
                 return WIDTH_DEFAULT;
         return MAX_OF((unsigned)size.ws_col, (unsigned)WIDTH_MIN);
+}
+
+/* What we say is UTF-8 everywhere. In a locale that does not know it libsmartcols measures such a cell for
+ * ever. */
+static void choose_locale(void)
+{
+        if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8"))
+                setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 static void look_at_output(struct cli *c)
@@ -153,7 +162,7 @@ int cli_main(const struct verb *verbs, int argc, char **argv)
         };
         int r, at = find_verb_word(argc, argv);
 
-        setlocale(LC_CTYPE, "");
+        choose_locale();
         signal(SIGPIPE, SIG_IGN); /* seen as EPIPE by output_finish() */
         look_at_output(&c);
         r = output_finish(at ? with_verb(&c, at, argc, argv) : without_verb(&c, argc, argv));

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../lib/json_text.h"
 #include "claim.h"
 #include "table.h"
 
@@ -171,7 +172,7 @@ static struct json_object *policy_json(const struct policy *p, const char *path)
         struct json_object *o = json_object_new_object(), *rules = json_object_new_array();
 
         json_object_object_add(o, "schema", json_object_new_string("ptraced.policy/1"));
-        json_object_object_add(o, "dir", json_object_new_string(path));
+        json_object_object_add(o, "dir", json_text_new(path));
         json_object_object_add(o, "loaded", NULL);
         json_object_object_add(o, "error", NULL);
         for (size_t i = 0; i < p->n; i++)

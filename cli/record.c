@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../lib/family.h"
+#include "../lib/json_text.h"
 #include "../lib/procfs.h"
 #include "command.h"
 #include "findings.h"
@@ -123,7 +124,7 @@ static void print_result(const struct cli *c, const struct command *cmd, const s
 
         if (c->json) {
                 json_object_object_add(diagnosis, "schema", json_object_new_string("ptraced.record/1"));
-                json_object_object_add(diagnosis, "file", json_object_new_string(path));
+                json_object_object_add(diagnosis, "file", json_text_new(path));
                 json_object_object_add(diagnosis, "pid", json_object_new_int64(cmd->task.pid));
                 json_object_object_add(diagnosis, "status", json_object_new_int(status));
                 json_object_object_add(diagnosis, "events", json_object_new_uint64(k->n_kept));

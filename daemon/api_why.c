@@ -10,6 +10,7 @@
 
 #include "../bpf/records.h"
 #include "../lib/access.h"
+#include "../lib/json_text.h"
 #include "../lib/procfs.h"
 #include "../lib/text.h"
 #include "arbiter.h"
@@ -225,7 +226,7 @@ static int tell_other_thread(void *userdata, const struct session *s)
         snprintf(sentence, sizeof(sentence),
                  "Its thread %u is traced by pid %u (%s): an attach to all threads is refused there.",
                  s->target.tid, s->tracer.pid, s->tracer.comm);
-        json_object_array_add(o->list, json_object_new_string(sentence));
+        json_object_array_add(o->list, json_text_new(sentence));
         return 1;
 }
 
