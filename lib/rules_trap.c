@@ -12,6 +12,7 @@
 
 #define GO_EXIT_NS    (1 * NSEC_PER_SEC) /* from the SIGTRAP to the end of a Go program, at most */
 #define EXIT_STATUS_2 0x200              /* task_struct.exit_code of the Go runtime after a SIGTRAP */
+#define GO_ENDS       ", as Go programs do: their runtime handles SIGTRAP"
 
 static bool is_sigtrap(const struct event *e, enum event_type type)
 {
@@ -73,6 +74,12 @@ static bool only_memory_has_int3(const struct orphan *o)
         return o->scan && o->scan->file_known && !o->scan->found_int3;
 }
 
+/* Then the best witness is missing: whoever was there may have left it, or may be innocent. */
+static bool is_file_unseen(const struct orphan *o)
+{
+        return !o->scan || !o->scan->file_known;
+}
+
 static bool is_sibling_traced(const struct orphan *o)
 {
         return o->h->sibling_tracer != 0;
@@ -100,9 +107,14 @@ static bool is_forked(const struct orphan *o)
         return o->h->history.forked.at_ns || (o->h->parent_tracer && !o->h->execed);
 }
 
-static bool is_strangers(const struct orphan *o)
+static bool detached_from_unseen(const struct orphan *o)
 {
-        return o->h->residue || only_memory_has_int3(o);
+        return is_file_unseen(o) && tracer_detached(o);
+}
+
+static bool was_stopped_once(const struct orphan *o)
+{
+        return is_file_unseen(o) && o->h->residue;
 }
 
 static bool always(const struct orphan *o)
@@ -134,8 +146,7 @@ static void say_outcome(const struct orphan *o)
         }
         say(f->summary, sizeof(f->summary), ". Nobody traces it, so the program's own SIGTRAP handler ran");
         if (status_2)
-                say(f->summary, sizeof(f->summary),
-                    ", and it ended with status 2: Go programs always handle SIGTRAP and end that way");
+                say(f->summary, sizeof(f->summary), ". It ended with status 2" GO_ENDS);
         else
                 f->severity = SEVERITY_WARNING;
 }
@@ -164,7 +175,7 @@ static void tell_untraced_thread(const struct orphan *o)
             tracer.comm[0] ? word_tool(&tracer, name) : "the debugger", o->f->target.pid);
 }
 
-/* "PID 4802 (dlv) left in it 3.2 s before" */
+/* "that PID 4802 (dlv) left in it 3.2 s before" */
 static void say_leaver(const struct orphan *o)
 {
         const struct history *h = &o->h->history;
@@ -173,8 +184,8 @@ static void say_leaver(const struct orphan *o)
 
         process_name(o->m, &tracer);
         o->f->other_pid = tracer.pid;
-        say(o->f->summary, sizeof(o->f->summary), " that %s left in it %s before",
-            word_process(&tracer, name),
+        say(o->f->summary, sizeof(o->f->summary), " that %s%s left in it %s before",
+            is_file_unseen(o) ? "most likely " : "", word_process(&tracer, name),
             text_duration(o->h->time_ns - MIN_OF(h->ended.until_ns, o->h->time_ns), ago, sizeof(ago)));
 }
 
@@ -237,13 +248,40 @@ static void tell_inherited(const struct orphan *o)
 
 static void tell_stranger(const struct orphan *o)
 {
-        say(o->f->summary, sizeof(o->f->summary), "%s",
-            only_memory_has_int3(o) ? " that its file does not have: somebody wrote it into memory before "
-                                      "recording began, most likely a debugger that left"
-                                    : " that was most likely left by a debugger that left before recording "
-                                      "began: this thread was stopped by a tracer once");
+        say(o->f->summary, sizeof(o->f->summary),
+            " that its file does not have: somebody wrote it into memory before recording began, most "
+            "likely "
+            "a debugger that left");
         say_outcome(o);
         say(o->f->remedy, sizeof(o->f->remedy), "start the program again: its text is not that of its file");
+}
+
+/* Nobody is accused: the program's own int3 looks the same. */
+static void tell_unseen(const struct orphan *o)
+{
+        const struct history *h = &o->h->history;
+        struct task_ref tracer = h->ended.tracer;
+        char name[WORD_MAX], ago[64];
+
+        say(o->f->summary, sizeof(o->f->summary),
+            ". Its file could not be compared, so it cannot be told whether the breakpoint is the program's "
+            "own "
+            "or ");
+        process_name(o->m, &tracer);
+        if (tracer_detached(o))
+                say(o->f->summary, sizeof(o->f->summary), "one of %s, which left %s before",
+                    word_process(&tracer, name),
+                    text_duration(o->h->time_ns - MIN_OF(h->ended.until_ns, o->h->time_ns), ago,
+                                  sizeof(ago)));
+        else
+                say(o->f->summary, sizeof(o->f->summary),
+                    "one of a debugger that left before recording began: this thread was stopped by a "
+                    "tracer "
+                    "once");
+        say_outcome(o);
+        say(o->f->remedy, sizeof(o->f->remedy),
+            "start the program again: if the breakpoint is its own, it runs into it without a debugger, "
+            "too");
 }
 
 static void tell_unknown(const struct orphan *o)
@@ -265,9 +303,11 @@ static const struct orphan_cause {
         {"hard-coded", file_has_int3, tell_hard_coded},
         {"untraced-thread", is_sibling_traced, tell_untraced_thread},
         {"tracer-died", tracer_died, tell_tracer_died},
+        {"file-unseen", detached_from_unseen, tell_unseen},
         {"dirty-detach", tracer_detached, tell_dirty_detach},
         {"inherited-by-fork", is_forked, tell_inherited},
-        {"dirty-detach", is_strangers, tell_stranger},
+        {"file-unseen", was_stopped_once, tell_unseen},
+        {"dirty-detach", only_memory_has_int3, tell_stranger},
         {"hard-coded", always, tell_unknown},
 };
 
@@ -429,8 +469,7 @@ static void say_handler(struct finding *f, const struct process *p, const struct
                 say_place(f, scan, scan->ip + 1);
         say(f->summary, sizeof(f->summary), " instead of stopping in a debugger: nobody traces it");
         if (status_2)
-                say(f->summary, sizeof(f->summary),
-                    ". It ended with status 2: Go programs always handle SIGTRAP and end that way");
+                say(f->summary, sizeof(f->summary), ". It ended with status 2" GO_ENDS);
         else if (own)
                 say(f->summary, sizeof(f->summary),
                     ". The handler is the program's own; Go programs always have one");
@@ -468,8 +507,7 @@ static void amend_at_exit(struct model *m, enum finding_code code, const struct 
         if (!f || strstr(f->summary, "status 2") || !strstr(f->summary, "handler") ||
             m->now_ns > f->last_ns + GO_EXIT_NS)
                 return;
-        say(f->summary, sizeof(f->summary),
-            ". It ended with status 2: Go programs always handle SIGTRAP and end that way");
+        say(f->summary, sizeof(f->summary), ". It ended with status 2" GO_ENDS);
         if (code == FIND_ORPHAN_BREAKPOINT)
                 f->severity = SEVERITY_ERROR;
         model_finding_changed(m, f);

@@ -76,10 +76,9 @@ SCENE(orphan_in_a_go_program_ends_with_status_2)
         process_ends(s, API, EXITED(2));
         scans(s, API, true, false);
         scans_handler(s, API, "/usr/bin/api", "runtime.sigtramp+0x0");
-        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "tracer-died",
-                      "ended with status 2: Go programs always handle SIGTRAP");
+        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "tracer-died", "It ended with status 2, as Go programs do");
         expect_saying(s, FIND_TRAP_TO_HANDLER, "", "runtime.sigtramp+0x0 (/usr/bin/api)");
-        expect_saying(s, FIND_TRAP_TO_HANDLER, "", "Go programs always handle SIGTRAP");
+        expect_saying(s, FIND_TRAP_TO_HANDLER, "", "It ended with status 2, as Go programs do");
         expect_count(s, 2);
 }
 
@@ -138,8 +137,43 @@ SCENE(orphan_of_a_debugger_before_recording_began)
 
         e.residue = true;
         feed(s, e);
+        scans(s, API, true, false);
+        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "dirty-detach", "most likely a debugger that left");
+}
+
+SCENE(who_was_there_is_not_blamed_where_the_file_cannot_be_seen)
+{
+        struct finding f;
+
+        attaches(s, GDB, API);
+        detaches(s, GDB, API);
+        wait_ns(s, 3 * S);
+        traps(s, API, NOBODY);
+        scans(s, API, false, false);
+        f = expect_saying(s, FIND_ORPHAN_BREAKPOINT, "file-unseen",
+                          "it cannot be told whether the breakpoint is the program's own or one of PID 4811 "
+                          "(gdb), which left 3.0 s before");
+        ck_assert_uint_eq(f.other_pid, 0);
+}
+
+SCENE(nor_who_was_there_before_recording_began)
+{
+        struct event e = trap(API, NOBODY);
+
+        e.residue = true;
+        feed(s, e);
         settle(s);
-        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "dirty-detach", "left before recording began");
+        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "file-unseen", "left before recording began");
+}
+
+SCENE(a_killed_debugger_is_likely_where_the_file_cannot_be_seen)
+{
+        attaches(s, DLV, API);
+        tracer_ends(s, DLV, KILLED(SIGKILL));
+        traps(s, API, NOBODY);
+        scans(s, API, false, false);
+        expect_saying(s, FIND_ORPHAN_BREAKPOINT, "tracer-died",
+                      "that most likely PID 4802 (dlv) left in it");
 }
 
 SCENE(orphan_inherited_by_fork)
@@ -597,6 +631,9 @@ int main(void)
                 orphan_after_a_detach,
                 orphan_blames_the_tracer_that_died_not_a_later_visitor,
                 orphan_of_a_debugger_before_recording_began,
+                who_was_there_is_not_blamed_where_the_file_cannot_be_seen,
+                nor_who_was_there_before_recording_began,
+                a_killed_debugger_is_likely_where_the_file_cannot_be_seen,
                 orphan_inherited_by_fork,
                 orphan_inherited_from_a_parent_that_is_no_longer_traced,
                 exec_ends_what_was_inherited,
