@@ -278,6 +278,70 @@ static int try_mount(int root, struct mount_line *m, const struct wanted_file *f
         return -ENOENT;
 }
 
+enum held {
+        HELD_NOT_KNOWN,
+        HELD_NOT,
+        HELD
+};
+
+/* Whether a root on a device can hold the file, and is not answered by somebody: by the mounts one process
+ * sees. */
+static enum held can_hold(const char *mountinfo, uint32_t dev, const struct wanted_file *file)
+{
+        _cleanup_close_ int fd = open(mountinfo, O_RDONLY | O_CLOEXEC);
+        struct line_reader reader;
+        char *line;
+
+        if (fd < 0)
+                return HELD_NOT_KNOWN;
+        line_reader_init(&reader, fd);
+        for (unsigned i = 0; i < ELF_MOUNTS_MAX && line_reader_next(&reader, &line) > 0; i++) {
+                struct mount_line m;
+
+                if (!parse_mount(line, &m) || (m.major << 20 | m.minor) != dev)
+                        continue;
+                return !is_remote(m.fstype) && (dev == file->dev || is_overlay(m.fstype)) ? HELD : HELD_NOT;
+        }
+        return HELD_NOT_KNOWN;
+}
+
+/* By those who may see more than that root: ourselves, who started us, and the first process. */
+static bool is_possible_root(uint32_t dev, const struct wanted_file *file)
+{
+        char parent[PROC_PATH_MAX];
+        const char *const views[] = {"/proc/self/mountinfo", parent, "/proc/1/mountinfo"};
+        enum held held = HELD_NOT_KNOWN;
+
+        snprintf(parent, sizeof(parent), "/proc/%d/mountinfo", getppid());
+        for (size_t i = 0; i < ELEMENTSOF(views) && held == HELD_NOT_KNOWN; i++)
+                held = can_hold(views[i], dev, file);
+        return held == HELD;
+}
+
+/*
+ * A root that is no mount point, as chroot(2) makes it: mountinfo does not show the mount it is on. The
+ * file's path begins somewhere above, so what is left of it is tried below the root, each time with fewer
+ * directories. No more than in memory, and not even fstat(2) may ask a server.
+ */
+static int try_root(int root, const struct wanted_file *file, char *buf, size_t size)
+{
+        struct statx sx;
+
+        if (statx(root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &sx) < 0 ||
+            !is_possible_root(sx.stx_dev_major << 20 | sx.stx_dev_minor, file))
+                return -ENOENT;
+        for (const char *path = file->path; path && *path == '/'; path = strchr(path + 1, '/')) {
+                _cleanup_close_ int fd = open_resolved(root, path + 1,
+                                                       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+                                                               RESOLVE_NO_XDEV | RESOLVE_CACHED);
+
+                if (fd < 0 || !is_wanted(fd, file))
+                        continue;
+                return snprintf(buf, size, "%s", path) < (int)size ? TAKE_FD(fd) : -ENAMETOOLONG;
+        }
+        return -ENOENT;
+}
+
 /* In one mount namespace: that of "/proc/PID" or "/proc/self". -ESRCH if it is not there to be read. */
 static int try_mounts(const char *proc, const struct wanted_file *file, char *buf, size_t size)
 {
@@ -313,7 +377,7 @@ static int try_mounts(const char *proc, const struct wanted_file *file, char *bu
                 if (found >= 0)
                         return found;
         }
-        return -ENOENT;
+        return try_root(root, file, buf, size);
 }
 
 /* A link of /proc that leads to the file itself, whatever its path is by now. */
@@ -347,22 +411,37 @@ static int match_file(void *userdata, const struct elf_mapping *m)
         return 1;
 }
 
+/*
+ * Of a process that is already dead: most files are the same in our mount namespace, and where our root is
+ * not the host's, in that of the host's first process.
+ */
+static int try_mounts_of_others(const struct wanted_file *file, const char **ret_prefix, char *buf,
+                                size_t size)
+{
+        int fd = try_mounts("/proc/self", file, buf, size);
+
+        *ret_prefix = "";
+        if (fd >= 0 || fd == -EREMOTE)
+                return fd;
+        *ret_prefix = "/proc/1/root";
+        return try_mounts("/proc/1", file, buf, size);
+}
+
 /* ret_link gets the path under which the file can be opened (at least PATH_MAX + 32 bytes), buf its name. */
 static int locate(const struct wanted_file *file, char *ret_link, size_t link_size, char *buf, size_t size)
 {
         struct mapping_search search = {.file = file};
-        char proc[PROC_PATH_MAX];
-        bool own = false;
+        char proc[PROC_PATH_MAX], root[PROC_PATH_MAX + sizeof("/root")];
+        const char *prefix = root;
         int fd;
 
         snprintf(proc, sizeof(proc), "/proc/%u", file->pid);
+        snprintf(root, sizeof(root), "%s/root", proc);
         fd = try_mounts(proc, file, buf, size);
-        if (fd == -ESRCH) { /* already dead: most files are the same in our namespace */
-                own = true;
-                fd = try_mounts("/proc/self", file, buf, size);
-        }
+        if (fd == -ESRCH)
+                fd = try_mounts_of_others(file, &prefix, buf, size);
         if (fd >= 0)
-                snprintf(ret_link, link_size, "%s%s%s", own ? "" : proc, own ? "" : "/root", buf);
+                snprintf(ret_link, link_size, "%s%s", prefix, buf);
         if (fd >= 0 || fd == -EREMOTE)
                 return fd;
 

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -430,6 +431,41 @@ static void find_mapped(uint32_t pid, const void *address, struct mapped *ret)
         ck_assert_int_eq(elf_text_each_mapping(pid, note_mapped, ret), 1);
 }
 
+/* Its root is then the directory of our executable: no mount point. */
+static void change_root(void)
+{
+        char exe[PATH_MAX] = "";
+
+        if (readlink(SELF, exe, sizeof(exe) - 1) < 0 || chroot(dirname(exe)) < 0)
+                _exit(1);
+}
+
+START_TEST(finds_a_mapped_file_below_a_root_that_is_no_mount)
+{
+        char exe[PATH_MAX] = "", inside[PATH_MAX] = "", path[PATH_MAX], own[PATH_MAX];
+        struct mapped mapped;
+        uint32_t child;
+        int fd;
+
+        if (geteuid() != 0)
+                return;
+        child = child_new(change_root);
+        ck_assert_int_gt(readlink(SELF, exe, sizeof(exe) - 1), 0);
+        own_file_in_filesystem(inside);
+        find_mapped(child, sized_breakpoint, &mapped);
+        fd = elf_text_open_mapped(child, mapped.dev, mapped.inode, inside, path, sizeof(path));
+        ck_assert_int_ge(fd, 0);
+        close(fd);
+        ck_assert_str_eq(path, strrchr(exe, '/'));
+        ck_assert_int_eq(elf_text_find_file(child, mapped.dev, mapped.inode, inside, path, sizeof(path)), 0);
+        snprintf(own, sizeof(own), "/proc/%u/root%s", child, strrchr(exe, '/'));
+        ck_assert_str_eq(path, own);
+        ck_assert_int_eq(elf_text_find_file(child, mapped.dev, mapped.inode + 1, inside, path, sizeof(path)),
+                         -ENOENT);
+        child_end(child);
+}
+END_TEST
+
 START_TEST(finds_a_mapped_file_by_its_identity)
 {
         char exe[PATH_MAX] = "", inside[PATH_MAX] = "", path[PATH_MAX];
@@ -512,6 +548,7 @@ int main(void)
         tcase_add_test(t, damaged_tables_are_survived);
         tcase_add_test(t, large_promises_are_not_believed);
         tcase_add_test(t, a_huge_symbol_table_is_cut);
+        tcase_add_test(t, finds_a_mapped_file_below_a_root_that_is_no_mount);
         tcase_add_test(t, finds_a_mapped_file_by_its_identity);
         tcase_add_test(t, a_link_does_not_lead_elsewhere);
         suite_add_tcase(s, t);
