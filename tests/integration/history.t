@@ -10,7 +10,7 @@ session() {
 }
 session_is() { [[ $(session "$1" "$2") == "$3" ]]; }
 
-fpm=$(command -v php-fpm8.2 php-fpm | head -n 1)
+fpm=$(compgen -c php-fpm | head -n 1) # its name has PHP's version in it
 if [[ -n $fpm ]] && need php; then
         mkdir -p "$T/fpm"
         cp "$SCRIPTS/slow.php" "$T/fpm/slow.php"
