@@ -18,7 +18,7 @@ VERSION  := 0.1.0
 PKGS     := libbpf libelf libdw zlib libsystemd sqlite3 libmicrohttpd libcurl json-c inih smartcols
 WARN     := -Wall -Wextra -Wformat=2 -Wtype-limits -Werror
 CFLAGS   ?= -O2 -g
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DPTRACED_VERSION='"$(VERSION)"' $(WARN) -I$(O) \
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DPTRACED_VERSION='"$(VERSION)"' $(WARN) -I. -I$(O) \
              $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
 LDLIBS    = -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lpthread
 ifneq ($(SAN),)
@@ -29,9 +29,9 @@ endif
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
-LIB_OBJS    := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard lib/*.c)))
-DAEMON_OBJS := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard daemon/*.c)))
-CLI_OBJS    := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard cli/*.c)))
+LIB_OBJS    := $(patsubst %.c,$(O)/%.o,$(sort $(shell find lib -name "*.c")))
+DAEMON_OBJS := $(patsubst %.c,$(O)/%.o,$(sort $(shell find daemon -name "*.c")))
+CLI_OBJS    := $(patsubst %.c,$(O)/%.o,$(sort $(shell find cli -name "*.c")))
 BPF_OBJS    := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(filter-out bpf/guard.bpf.c,$(sort $(wildcard bpf/*.bpf.c))))
 UNIT_BINS   := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/test_*.c)))
 
@@ -62,7 +62,7 @@ $(O)/%.o: %.c
 # BPF: one object file per concern, linked into one, embedded by its skeleton; the guard is an object of its own,
 # as it is loaded later and outlives the daemon.
 # A hook's arguments are the kernel's choice, not ours: unused ones are no mistake.
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 $(WARN) -Wno-unused-parameter -I/usr/include/x86_64-linux-gnu
+BPF_CFLAGS := -target bpf -I. -mcpu=v3 -O2 -g -D__TARGET_ARCH_x86 $(WARN) -Wno-unused-parameter -I/usr/include/x86_64-linux-gnu
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
@@ -87,7 +87,7 @@ $(O)/daemon/guard_object.o: $(O)/ptraced_guard.skel.h
 $(O)/tests/unit/test_%: tests/unit/test_%.c $(O)/libptraced.a
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Ilib -MMD -MP -MF $@.d -o $@ $< $(O)/libptraced.a $(shell pkg-config --cflags --libs check) $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(O)/libptraced.a $(shell pkg-config --cflags --libs check) $(LDLIBS)
 
 test-unit: $(UNIT_BINS)
 	$(Q)tests/unit/run $^

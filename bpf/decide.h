@@ -8,10 +8,10 @@
  * looks nothing up and calls nothing.
  */
 
-#include "guard.h"
+#include "bpf/guard.h"
 
 #ifdef __bpf__
-#include "kernel_types.h"
+#include "bpf/kernel_types.h"
 #define DECIDE_INLINE static __always_inline
 #else
 #include <errno.h>

@@ -13,12 +13,12 @@
  * match is not let in.
  */
 
-#include "guard.h"
+#include "bpf/guard.h"
 
 #define GLOB_STEPS_MAX 4096
 
 #ifdef __bpf__
-#include "kernel_types.h"
+#include "bpf/kernel_types.h"
 #define GLOB_INLINE static __always_inline
 #else
 #define GLOB_INLINE static inline

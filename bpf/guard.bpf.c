@@ -11,8 +11,8 @@
  *
  * The object has maps of its own, and shares the ring, counters and losses of the observing one.
  */
-#include "decide.h"
-#include "guard_rules.h"
+#include "bpf/decide.h"
+#include "bpf/guard_rules.h"
 
 #define SLOT_TRIES   3
 #define MEMORY_BURST 4 /* records of memory accesses per window and caller; readers read all day long */

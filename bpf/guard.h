@@ -9,7 +9,7 @@
  * are not taken over. Included by both sides. Bounds are named here; what happens at each is said beside it.
  */
 
-#include "records.h"
+#include "bpf/records.h"
 
 #define GUARD_LAYOUT        1
 #define GUARD_PIN_DIR       "/sys/fs/bpf/ptraced"

@@ -14,9 +14,9 @@
  * nothing.
  */
 
-#include "decide.h"
-#include "glob.h"
-#include "maps.h"
+#include "bpf/decide.h"
+#include "bpf/glob.h"
+#include "bpf/maps.h"
 
 #define SCRATCHES      4 /* of a CPU: on a preemptible kernel checks can interrupt each other */
 #define PATH_STEPS_MAX (GUARD_PATH_DEPTH + 16) /* components and mounts passed on the way up */

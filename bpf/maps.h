@@ -8,8 +8,8 @@
  * linker keeps one. What only those need that observe is in observe.h: the guard is an object of its own.
  */
 
-#include "kernel_types.h"
-#include "records.h"
+#include "bpf/kernel_types.h"
+#include "bpf/records.h"
 
 struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -4,7 +4,7 @@
 
 /* What the observing programs share beyond maps.h: whom they watch, and when they wake the reader. */
 
-#include "maps.h"
+#include "bpf/maps.h"
 
 struct {
         __uint(type, BPF_MAP_TYPE_TASK_STORAGE);

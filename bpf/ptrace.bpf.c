@@ -7,7 +7,7 @@
  * the target of a successful attach is found on the caller's own list of tracees, that of a refused one by
  * user space.
  */
-#include "observe.h"
+#include "bpf/observe.h"
 
 #define TRACEES_SEARCHED 32 /* entries of current->ptraced looked through for a pid */
 

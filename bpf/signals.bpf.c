@@ -3,7 +3,7 @@
  * Signals: generated and delivered. The hottest programs of all: a signal nobody asked about leaves after
  * one test, one that belongs to a flood after one hash look-up.
  */
-#include "observe.h"
+#include "bpf/observe.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

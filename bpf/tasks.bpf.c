@@ -3,7 +3,7 @@
  * Tasks that matter: fork, exec and exit of tracers, tracees, their parents and children, and of what
  * `record` follows. Others are let through after a look at two words and one look-up.
  */
-#include "observe.h"
+#include "bpf/observe.h"
 
 static __always_inline bool has_tracees(const struct task_struct *t)
 {

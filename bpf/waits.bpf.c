@@ -4,7 +4,7 @@
  * Waits are looked at for tracers, for parents of tracees and for what `record` follows; nobody else pays
  * more than one look-up.
  */
-#include "observe.h"
+#include "bpf/observe.h"
 
 static __always_inline bool wait_matters(struct task_struct *t)
 {

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../lib/claim.h"
-#include "../lib/policy.h"
-#include "../lib/procfs.h"
-#include "../lib/text.h"
-#include "queue.h"
+#include "lib/claim.h"
+#include "lib/policy.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
+#include "cli/queue.h"
 
 #define TOKEN_NEW_BYTES 16 /* random ones, printed as hex */
 

@@ -2,9 +2,9 @@
 /* ptracectl claims: who reserved what, and who waits for it. */
 #include <string.h>
 
-#include "../lib/text.h"
-#include "claim.h"
-#include "table.h"
+#include "lib/text.h"
+#include "cli/claim.h"
+#include "cli/table.h"
 
 static const struct column claim_columns[] = {
         {"ID", FIT_WHOLE, true},      {"PID", FIT_WHOLE, true},   {"COMMAND", FIT_NARROW, false},

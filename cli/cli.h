@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../lib/arguments.h"
-#include "../lib/cleanup.h"
-#include "../lib/client.h"
-#include "../lib/event.h"
+#include "lib/arguments.h"
+#include "lib/cleanup.h"
+#include "lib/client.h"
+#include "lib/event.h"
 
 enum exit_code {
         EXIT_DONE = 0,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "command.h"
+#include "cli/command.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "../lib/procfs.h"
-#include "output.h"
+#include "lib/procfs.h"
+#include "cli/output.h"
 
 void command_abandon(struct command *cmd)
 {

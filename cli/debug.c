@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "claim.h"
-#include "command.h"
-#include "queue.h"
+#include "cli/claim.h"
+#include "cli/command.h"
+#include "cli/queue.h"
 
 #define AWAY_TICK_MS   1000 /* how often a daemon that is away is looked for */
 #define FREE_TICK_MS   100  /* how often it is looked whether a former tracer has left */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "describe.h"
+#include "cli/describe.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,10 +11,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "../bpf/guard.h"
-#include "../lib/text.h"
-#include "../lib/wording.h"
-#include "output.h"
+#include "bpf/guard.h"
+#include "lib/text.h"
+#include "lib/wording.h"
+#include "cli/output.h"
 
 #define SI_CODE_KERNEL 0x80
 

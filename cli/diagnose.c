@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl diagnose */
-#include "findings.h"
-#include "json.h"
-#include "offline.h"
-#include "session.h"
+#include "cli/findings.h"
+#include "cli/json.h"
+#include "cli/offline.h"
+#include "cli/session.h"
 
 /* Since when the daemon has records, with a note if they tell little. Only for people: no error if it fails.
  */

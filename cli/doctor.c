@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "daemon_file.h"
-#include "json.h"
-#include "session.h"
-#include "table.h"
+#include "cli/daemon_file.h"
+#include "cli/json.h"
+#include "cli/session.h"
+#include "cli/table.h"
 
 #define PROBE_OUTPUT_MAX (256 << 10)
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "describe.h"
-#include "session.h"
+#include "cli/describe.h"
+#include "cli/session.h"
 
 /* Longest type name and its gap, so that the sentences stand under each other. */
 #define TYPE_COLUMN 18

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl export: events in the form of other tools, as they come. */
-#include "../lib/export.h"
+#include "lib/export.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "losses.h"
-#include "outfile.h"
-#include "session.h"
-#include "tame.h"
+#include "cli/losses.h"
+#include "cli/outfile.h"
+#include "cli/session.h"
+#include "cli/tame.h"
 
 /* Where it goes: a file that appears when it is complete, or standard output; perhaps compressed. */
 struct sink {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "findings.h"
+#include "cli/findings.h"
 
 #include <string.h>
 
-#include "../lib/finding.h"
-#include "../lib/text.h"
-#include "json.h"
+#include "lib/finding.h"
+#include "lib/text.h"
+#include "cli/json.h"
 
 #define LABEL_FORMAT "  %-10s"
 

@@ -6,7 +6,7 @@
  * one of a newer daemon with findings this program does not know all look alike.
  */
 
-#include "output.h"
+#include "cli/output.h"
 
 /* One finding: headline, summary, when, evidence, fix and risk. */
 void finding_print(const struct cli *c, struct json_object *finding);

@@ -2,8 +2,8 @@
 /* ptracectl hold, catch, heal */
 #include <string.h>
 
-#include "claim.h"
-#include "table.h"
+#include "cli/claim.h"
+#include "cli/table.h"
 
 #define FOUND_SHOWN_MAX 16 /* breakpoints of a process that is not healed */
 

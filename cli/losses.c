@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "losses.h"
+#include "cli/losses.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/text.h"
+#include "lib/cleanup.h"
+#include "lib/text.h"
 
 static size_t find_cause(struct losses *l, const char *cause)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "offline.h"
+#include "cli/offline.h"
 
 #include <errno.h>
 
-#include "../lib/model.h"
-#include "../lib/trace.h"
-#include "findings.h"
-#include "losses.h"
+#include "lib/model.h"
+#include "lib/trace.h"
+#include "cli/findings.h"
+#include "cli/losses.h"
 
 struct reading {
         struct model *model;

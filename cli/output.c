@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "output.h"
+#include "cli/output.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../lib/text.h"
-#include "../lib/wrap.h"
-#include "json.h"
+#include "lib/text.h"
+#include "lib/wrap.h"
+#include "cli/json.h"
 
 /*
  * Sentences of the daemon have escaped names in them already, and paths may hold backslashes: those stay as

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl policy show|check|reload, ptracectl guard on|off|status */
-#include "../lib/policy.h"
+#include "lib/policy.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../lib/json_text.h"
-#include "claim.h"
-#include "table.h"
+#include "lib/json_text.h"
+#include "cli/claim.h"
+#include "cli/table.h"
 
 /* A verb's first word, from a table. */
 struct action {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "private_daemon.h"
+#include "cli/private_daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "daemon_file.h"
-#include "json.h"
-#include "output.h"
-#include "session.h"
+#include "cli/daemon_file.h"
+#include "cli/json.h"
+#include "cli/output.h"
+#include "cli/session.h"
 
 #define POLL_MS       20
 #define LOG_LINE_MAX  512

@@ -8,15 +8,15 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../lib/family.h"
-#include "../lib/json_text.h"
-#include "../lib/procfs.h"
-#include "command.h"
-#include "findings.h"
-#include "json.h"
-#include "outfile.h"
-#include "private_daemon.h"
-#include "session.h"
+#include "lib/family.h"
+#include "lib/json_text.h"
+#include "lib/procfs.h"
+#include "cli/command.h"
+#include "cli/findings.h"
+#include "cli/json.h"
+#include "cli/outfile.h"
+#include "cli/private_daemon.h"
+#include "cli/session.h"
 
 #define SETTLE_MS      500 /* after the command's end: late answers (left-over stops, text scans) arrive */
 #define NAME_SHOWN_MAX 32

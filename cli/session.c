@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "session.h"
+#include "cli/session.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#include "../lib/procfs.h"
+#include "lib/procfs.h"
 
 int ask_pid(const struct cli *c, const char *text, uint32_t *ret)
 {

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <time.h>
 
-#include "../lib/text.h"
-#include "json.h"
-#include "session.h"
+#include "lib/text.h"
+#include "cli/json.h"
+#include "cli/session.h"
 
 #define WAIT_MAX_S    3600
 #define WAIT_RETRY_MS 50

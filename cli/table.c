@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "table.h"
+#include "cli/table.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 #include <libsmartcols.h>
 
-#include "../lib/text.h"
+#include "lib/text.h"
 
 #define CELL_MAX    1024
 #define USUAL_WIDTH 80

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tame.h"
+#include "cli/tame.h"
 
 #include <errno.h>
 #include <stdbool.h>

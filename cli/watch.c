@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "describe.h"
-#include "findings.h"
-#include "json.h"
-#include "session.h"
+#include "cli/describe.h"
+#include "cli/findings.h"
+#include "cli/json.h"
+#include "cli/session.h"
 
 #define TICK_MS       500
 #define QUIET_TICKS   4    /* findings are asked for until so many ticks after the last event */

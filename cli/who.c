@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../lib/procfs.h"
-#include "../lib/text.h"
-#include "json.h"
-#include "session.h"
-#include "table.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
+#include "cli/json.h"
+#include "cli/session.h"
+#include "cli/table.h"
 
 #define ANCESTORS_MAX    16 /* generations shown of the parent chain */
 #define ENDED_SHOWN_LIST 10

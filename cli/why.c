@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl why: would an attach succeed, and what was refused lately. */
-#include "../lib/text.h"
-#include "describe.h"
-#include "json.h"
-#include "session.h"
+#include "lib/text.h"
+#include "cli/describe.h"
+#include "cli/json.h"
+#include "cli/session.h"
 
 static void print_part(const struct cli *c, const char *label, const char *text)
 {

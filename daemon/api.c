@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "api.h"
+#include "daemon/api.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -7,10 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../lib/access.h"
-#include "../lib/procfs.h"
-#include "../lib/text.h"
-#include "attach_facts.h"
+#include "lib/access.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
+#include "daemon/attach_facts.h"
 
 #define SETTLE_MS     2000 /* how long an answer waits for the store to catch up */
 #define JSON_TEXT_MAX 2048 /* bytes of one string, after invalid UTF-8 was replaced */

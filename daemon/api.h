@@ -14,16 +14,16 @@
 #include <microhttpd.h>
 #include <systemd/sd-event.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/request.h"
-#include "../lib/request_body.h"
-#include "../lib/store.h"
-#include "arbiter.h"
-#include "guard.h"
-#include "hold.h"
-#include "loader.h"
-#include "peer.h"
-#include "pump.h"
+#include "lib/cleanup.h"
+#include "lib/request.h"
+#include "lib/request_body.h"
+#include "lib/store.h"
+#include "daemon/arbiter.h"
+#include "daemon/guard.h"
+#include "daemon/hold.h"
+#include "daemon/loader.h"
+#include "daemon/peer.h"
+#include "daemon/pump.h"
 
 #define API_ERROR_MAX 512
 

@@ -7,11 +7,11 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "../lib/policy.h"
-#include "../lib/procfs.h"
-#include "../lib/text.h"
-#include "api.h"
-#include "parking.h"
+#include "lib/policy.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
+#include "daemon/api.h"
+#include "daemon/parking.h"
 
 #define TOKEN_BYTES 16 /* random ones of a token we make, told as hex */
 #define SHOWN_MAX   128

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "api.h"
+#include "daemon/api.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../lib/policy.h"
-#include "api.h"
+#include "lib/policy.h"
+#include "daemon/api.h"
 
 #define NO_GUARD_HINT "`ptracectl doctor` says what is missing. Claims work all the same, by hold."
 

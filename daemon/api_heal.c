@@ -3,7 +3,7 @@
 /* POST /v1/heal: what the model, the claims and the holds know of the process goes in, sentences come out.
  */
 
-#include "api.h"
+#include "daemon/api.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,14 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/procfs.h"
-#include "../lib/text.h"
-#include "../lib/wording.h"
-#include "arbiter.h"
-#include "heal.h"
-#include "hold.h"
-#include "log.h"
-#include "parking.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
+#include "lib/wording.h"
+#include "daemon/arbiter.h"
+#include "daemon/heal.h"
+#include "daemon/hold.h"
+#include "daemon/log.h"
+#include "daemon/parking.h"
 
 #define HEALS_MAX     8     /* at the same time, each of another process */
 #define HEALS_ASKED   64    /* with those that wait for their turn */

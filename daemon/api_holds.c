@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../lib/text.h"
-#include "api.h"
+#include "lib/text.h"
+#include "daemon/api.h"
 
 #define SHOWN_MAX 128
 

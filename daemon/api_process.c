@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "api.h"
+#include "daemon/api.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -8,8 +8,8 @@
 #include <sys/ptrace.h>
 #include <time.h>
 
-#include "../lib/procfs.h"
-#include "arbiter.h"
+#include "lib/procfs.h"
+#include "daemon/arbiter.h"
 
 #define PROCESSES_MAX       4096 /* in one answer */
 #define THREADS_MAX         4096 /* of one process, in one answer */

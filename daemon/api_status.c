@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "api.h"
+#include "daemon/api.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "doctor.h"
-#include "metrics.h"
+#include "daemon/doctor.h"
+#include "daemon/metrics.h"
 
 #define TRACERS_MAX MODEL_PROCESSES_MAX /* more cannot be in the model */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "api.h"
+#include "daemon/api.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,14 +8,14 @@
 #include <sys/ptrace.h>
 #include <time.h>
 
-#include "../bpf/records.h"
-#include "../lib/access.h"
-#include "../lib/json_text.h"
-#include "../lib/procfs.h"
-#include "../lib/text.h"
-#include "arbiter.h"
-#include "attach_facts.h"
-#include "hold.h"
+#include "bpf/records.h"
+#include "lib/access.h"
+#include "lib/json_text.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
+#include "daemon/arbiter.h"
+#include "daemon/attach_facts.h"
+#include "daemon/hold.h"
 
 #define REFUSALS_MAX   10
 #define REFUSALS_READ  20000 /* rows of one window that are looked at, at most */

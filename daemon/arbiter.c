@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "arbiter.h"
+#include "daemon/arbiter.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,10 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../lib/procfs.h"
-#include "../lib/text.h"
-#include "arbiter_impl.h"
-#include "log.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
+#include "daemon/arbiter_impl.h"
+#include "daemon/log.h"
 
 #define SHOWN_MAX     128
 #define LOG_BURST     200 /* changes of claims that are logged in ... */

@@ -10,13 +10,13 @@
 
 #include <systemd/sd-event.h>
 
-#include "../bpf/decide.h"
-#include "../lib/claim.h"
-#include "../lib/policy.h"
-#include "guard.h"
-#include "hold.h"
-#include "lookup.h"
-#include "pump.h"
+#include "bpf/decide.h"
+#include "lib/claim.h"
+#include "lib/policy.h"
+#include "daemon/guard.h"
+#include "daemon/hold.h"
+#include "daemon/lookup.h"
+#include "daemon/pump.h"
 
 struct arbiter;
 

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "../lib/line_reader.h"
-#include "../lib/procfs.h"
-#include "arbiter_impl.h"
+#include "lib/line_reader.h"
+#include "lib/procfs.h"
+#include "daemon/arbiter_impl.h"
 
 #define CGROUP_DEPTH    64
 #define PATH_TEXT_MAX   4096

@@ -8,9 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../lib/procfs.h"
-#include "arbiter_impl.h"
-#include "log.h"
+#include "lib/procfs.h"
+#include "daemon/arbiter_impl.h"
+#include "daemon/log.h"
 
 #define SECOND_US       1000000
 #define SECOND_ACCURACY 100000

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "arbiter_impl.h"
-#include "log.h"
+#include "daemon/arbiter_impl.h"
+#include "daemon/log.h"
 
 #define RETRY_NS (10 * NSEC_PER_SEC) /* after a failure: each try may take a while */
 

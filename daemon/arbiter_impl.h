@@ -7,10 +7,10 @@
  * again after a restart; arbiter_ask.c: who is who, and who may.
  */
 
-#include "../lib/cleanup.h"
-#include "../lib/list.h"
-#include "../lib/table.h"
-#include "arbiter.h"
+#include "lib/cleanup.h"
+#include "lib/list.h"
+#include "lib/table.h"
+#include "daemon/arbiter.h"
 
 #define CHANGED_MAX   256 /* targets whose tracers changed; with more all are looked at */
 #define ATTACHES_MAX  64  /* to audited claims, between two looks; more are not told */

@@ -8,9 +8,9 @@
 
 #include <json-c/json.h>
 
-#include "../lib/claim_json.h"
-#include "arbiter_impl.h"
-#include "log.h"
+#include "lib/claim_json.h"
+#include "daemon/arbiter_impl.h"
+#include "daemon/log.h"
 
 #define FILE_NAME "claims.json"
 #define SCHEMA    "ptraced.claims-state/1"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "attach_facts.h"
+#include "daemon/attach_facts.h"
 
 #include <sys/ptrace.h>
 
-#include "../bpf/records.h"
+#include "bpf/records.h"
 
 #define ANCESTORS_MAX    64 /* of the target, when looking for the caller among them */
 #define NAMESPACE_OWNER  1  /* pid of a process in the initial user namespace */

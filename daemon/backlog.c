@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "backlog.h"
+#include "daemon/backlog.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "../lib/cleanup.h"
+#include "lib/cleanup.h"
 
 /* Records read in one go: somebody may make them as fast as they are read. */
 #define READ_MAX (RING_BYTES / sizeof(struct rec_header))

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../bpf/records.h"
+#include "bpf/records.h"
 
 #define BACKLOG_MAX RING_BYTES /* bytes kept; more never was in the ring at once */
 

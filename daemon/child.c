@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "child.h"
+#include "daemon/child.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
+#include "lib/cleanup.h"
 
 pid_t child_fork(void)
 {

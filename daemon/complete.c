@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "complete.h"
+#include "daemon/complete.h"
 
 #include <errno.h>
 
-#include "../bpf/records.h"
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "enrich.h"
+#include "bpf/records.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "daemon/enrich.h"
 
 struct tracee_search {
         uint32_t tracer_tid, vpid;

@@ -7,8 +7,8 @@
  * /proc for the rest.
  */
 
-#include "../lib/event.h"
-#include "../lib/model.h"
+#include "lib/event.h"
+#include "lib/model.h"
 
 /* -ESRCH if the target cannot be told any more. */
 int complete_event(const struct model *m, struct event *e);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "departed.h"
+#include "daemon/departed.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
-#include "../lib/cleanup.h"
+#include "lib/cleanup.h"
 
 struct departed {
         size_t n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "doctor.h"
+#include "daemon/doctor.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,10 +10,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/policy.h"
-#include "../lib/procfs.h"
-#include "../lib/text.h"
+#include "lib/cleanup.h"
+#include "lib/policy.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
 
 #define LINE_MAX_BYTES     512
 #define SENTENCE_MAX_BYTES 512

@@ -5,8 +5,8 @@
 
 #include <json-c/json.h>
 
-#include "guard.h"
-#include "loader.h"
+#include "daemon/guard.h"
+#include "daemon/loader.h"
 
 /* ptraced.doctor/1. The caller puts it. */
 struct json_object *doctor_json(struct loader *loader, struct guard *guard);

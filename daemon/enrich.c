@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "enrich.h"
+#include "daemon/enrich.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../lib/procfs.h"
-#include "../lib/record.h"
+#include "lib/procfs.h"
+#include "lib/record.h"
 
 #define CAP_BIT(cap) (1ULL << (cap))
 

@@ -7,8 +7,8 @@
  * be hostile. Facts that the kernel side has stated are kept.
  */
 
-#include "../bpf/records.h"
-#include "../lib/event.h"
+#include "bpf/records.h"
+#include "lib/event.h"
 
 /*
  * The target of a ptrace call that is known only as e->vpid, in the numbering of the caller: fills

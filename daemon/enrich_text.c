@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/elf_text.h"
-#include "../lib/procfs.h"
-#include "../lib/record.h"
-#include "enrich.h"
+#include "lib/cleanup.h"
+#include "lib/elf_text.h"
+#include "lib/procfs.h"
+#include "lib/record.h"
+#include "daemon/enrich.h"
 
 #define TEXT_BEFORE     8 /* bytes of struct rec_text before the address */
 #define TEXT_CACHE_SIZE 64

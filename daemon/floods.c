@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "floods.h"
+#include "daemon/floods.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 
 #include <bpf/bpf.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/record.h"
+#include "lib/cleanup.h"
+#include "lib/record.h"
 
 #define BATCH       512
 #define SLOTS       (COUNT_KEYS_MAX * 2) /* open addressing, at most half full */

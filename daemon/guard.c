@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "guard.h"
+#include "daemon/guard.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,12 +11,12 @@
 
 #include <bpf/bpf.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "guard_object.h"
-#include "guard_pins.h"
-#include "guard_selftest.h"
-#include "log.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "daemon/guard_object.h"
+#include "daemon/guard_pins.h"
+#include "daemon/guard_selftest.h"
+#include "daemon/log.h"
 
 #define REASON_MAX     256
 #define ONE_REASON_MAX 110

@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../bpf/guard.h"
-#include "loader.h"
+#include "bpf/guard.h"
+#include "daemon/loader.h"
 
 struct guard;
 struct guard_pins;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "guard_object.h"
+#include "daemon/guard_object.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "../lib/cleanup.h"
+#include "lib/cleanup.h"
 #include "ptraced_guard.skel.h"
 
 #define LSM  (1u << MECHANISM_LSM)

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "guard.h"
-#include "guard_pins.h"
+#include "daemon/guard.h"
+#include "daemon/guard_pins.h"
 
 #define GUARD_PROGRAMS_MAX 8
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "guard_pins.h"
+#include "daemon/guard_pins.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,8 +18,8 @@
 
 #include <bpf/bpf.h>
 
-#include "../lib/cleanup.h"
-#include "log.h"
+#include "lib/cleanup.h"
+#include "daemon/log.h"
 
 #define PATH_BYTES    256
 #define NAME_BYTES    128 /* of a pin: as many as a program's name and a prefix need */

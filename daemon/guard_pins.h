@@ -17,7 +17,7 @@
 
 #include <linux/bpf.h>
 
-#include "guard.h"
+#include "daemon/guard.h"
 
 #define PINS_ENTRIES_MAX 256 /* of a directory that is emptied; one with more is left alone */
 #define PINS_REASON_MAX  256

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "guard_selftest.h"
+#include "daemon/guard_selftest.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -11,10 +11,10 @@
 
 #include <bpf/bpf.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "child.h"
-#include "guard_object.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "daemon/child.h"
+#include "daemon/guard_object.h"
 
 #define RECORD_LOOKS    50 /* at the ring, for the record of a refusal */
 #define RECORD_PAUSE_MS 10

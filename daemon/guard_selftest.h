@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#include "guard.h"
+#include "daemon/guard.h"
 
 struct guard_object;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "heal.h"
+#include "daemon/heal.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -14,11 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/elf_text.h"
-#include "../lib/procfs.h"
-#include "../lib/text.h"
-#include "../lib/wording.h"
+#include "lib/cleanup.h"
+#include "lib/elf_text.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
+#include "lib/wording.h"
 
 #define MAP_ENTRIES 512 /* of pagemap, read at a time */
 #define DELETED     " (deleted)"

@@ -17,9 +17,9 @@
 
 #include <systemd/sd-event.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/event.h"
-#include "../lib/heal.h"
+#include "lib/cleanup.h"
+#include "lib/event.h"
+#include "lib/heal.h"
 
 #define HEAL_FILES_MAX 64 /* files with changed text, of one process */
 #define HEAL_NOTES_MAX 8

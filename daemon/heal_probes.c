@@ -7,7 +7,7 @@
  * with a BPF program, and BPF links.
  */
 
-#include "heal.h"
+#include "daemon/heal.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -23,12 +23,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/elf_text.h"
-#include "../lib/line_reader.h"
-#include "../lib/procfs.h"
-#include "../lib/text.h"
-#include "tracefs.h"
+#include "lib/cleanup.h"
+#include "lib/elf_text.h"
+#include "lib/line_reader.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
+#include "daemon/tracefs.h"
 
 #define PROBE_LINES_MAX   65536
 #define PROBE_FDS_MAX     65536 /* descriptors of one process that are looked at */

@@ -8,7 +8,7 @@
  * the instruction, and the signal is dropped, which is what the debugger would have done.
  */
 
-#include "heal.h"
+#include "daemon/heal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "../lib/wording.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "lib/wording.h"
 
 #define PAUSE_NS     500000 /* between two looks at threads that are to stop */
 #define ROUNDS_MAX   64     /* of looking for threads that were started meanwhile */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "hold.h"
+#include "daemon/hold.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,10 +17,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "hold_protocol.h"
-#include "log.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "daemon/hold_protocol.h"
+#include "daemon/log.h"
 
 #define DIRECTORY_MODE 0700
 #define SOCKET_MODE    0600

@@ -5,7 +5,7 @@
  * hold again when an owner who was let in has left. It outlives the daemon. One thread, one poll().
  */
 
-#include "hold.h"
+#include "daemon/hold.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +24,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "../lib/wording.h"
-#include "hold_protocol.h"
-#include "hold_trace.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "lib/wording.h"
+#include "daemon/hold_protocol.h"
+#include "daemon/hold_trace.h"
 
 #define BACKLOG       8
 #define TICK_MS       1000 /* while holding: is there a thread that is not held? */

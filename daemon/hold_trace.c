@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "hold_trace.h"
+#include "daemon/hold_trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "hold.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "daemon/hold.h"
 
 #define OPTIONS         PTRACE_O_TRACECLONE /* no EXITKILL: whatever happens to us, the target goes on */
 #define PASSES_MAX      32                  /* over all threads, until one finds nothing new */

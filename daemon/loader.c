@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "loader.h"
+#include "daemon/loader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +15,13 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "backlog.h"
-#include "guard_pins.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "daemon/backlog.h"
+#include "daemon/guard_pins.h"
 #include "ptraced.skel.h"
-#include "selftest.h"
-#include "tracepoint.h"
+#include "daemon/selftest.h"
+#include "daemon/tracepoint.h"
 
 #define F (1u << TIER_FULL)
 #define T (1u << TIER_TRACEPOINT)

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../bpf/records.h"
-#include "tier.h"
+#include "bpf/records.h"
+#include "daemon/tier.h"
 
 struct loader;
 struct bpf_object;

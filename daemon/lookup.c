@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lookup.h"
+#include "daemon/lookup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,10 +17,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/line_reader.h"
-#include "../lib/procfs.h"
-#include "log.h"
+#include "lib/cleanup.h"
+#include "lib/line_reader.h"
+#include "lib/procfs.h"
+#include "daemon/log.h"
 
 #define CGROUP_ROOT    "/sys/fs/cgroup"
 #define CGROUP_UNIFIED "/sys/fs/cgroup/unified" /* beside version 1 */

@@ -12,17 +12,17 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include "../lib/config.h"
-#include "api.h"
-#include "arbiter.h"
-#include "doctor.h"
-#include "guard.h"
-#include "hold.h"
-#include "log.h"
-#include "options.h"
-#include "refusal.h"
-#include "server.h"
-#include "socket.h"
+#include "lib/config.h"
+#include "daemon/api.h"
+#include "daemon/arbiter.h"
+#include "daemon/doctor.h"
+#include "daemon/guard.h"
+#include "daemon/hold.h"
+#include "daemon/log.h"
+#include "daemon/options.h"
+#include "daemon/refusal.h"
+#include "daemon/server.h"
+#include "daemon/socket.h"
 
 #define ERROR_MAX       1024
 #define STORE_ERROR_MAX 960 /* leaves room for the words around it */

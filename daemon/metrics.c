@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "metrics.h"
+#include "daemon/metrics.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "guard.h"
+#include "daemon/guard.h"
 
 /* Everything that is asked for once per scrape. */
 struct figures {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "options.h"
+#include "daemon/options.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/arguments.h"
-#include "../lib/cleanup.h"
-#include "../lib/config.h"
-#include "../lib/request.h"
-#include "../lib/text.h"
-#include "guard.h"
-#include "socket.h"
-#include "tier.h"
+#include "lib/arguments.h"
+#include "lib/cleanup.h"
+#include "lib/config.h"
+#include "lib/request.h"
+#include "lib/text.h"
+#include "daemon/guard.h"
+#include "daemon/socket.h"
+#include "daemon/tier.h"
 
 #define SHOWN_MAX   64 /* bytes of a wrong value that are repeated in the error */
 #define HELP_COLUMN 34 /* where the explanations start */

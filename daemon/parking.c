@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "parking.h"
+#include "daemon/parking.h"
 
 #include <errno.h>
 #include <fcntl.h>

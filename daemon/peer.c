@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "peer.h"
+#include "daemon/peer.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
 
 #define GROUPS_MAX      1024 /* of one user; more are not looked at */
 #define NSS_BUFFER_SIZE 16384

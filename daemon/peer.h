@@ -16,10 +16,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "../lib/event.h"
-#include "../lib/finding.h"
-#include "../lib/model.h"
-#include "../lib/procfs.h"
+#include "lib/event.h"
+#include "lib/finding.h"
+#include "lib/model.h"
+#include "lib/procfs.h"
 
 #define PEER_GROUP "ptraced"
 

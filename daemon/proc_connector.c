@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "proc_connector.h"
+#include "daemon/proc_connector.h"
 
 #include <errno.h>
 #include <linux/connector.h>
@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
+#include "lib/cleanup.h"
 
 #define MESSAGE_MAX    1024
 #define ACK_TIMEOUT_MS 200

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "proctier.h"
+#include "daemon/proctier.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "proc_connector.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "daemon/proc_connector.h"
 
 #define PROC_PATH_MAX 64
 #define SUSPECTS_MAX  256

@@ -15,8 +15,8 @@
 
 #include <systemd/sd-event.h>
 
-#include "../lib/event.h"
-#include "../lib/model.h"
+#include "lib/event.h"
+#include "lib/model.h"
 
 #define PROCTIER_POLL_MIN_US  250000  /* between two polls without the connector ... */
 #define PROCTIER_POLL_MAX_US  1000000 /* ... and with it, or when a poll is expensive */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "pump.h"
+#include "daemon/pump.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,19 +10,19 @@
 
 #include <bpf/libbpf.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
-#include "../lib/record.h"
-#include "backlog.h"
-#include "complete.h"
-#include "departed.h"
-#include "enrich.h"
-#include "floods.h"
-#include "guard.h"
-#include "log.h"
-#include "proctier.h"
-#include "sampler.h"
-#include "scan.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "lib/record.h"
+#include "daemon/backlog.h"
+#include "daemon/complete.h"
+#include "daemon/departed.h"
+#include "daemon/enrich.h"
+#include "daemon/floods.h"
+#include "daemon/guard.h"
+#include "daemon/log.h"
+#include "daemon/proctier.h"
+#include "daemon/sampler.h"
+#include "daemon/scan.h"
 
 #define DEFERRED_MAX    8192 /* events a scan or the sampler may make in one turn */
 #define QUESTIONS_MAX   1024

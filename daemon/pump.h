@@ -13,10 +13,10 @@
 
 #include <systemd/sd-event.h>
 
-#include "../lib/event.h"
-#include "../lib/model.h"
-#include "../lib/store.h"
-#include "loader.h"
+#include "lib/event.h"
+#include "lib/model.h"
+#include "lib/store.h"
+#include "daemon/loader.h"
 
 struct pump;
 

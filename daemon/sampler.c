@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "sampler.h"
+#include "daemon/sampler.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
 
 struct pair {
         struct task_ref tracer, target;

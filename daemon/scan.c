@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "scan.h"
+#include "daemon/scan.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/procfs.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
 
 struct relation {
         struct task_ref tracer, target;

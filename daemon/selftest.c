@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "selftest.h"
+#include "daemon/selftest.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,9 +11,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "../lib/cleanup.h"
-#include "backlog.h"
-#include "child.h"
+#include "lib/cleanup.h"
+#include "daemon/backlog.h"
+#include "daemon/child.h"
 
 /* What a record proves about which program; two rows where two tiers have a program each. */
 static const struct proof {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "server.h"
+#include "daemon/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "parking.h"
-#include "stream.h"
+#include "daemon/log.h"
+#include "daemon/parking.h"
+#include "daemon/stream.h"
 
 #define SLOTS_MAX          (SERVER_CONNECTIONS_MAX + SERVER_REFUSALS_MAX)
 #define ACCEPT_BATCH       16          /* connections accepted per wake-up */

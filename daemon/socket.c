@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "socket.h"
+#include "daemon/socket.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -12,8 +12,8 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/request.h"
+#include "lib/cleanup.h"
+#include "lib/request.h"
 
 #define DIRECTORY_MODE 0755
 #define SOCKETS_FLAGS  (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)

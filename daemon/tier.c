@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tier.h"
+#include "daemon/tier.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "../lib/cleanup.h"
+#include "lib/cleanup.h"
 
 static const char *const tier_names[] = {
         [TIER_FULL] = "full",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tracefs.h"
+#include "daemon/tracefs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include <linux/magic.h>
 
-#include "../lib/cleanup.h"
+#include "lib/cleanup.h"
 
 static int mount_detached(void)
 {

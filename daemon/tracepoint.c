@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tracepoint.h"
+#include "daemon/tracepoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 
 #include <linux/perf_event.h>
 
-#include "../lib/cleanup.h"
-#include "tracefs.h"
+#include "lib/cleanup.h"
+#include "daemon/tracefs.h"
 
 static int read_id(const char *name)
 {

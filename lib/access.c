@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
-#include "../bpf/records.h"
-#include "access.h"
-#include "access_guard.h"
-#include "cleanup.h"
-#include "text.h"
-#include "wording.h"
+#include "bpf/records.h"
+#include "lib/access.h"
+#include "lib/access_guard.h"
+#include "lib/cleanup.h"
+#include "lib/text.h"
+#include "lib/wording.h"
 
 #define CAP_SYS_PTRACE_BIT 19
 

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "access_guard.h"
-#include "text.h"
+#include "lib/access_guard.h"
+#include "lib/text.h"
 
 #define OWNER_ESCAPED_MAX (EVENT_OWNER_MAX * 4 + 1)
 

@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 
-#include "../bpf/guard.h"
-#include "access.h"
-#include "wording.h"
+#include "bpf/guard.h"
+#include "lib/access.h"
+#include "lib/wording.h"
 
 struct telling {
         const struct access_facts *f;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "claim.h"
+#include "lib/claim.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "claim_impl.h"
-#include "cleanup.h"
+#include "lib/claim_impl.h"
+#include "lib/cleanup.h"
 
 /* ---- events ------------------------------------------------------------------------------------------ */
 

@@ -21,8 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../bpf/guard.h"
-#include "event.h"
+#include "bpf/guard.h"
+#include "lib/event.h"
 
 #define CLAIM_WAITERS_MAX      1024 /* all queues together */
 #define CLAIM_WAITERS_PER_UID  256  /* of one unprivileged user */

@@ -6,9 +6,9 @@
  * to be found is found in a hash; times are in a heap.
  */
 
-#include "claim.h"
-#include "list.h"
-#include "table.h"
+#include "lib/claim.h"
+#include "lib/list.h"
+#include "lib/table.h"
 
 #define NOT_IN_HEAP SIZE_MAX
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "claim_json.h"
+#include "lib/claim_json.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "arguments.h"
-#include "cleanup.h"
-#include "text.h"
+#include "lib/arguments.h"
+#include "lib/cleanup.h"
+#include "lib/text.h"
 
 #define STRING_MAX 512 /* bytes of a string, after invalid UTF-8 was replaced */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "client.h"
+#include "lib/client.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,8 +13,8 @@
 
 #include <curl/curl.h>
 
-#include "cleanup.h"
-#include "json_text.h"
+#include "lib/cleanup.h"
+#include "lib/json_text.h"
 
 #define POLL_MS 1000 /* how long one wait lasts when nothing else limits it */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "config.h"
+#include "lib/config.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,10 +13,10 @@
 
 #include <ini.h>
 
-#include "claim.h"
-#include "cleanup.h"
-#include "policy.h"
-#include "text.h"
+#include "lib/claim.h"
+#include "lib/cleanup.h"
+#include "lib/policy.h"
+#include "lib/text.h"
 
 #define SHOWN_MAX 64 /* bytes of a wrong key or value that are repeated in the error */
 

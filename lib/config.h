@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model.h"
-#include "store.h"
+#include "lib/model.h"
+#include "lib/store.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/ptraced/ptraced.conf"
 #define CONFIG_FILE_MAX     (64 * 1024) /* bytes; the shipped file has two thousand */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "event.h"
+#include "lib/event.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bpf/guard.h"
-#include "cleanup.h"
+#include "bpf/guard.h"
+#include "lib/cleanup.h"
 
 static const char *const type_names[] = {
         [EV_NONE] = NULL,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "event.h"
+#include "lib/event.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "text.h"
+#include "lib/cleanup.h"
+#include "lib/text.h"
 
 #define JSON_TEXT_MAX   (3 * EVENT_ARGS_MAX) /* each byte may become U+FFFD */
 #define ERRNO_NAMED_MAX 516                  /* ERESTART_RESTARTBLOCK, the last of errno_name() */

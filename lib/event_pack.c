@@ -6,12 +6,12 @@
  * bit alone. A task has a byte of its own for what can be left out of it: enum packed_task.
  */
 
-#include "event.h"
+#include "lib/event.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "lib/cleanup.h"
 
 #define PACKED_FIELDS_MAX 64 /* fields of one type: bits of the leading varint */
 #define VARINT_MAX        10 /* bytes of the largest varint */

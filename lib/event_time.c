@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "event.h"
+#include "lib/event.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cleanup.h"
+#include "lib/cleanup.h"
 
 const char *time_to_string(uint64_t wall_ns, char buf[TIME_STRING_MAX])
 {

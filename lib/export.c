@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "export.h"
+#include "lib/export.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "export_impl.h"
+#include "lib/cleanup.h"
+#include "lib/export_impl.h"
 
 static const char *const format_names[] = {
         [EXPORT_JSONL] = "jsonl",

@@ -18,7 +18,7 @@
 
 #include <stdio.h>
 
-#include "event.h"
+#include "lib/event.h"
 
 enum export_format {
         EXPORT_JSONL,

@@ -5,16 +5,16 @@
  * The viewers sort by time themselves, so a session is written when it ends, as a complete slice ("X").
  */
 
-#include "export_impl.h"
+#include "lib/export_impl.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "table.h"
-#include "text.h"
+#include "lib/cleanup.h"
+#include "lib/table.h"
+#include "lib/text.h"
 
 #define JSON_NAME_MAX 1024 /* a text of at most 160 bytes as a JSON string */
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "export.h"
+#include "lib/export.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "cleanup.h"
+#include "lib/cleanup.h"
 
 #define GZIP_BLOCK 16384
 #define GZIP_WBITS (15 + 16) /* largest window, gzip header and trailer. zlib.h, deflateInit2() */

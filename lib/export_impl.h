@@ -3,7 +3,7 @@
 
 /* What the formats share. Each is one row of `struct export_ops`; 0 or -errno, written to x->out. */
 
-#include "export.h"
+#include "lib/export.h"
 
 struct export
 {

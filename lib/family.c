@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "family.h"
+#include "lib/family.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "lib/cleanup.h"
 
 #define SLOTS (2 * FAMILY_MAX) /* open addressing, never more than half full; a power of two */
 

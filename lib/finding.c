@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "finding.h"
-#include "text.h"
+#include "lib/cleanup.h"
+#include "lib/finding.h"
+#include "lib/text.h"
 
 static const char *const code_names[] = {
         [FIND_NONE] = "none",

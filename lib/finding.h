@@ -10,7 +10,7 @@
 
 #include <json-c/json.h>
 
-#include "event.h"
+#include "lib/event.h"
 
 enum finding_code {
         FIND_NONE,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "heal.h"
+#include "lib/heal.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "lib/cleanup.h"
 
 /* Documentation/admin-guide/mm/pagemap.rst */
 #define PAGE_FILE_OR_SHARED (1ULL << 61)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "model_state.h"
-#include "rules.h"
+#include "lib/cleanup.h"
+#include "lib/model_state.h"
+#include "lib/rules.h"
 
 /* The fixed part, holds included, is one allocation. */
 static_assert(sizeof(struct model) < 512 * 1024, "the model itself stays small");

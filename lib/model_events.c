@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "model_state.h"
-#include "rules.h"
+#include "lib/cleanup.h"
+#include "lib/model_state.h"
+#include "lib/rules.h"
 
 static void ask_who(struct model *m, struct process *p)
 {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "model_state.h"
-#include "wording.h"
+#include "lib/cleanup.h"
+#include "lib/model_state.h"
+#include "lib/wording.h"
 
 /* What one event can need at most, beyond what pool_take() may still get from malloc. */
 #define RESERVE_PROCESSES 4

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "policy.h"
+#include "lib/policy.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -11,9 +11,9 @@
 
 #include <ini.h>
 
-#include "../bpf/glob.h"
-#include "cleanup.h"
-#include "text.h"
+#include "bpf/glob.h"
+#include "lib/cleanup.h"
+#include "lib/text.h"
 
 #define SHOWN_MAX   64   /* bytes of a wrong word that are repeated in the error */
 #define NEAR_MAX    2    /* typing mistakes at which a known word is still offered */

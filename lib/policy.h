@@ -33,7 +33,7 @@
 
 #include <json-c/json.h>
 
-#include "../bpf/guard.h"
+#include "bpf/guard.h"
 
 #define POLICY_DEFAULT_DIR "/etc/ptraced/policy.d"
 #define POLICY_FILE_MAX    (64 * 1024) /* bytes of one file */

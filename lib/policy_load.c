@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Policy files from the disk: only those that nobody but root and the caller can have written. */
-#include "policy.h"
+#include "lib/policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cleanup.h"
+#include "lib/cleanup.h"
 
 #define SUFFIX ".conf"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "procfs.h"
+#include "lib/procfs.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "line_reader.h"
+#include "lib/cleanup.h"
+#include "lib/line_reader.h"
 
 #define PF_KTHREAD      0x00200000u /* linux/sched.h */
 #define PROC_PATH_MAX   64

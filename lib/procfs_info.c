@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "line_reader.h"
-#include "procfs.h"
+#include "lib/cleanup.h"
+#include "lib/line_reader.h"
+#include "lib/procfs.h"
 
 #define CGROUP_DEPTH_MAX    64 /* components of a cgroup path that are looked at */
 #define CONTAINER_ID_LENGTH 64 /* hex digits in a cgroup's name ... */

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
-#include "procfs.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
 
 /* 0 for a name that is not a pid. */
 static uint32_t pid_from_name(const char *name)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "record.h"
+#include "lib/record.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 
-#include "../bpf/guard.h"
-#include "cleanup.h"
+#include "bpf/guard.h"
+#include "lib/cleanup.h"
 
 void task_from_record(struct task_ref *ret, const struct rec_task *t)
 {

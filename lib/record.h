@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../bpf/records.h"
-#include "event.h"
+#include "bpf/records.h"
+#include "lib/event.h"
 
 #define NSEC_PER_TICK 10000000ULL /* USER_HZ is 100 on every Linux ABI we run on (proc(5), field 22) */
 

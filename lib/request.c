@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "request.h"
+#include "lib/request.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arguments.h"
-#include "cleanup.h"
-#include "event.h"
-#include "request_body.h"
-#include "text.h"
+#include "lib/arguments.h"
+#include "lib/cleanup.h"
+#include "lib/event.h"
+#include "lib/request_body.h"
+#include "lib/text.h"
 
 #define SHOWN_MAX     64 /* bytes of a wrong key or value that are repeated in the error */
 #define TYPE_NAME_MAX 32

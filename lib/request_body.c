@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "request_body.h"
+#include "lib/request_body.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,11 +7,11 @@
 
 #include <json-c/json.h>
 
-#include "arguments.h"
-#include "claim.h"
-#include "cleanup.h"
-#include "json_text.h"
-#include "text.h"
+#include "lib/arguments.h"
+#include "lib/claim.h"
+#include "lib/cleanup.h"
+#include "lib/json_text.h"
+#include "lib/text.h"
 
 #define SHOWN_MAX 64               /* bytes of a wrong key or value that the error repeats */
 #define UID_MAX   (UINT32_MAX - 1) /* (uid_t)-1 means nobody in particular */

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "rules.h"
+#include "lib/cleanup.h"
+#include "lib/rules.h"
 
 #define T(type)  EVENT_BIT(EV_##type)
 #define LINKS    (T(PTRACE_ATTACH) | T(PTRACE_SEIZE) | T(PTRACE_TRACEME) | T(PTRACE_AUTOATTACH))

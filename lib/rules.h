@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "access.h"
-#include "model_state.h"
-#include "wording.h"
+#include "lib/access.h"
+#include "lib/model_state.h"
+#include "lib/wording.h"
 
 struct rule {
         enum finding_code code;

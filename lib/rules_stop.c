@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "rules.h"
-#include "text.h"
+#include "lib/cleanup.h"
+#include "lib/rules.h"
+#include "lib/text.h"
 
 /* ---- left stopped --------------------------------------------------------------------------------------
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "store.h"
+#include "lib/store.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "cleanup.h"
-#include "store_impl.h"
+#include "lib/cleanup.h"
+#include "lib/store_impl.h"
 
 void store_limits_default(struct store_limits *ret)
 {

@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "event.h"
-#include "finding.h"
+#include "lib/event.h"
+#include "lib/finding.h"
 
 struct store;
 

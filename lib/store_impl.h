@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#include "store.h"
+#include "lib/store.h"
 
 #define STORE_FILE                 "trace.sqlite"
 #define STORE_LOCK_FILE            "lock"

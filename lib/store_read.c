@@ -5,13 +5,13 @@
  * stalls for an hour keeps the WAL from nothing, and what is appended or removed meanwhile disturbs nobody.
  */
 
-#include "store_impl.h"
+#include "lib/store_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "lib/cleanup.h"
 
 #define CURSOR_ROWS 256 /* of a page; at most 256 * EVENT_PACKED_MAX bytes */
 

@@ -5,7 +5,7 @@
  * at before anything is changed; each refusal is one sentence: what, where, what to do.
  */
 
-#include "store_impl.h"
+#include "lib/store_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "procfs.h"
-#include "text.h"
+#include "lib/cleanup.h"
+#include "lib/procfs.h"
+#include "lib/text.h"
 
 #define SHOWN_MAX     512 /* of a path in a sentence */
 #define LOCK_RETRY_MS 50

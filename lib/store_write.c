@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "store_impl.h"
+#include "lib/store_impl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "cleanup.h"
+#include "lib/cleanup.h"
 
 /* After a failed write (a full disk) the next one is tried this much later. */
 #define STORE_RETRY_MS 1000

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "trace.h"
+#include "lib/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
-#include "cleanup.h"
-#include "store.h"
-#include "text.h"
+#include "lib/cleanup.h"
+#include "lib/store.h"
+#include "lib/text.h"
 
 #define BLOCK_BYTES  65536 /* read at a time */
 #define SQLITE_MAGIC "SQLite format 3"

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "event.h"
+#include "lib/event.h"
 
 #define TRACE_LINE_MAX (1u << 20) /* bytes of one line */
 

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cleanup.h"
-#include "event.h"
+#include "lib/cleanup.h"
+#include "lib/event.h"
 
 #define WORD_MAX 128 /* an escaped comm takes up to 60 bytes */
 

@@ -6,7 +6,7 @@
 
 BENCH_O      := $(O)/tests/bench
 BENCH_BINS   := $(addprefix $(BENCH_O)/,storm floor fill crowd ready)
-BENCH_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -I$(O) -I$(BENCH_O)
+BENCH_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O2 -g -I$(O) -I$(BENCH_O)
 DEPS_BENCH   := linux-perf bpftrace libbpf-tools strace jq curl sqlite3 procps
 
 .PHONY: bench bench-smoke bench-bins deps-bench

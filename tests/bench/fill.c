@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../lib/cleanup.h"
-#include "../../lib/store.h"
+#include "lib/cleanup.h"
+#include "lib/store.h"
 
 #define OTHERS        5000 /* processes that take part in the other records */
 #define FIRST_OTHER   100000

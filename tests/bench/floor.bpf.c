@@ -3,8 +3,8 @@
  * The floor: programs that do nothing, that only count, and that only record, at the same two places as
  * bpf/signals.bpf.c.
  */
-#include "../../bpf/kernel_types.h"
-#include "floor.h"
+#include "bpf/kernel_types.h"
+#include "tests/bench/floor.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -22,8 +22,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "../../lib/cleanup.h"
-#include "floor.h"
+#include "lib/cleanup.h"
+#include "tests/bench/floor.h"
 #include "floor.skel.h"
 #include "ptraced.skel.h"
 

@@ -7,7 +7,7 @@
  * or a recorder. Measured beside ptraced, so that its cost can be told from the cost of being called at all.
  */
 
-#include "../../bpf/records.h"
+#include "bpf/records.h"
 
 #define FLOOR_RING_BYTES (4u << 20)
 #define FLOOR_KEYS_MAX   16384

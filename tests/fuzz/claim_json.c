@@ -2,8 +2,8 @@
 
 /* Claims of an earlier daemon, as somebody could have written them: what is believed can be kept again. */
 
-#include "../../lib/claim_json.h"
-#include "fuzz.h"
+#include "lib/claim_json.h"
+#include "tests/fuzz/fuzz.h"
 
 #define DEPTH_MAX 4
 

@@ -2,8 +2,8 @@
 
 /* A settings file. */
 
-#include "../../lib/config.h"
-#include "fuzz.h"
+#include "lib/config.h"
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "../../lib/elf_text.h"
-#include "fuzz.h"
+#include "lib/elf_text.h"
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,8 +4,8 @@
 
 #include <json-c/json.h>
 
-#include "../../lib/event.h"
-#include "fuzz.h"
+#include "lib/event.h"
+#include "tests/fuzz/fuzz.h"
 
 static char *as_text(const struct event *e)
 {

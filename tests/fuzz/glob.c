@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "../../bpf/glob.h"
-#include "fuzz.h"
+#include "bpf/glob.h"
+#include "tests/fuzz/fuzz.h"
 
 /* matched[i][j]: the pattern from i on matches the text from j on. */
 static bool matches_by_definition(const char *pattern, const char *text)

@@ -4,8 +4,8 @@
 
 #include <json-c/json.h>
 
-#include "../../lib/model.h"
-#include "fuzz.h"
+#include "lib/model.h"
+#include "tests/fuzz/fuzz.h"
 
 #define EVENTS_MAX 256
 

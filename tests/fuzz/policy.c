@@ -2,8 +2,8 @@
 
 /* A policy file, and each process that its own patterns describe. */
 
-#include "../../lib/policy.h"
-#include "fuzz.h"
+#include "lib/policy.h"
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

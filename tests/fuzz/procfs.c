@@ -5,10 +5,10 @@
  * not public, so their sources are included.
  */
 
-#include "../../lib/elf_map.c"
-#include "../../lib/procfs.c"
+#include "lib/elf_map.c"
+#include "lib/procfs.c"
 
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 static char dir[DIR_MAX];
 static int dir_fd = -1, status_fd = -1;

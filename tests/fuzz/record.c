@@ -2,9 +2,9 @@
 
 /* Records as the ring could hold them, decoded and given to the model one after the other. */
 
-#include "../../lib/model.h"
-#include "../../lib/record.h"
-#include "fuzz.h"
+#include "lib/model.h"
+#include "lib/record.h"
+#include "tests/fuzz/fuzz.h"
 
 #define RECORDS_MAX    64
 #define STEP_NS        100000000ULL /* between two records */

@@ -2,8 +2,8 @@
 
 /* The body of a request, as a client could send it. */
 
-#include "../../lib/request_body.h"
-#include "fuzz.h"
+#include "lib/request_body.h"
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

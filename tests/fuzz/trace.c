@@ -5,9 +5,9 @@
  * says which bytes of a sound one to change: random bytes alone would never get past SQLite's header.
  */
 
-#include "../../lib/store.h"
-#include "../../lib/trace.h"
-#include "fuzz.h"
+#include "lib/store.h"
+#include "lib/trace.h"
+#include "tests/fuzz/fuzz.h"
 
 #define TEMPLATE_MAX    (1u << 18)
 #define TEMPLATE_EVENTS 40

@@ -4,7 +4,7 @@
 
 SCENARIO_O      := $(O)/tests/scenarios
 SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,target tracer signals load contest leak heir preload.so)
-SCENARIO_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) -O1 -g -fno-omit-frame-pointer
+SCENARIO_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O1 -g -fno-omit-frame-pointer
 GO              ?= $(shell command -v go 2>/dev/null)
 
 .PHONY: scenarios

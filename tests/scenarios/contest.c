@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "tests/scenarios/fixture.h"
 
 #define THREADS_MAX    64
 #define TRACERS_MAX    64

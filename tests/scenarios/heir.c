@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "tests/scenarios/fixture.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77

@@ -2,7 +2,7 @@
 /* Built with LeakSanitizer, which attaches to its own process from a helper thread at exit. Leaks nothing.
  */
 
-#include "fixture.h"
+#include "tests/scenarios/fixture.h"
 
 int main(void)
 {

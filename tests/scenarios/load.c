@@ -19,7 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "tests/scenarios/fixture.h"
 
 #define STACK_BYTES   65536
 #define SEND_PAUSE_NS 200000

@@ -19,7 +19,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "tests/scenarios/fixture.h"
 
 #define RECORDS_MAX 131072
 #define THREADS     4  /* that run beside the main thread, with everything blocked */

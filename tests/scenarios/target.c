@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "tests/scenarios/fixture.h"
 
 #define TICK_MS     10
 #define THREADS_MAX 64

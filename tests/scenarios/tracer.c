@@ -18,7 +18,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "tests/scenarios/fixture.h"
 
 #define TICK_MS      5
 #define TRACEES_MAX  64

@@ -9,8 +9,8 @@
 
 #include <check.h>
 
-#include "claim.h"
-#include "cleanup.h"
+#include "lib/claim.h"
+#include "lib/cleanup.h"
 
 #define S     NSEC_PER_SEC
 #define GRACE (10 * S)

@@ -9,7 +9,7 @@
 
 #include <check.h>
 
-#include "cleanup.h"
+#include "lib/cleanup.h"
 
 static char dir[64];
 

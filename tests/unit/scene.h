@@ -13,11 +13,11 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
-#include "../../bpf/records.h"
-#include "cleanup.h"
-#include "event.h"
-#include "finding.h"
-#include "model.h"
+#include "bpf/records.h"
+#include "lib/cleanup.h"
+#include "lib/event.h"
+#include "lib/finding.h"
+#include "lib/model.h"
 
 #define SCENE_EVENTS_MAX    4096
 #define SCENE_QUESTIONS_MAX 64

@@ -10,8 +10,8 @@
 
 #include <check.h>
 
-#include "own_dir.h"
-#include "store.h"
+#include "tests/unit/own_dir.h"
+#include "lib/store.h"
 
 #define SYNC_MS 20000
 

@@ -2,9 +2,9 @@
 
 /* The decision about an attach: asked before, and explained after. */
 
-#include "../../bpf/guard.h"
-#include "../../lib/access.h"
-#include "scene.h"
+#include "bpf/guard.h"
+#include "lib/access.h"
+#include "tests/unit/scene.h"
 
 #define ALL_KNOWN (~(uint32_t)ATT_F_LSM_CALLED)
 

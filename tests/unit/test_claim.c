@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <time.h>
 
-#include "claim_scene.h"
+#include "tests/unit/claim_scene.h"
 
 /* ---- one claim --------------------------------------------------------------------------------------- */
 

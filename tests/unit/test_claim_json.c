@@ -4,8 +4,8 @@
 
 #include <check.h>
 
-#include "claim_json.h"
-#include "cleanup.h"
+#include "lib/claim_json.h"
+#include "lib/cleanup.h"
 
 static struct claim sample(void)
 {

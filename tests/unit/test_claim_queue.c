@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "claim_scene.h"
+#include "tests/unit/claim_scene.h"
 
 /* ---- the queue --------------------------------------------------------------------------------------- */
 

@@ -12,11 +12,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "arguments.h"
-#include "cleanup.h"
-#include "client.h"
-#include "family.h"
-#include "wrap.h"
+#include "lib/arguments.h"
+#include "lib/cleanup.h"
+#include "lib/client.h"
+#include "lib/family.h"
+#include "lib/wrap.h"
 
 enum {
         ALPHA,

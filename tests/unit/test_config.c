@@ -7,8 +7,8 @@
 
 #include <check.h>
 
-#include "cleanup.h"
-#include "config.h"
+#include "lib/cleanup.h"
+#include "lib/config.h"
 
 static int parse(const char *text, struct config *c, char error[CONFIG_ERROR_MAX])
 {

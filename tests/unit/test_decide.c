@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "../../bpf/decide.h"
-#include "cleanup.h"
+#include "bpf/decide.h"
+#include "lib/cleanup.h"
 
 static struct guard_verdict decide(struct guard_facts f)
 {

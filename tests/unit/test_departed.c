@@ -4,9 +4,9 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-#include "procfs.h"
+#include "lib/procfs.h"
 
-#include "../../daemon/departed.c"
+#include "daemon/departed.c"
 
 static struct model *model;
 static uint64_t seq;

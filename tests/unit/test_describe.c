@@ -2,9 +2,9 @@
 
 /* Events in words: what people read of the guard. */
 
-#include "scene.h"
+#include "tests/unit/scene.h"
 
-#include "../../cli/describe.c"
+#include "cli/describe.c"
 
 /* As output.c has it, without what belongs to a terminal. */
 const char *task_text(const struct task_ref *t, char *buf, size_t size)

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "child.h"
-#include "own_file.h"
-#include "cleanup.h"
-#include "elf_text.h"
+#include "tests/unit/child.h"
+#include "tests/unit/own_file.h"
+#include "lib/cleanup.h"
+#include "lib/elf_text.h"
 
 #define SELF "/proc/self/exe"
 

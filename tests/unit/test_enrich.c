@@ -9,11 +9,11 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-#include "child.h"
-#include "own_file.h"
+#include "tests/unit/child.h"
+#include "tests/unit/own_file.h"
 
-#include "../../daemon/enrich.c"
-#include "../../daemon/enrich_text.c"
+#include "daemon/enrich.c"
+#include "daemon/enrich_text.c"
 
 #define NOBODY 65534
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "event.h"
-#include "random_event.h"
+#include "lib/cleanup.h"
+#include "lib/event.h"
+#include "tests/unit/random_event.h"
 
 #define ROUNDS 400 /* random events of each type */
 #define SEED   88172645463325252ULL

@@ -8,14 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "export.h"
-#include "json_text.h"
-#include "own_dir.h"
-#include "random_event.h"
-#include "store.h"
-#include "strict_utf8.h"
-#include "trace.h"
+#include "lib/cleanup.h"
+#include "lib/export.h"
+#include "lib/json_text.h"
+#include "tests/unit/own_dir.h"
+#include "tests/unit/random_event.h"
+#include "lib/store.h"
+#include "tests/unit/strict_utf8.h"
+#include "lib/trace.h"
 
 #define SEED 88172645463325252ULL
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../bpf/glob.h"
-#include "cleanup.h"
+#include "bpf/glob.h"
+#include "lib/cleanup.h"
 
 static bool matches(const char *pattern, const char *text)
 {

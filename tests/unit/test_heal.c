@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "heal.h"
+#include "lib/cleanup.h"
+#include "lib/heal.h"
 
 #define AT     0x401000ULL
 #define OFFSET 0x1000ULL

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "json_text.h"
-#include "random_event.h"
-#include "strict_utf8.h"
-#include "text.h"
+#include "lib/cleanup.h"
+#include "lib/json_text.h"
+#include "tests/unit/random_event.h"
+#include "tests/unit/strict_utf8.h"
+#include "lib/text.h"
 
 #define DEPTH 8
 #define SEED  88172645463325252ULL

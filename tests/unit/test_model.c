@@ -2,7 +2,7 @@
 
 /* What the model remembers: processes, slots, sessions, and where it forgets. */
 
-#include "scene.h"
+#include "tests/unit/scene.h"
 
 #define API   named(4711, "api")
 #define API_2 thread_named(4711, 4713, "api")

@@ -8,8 +8,8 @@
 
 #include <check.h>
 
-#include "cleanup.h"
-#include "policy.h"
+#include "lib/cleanup.h"
+#include "lib/policy.h"
 
 static struct policy policy; /* too large for the stack; each test has a process of its own */
 static char error[POLICY_ERROR_MAX];

@@ -12,10 +12,10 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "child.h"
-#include "cleanup.h"
-#include "line_reader.h"
-#include "procfs.h"
+#include "tests/unit/child.h"
+#include "lib/cleanup.h"
+#include "lib/line_reader.h"
+#include "lib/procfs.h"
 
 #define NOBODY 65534
 

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "child.h"
-#include "fake_model.h"
+#include "tests/unit/child.h"
+#include "tests/unit/fake_model.h"
 
-#include "../../daemon/proc_connector.c"
+#include "daemon/proc_connector.c"
 #undef PROC_PATH_MAX
-#include "../../daemon/proctier.c"
+#include "daemon/proctier.c"
 
 static struct model model;
 static struct proctier *proctier;

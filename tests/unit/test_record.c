@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <sys/ptrace.h>
 
-#include "../../bpf/guard.h"
-#include "cleanup.h"
-#include "record.h"
+#include "bpf/guard.h"
+#include "lib/cleanup.h"
+#include "lib/record.h"
 
 START_TEST(any_return_value_is_taken)
 {

@@ -5,8 +5,8 @@
  * store and an export keep of them; then anything at all is fed, which may mean nothing but must not hurt.
  */
 
-#include "random_event.h"
-#include "scene.h"
+#include "tests/unit/random_event.h"
+#include "tests/unit/scene.h"
 
 #define HISTORIES      100
 #define HISTORY_LENGTH 400

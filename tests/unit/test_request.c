@@ -5,9 +5,9 @@
 
 #include <check.h>
 
-#include "cleanup.h"
-#include "event.h"
-#include "request.h"
+#include "lib/cleanup.h"
+#include "lib/event.h"
+#include "lib/request.h"
 
 #define NOW     (1700000000ULL * NSEC_PER_SEC)
 #define ALL     0xffffU

@@ -6,8 +6,8 @@
 
 #include <check.h>
 
-#include "cleanup.h"
-#include "request_body.h"
+#include "lib/cleanup.h"
+#include "lib/request_body.h"
 
 #define ALL UINT32_MAX
 

@@ -2,7 +2,7 @@
 
 /* Who holds what, and who was refused: what provokes each finding, and its clean twin that stays silent. */
 
-#include "scene.h"
+#include "tests/unit/scene.h"
 
 #define API    named(4711, "api")
 #define API_2  thread_named(4711, 4713, "api")

@@ -2,8 +2,8 @@
 
 /* Refusals of the guard: the finding for each, its clean twin, and events of the guard that give none. */
 
-#include "../../bpf/guard.h"
-#include "scene.h"
+#include "bpf/guard.h"
+#include "tests/unit/scene.h"
 
 #define API    named(4711, "api")
 #define API_2  thread_named(4711, 4713, "api")

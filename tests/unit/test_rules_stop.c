@@ -3,7 +3,7 @@
 /* Processes that stand still, and what must stay silent: what provokes each finding, and its clean twin that
  * stays silent. */
 
-#include "scene.h"
+#include "tests/unit/scene.h"
 
 #define API    named(4711, "api")
 #define API_2  thread_named(4711, 4713, "api")

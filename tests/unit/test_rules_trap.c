@@ -3,8 +3,8 @@
 /* SIGTRAPs that did not end in a debugger: what provokes each finding, and its clean twin that stays silent.
  */
 
-#include "scene.h"
-#include "wording.h"
+#include "tests/unit/scene.h"
+#include "lib/wording.h"
 
 #define API     named(4711, "api")
 #define API_2   thread_named(4711, 4713, "api")

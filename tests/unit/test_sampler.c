@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "child.h"
-#include "fake_model.h"
+#include "tests/unit/child.h"
+#include "tests/unit/fake_model.h"
 
-#include "../../daemon/sampler.c"
+#include "daemon/sampler.c"
 
 static struct model model;
 static struct sampler *sampler;

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
-#include "child.h"
-#include "fake_model.h"
+#include "tests/unit/child.h"
+#include "tests/unit/fake_model.h"
 
-#include "../../daemon/scan.c"
+#include "daemon/scan.c"
 
 static struct model model;
 static unsigned flushes;

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "cleanup.h"
-#include "random_event.h"
-#include "store.h"
-#include "store_scene.h"
+#include "lib/cleanup.h"
+#include "tests/unit/random_event.h"
+#include "lib/store.h"
+#include "tests/unit/store_scene.h"
 
 #define SEED 88172645463325252ULL
 

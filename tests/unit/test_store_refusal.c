@@ -13,9 +13,9 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
-#include "cleanup.h"
-#include "store.h"
-#include "store_scene.h"
+#include "lib/cleanup.h"
+#include "lib/store.h"
+#include "tests/unit/store_scene.h"
 
 static int open_fails(void)
 {
