@@ -10,7 +10,7 @@
 #include "lib/claim.h"
 #include "lib/policy.h"
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "cli/queue.h"
 
 #define TOKEN_NEW_BYTES 16 /* random ones, printed as hex */

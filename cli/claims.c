@@ -2,7 +2,7 @@
 /* ptracectl claims: who reserved what, and who waits for it. */
 #include <string.h>
 
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "cli/claim.h"
 #include "cli/table.h"
 

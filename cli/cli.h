@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/arguments.h"
-#include "lib/cleanup.h"
+#include "lib/base/arguments.h"
+#include "lib/base/cleanup.h"
 #include "lib/client.h"
 #include "lib/event.h"
 

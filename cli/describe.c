@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 #include "bpf/guard.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "lib/wording.h"
 #include "cli/output.h"
 

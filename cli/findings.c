@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/finding.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "cli/json.h"
 
 #define LABEL_FORMAT "  %-10s"

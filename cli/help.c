@@ -2,7 +2,7 @@
 /* --help, made from the verb table and the option table. */
 #include <string.h>
 
-#include "lib/wrap.h"
+#include "lib/base/wrap.h"
 #include "cli/output.h"
 
 #define HELP_WIDTH 100 /* lines are not made longer than this, however wide the terminal is */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
-#include "lib/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
 
 static size_t find_cause(struct losses *l, const char *cause)
 {

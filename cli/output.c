@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/text.h"
-#include "lib/wrap.h"
+#include "lib/base/text.h"
+#include "lib/base/wrap.h"
 #include "cli/json.h"
 
 /*

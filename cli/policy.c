@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "lib/json_text.h"
+#include "lib/base/json_text.h"
 #include "cli/claim.h"
 #include "cli/table.h"
 

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "lib/family.h"
-#include "lib/json_text.h"
+#include "lib/base/json_text.h"
 #include "lib/procfs.h"
 #include "cli/command.h"
 #include "cli/findings.h"

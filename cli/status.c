@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "cli/json.h"
 #include "cli/session.h"
 

@@ -7,7 +7,7 @@
 
 #include <libsmartcols.h>
 
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define CELL_MAX    1024
 #define USUAL_WIDTH 80

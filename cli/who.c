@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "cli/json.h"
 #include "cli/session.h"
 #include "cli/table.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl why: would an attach succeed, and what was refused lately. */
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "cli/describe.h"
 #include "cli/json.h"
 #include "cli/session.h"

@@ -9,7 +9,7 @@
 
 #include "lib/access.h"
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "daemon/attach_facts.h"
 
 #define SETTLE_MS     2000 /* how long an answer waits for the store to catch up */

@@ -14,7 +14,7 @@
 #include <microhttpd.h>
 #include <systemd/sd-event.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/request.h"
 #include "lib/request_body.h"
 #include "lib/store.h"

@@ -9,7 +9,7 @@
 
 #include "lib/policy.h"
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "daemon/api.h"
 #include "daemon/parking.h"
 

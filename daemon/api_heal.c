@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "lib/wording.h"
 #include "daemon/arbiter.h"
 #include "daemon/heal.h"

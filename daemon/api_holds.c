@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "daemon/api.h"
 
 #define SHOWN_MAX 128

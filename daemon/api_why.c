@@ -10,9 +10,9 @@
 
 #include "bpf/records.h"
 #include "lib/access.h"
-#include "lib/json_text.h"
+#include "lib/base/json_text.h"
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "daemon/arbiter.h"
 #include "daemon/attach_facts.h"
 #include "daemon/hold.h"

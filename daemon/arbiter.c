@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "daemon/arbiter_impl.h"
 #include "daemon/log.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "lib/line_reader.h"
+#include "lib/base/line_reader.h"
 #include "lib/procfs.h"
 #include "daemon/arbiter_impl.h"
 

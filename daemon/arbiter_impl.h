@@ -7,9 +7,9 @@
  * again after a restart; arbiter_ask.c: who is who, and who may.
  */
 
-#include "lib/cleanup.h"
-#include "lib/list.h"
-#include "lib/table.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/list.h"
+#include "lib/base/table.h"
 #include "daemon/arbiter.h"
 
 #define CHANGED_MAX   256 /* targets whose tracers changed; with more all are looked at */

@@ -7,7 +7,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 /* Records read in one go: somebody may make them as fast as they are read. */
 #define READ_MAX (RING_BYTES / sizeof(struct rec_header))

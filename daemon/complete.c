@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "bpf/records.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/procfs.h"
 #include "daemon/enrich.h"
 

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 struct departed {
         size_t n;

@@ -10,10 +10,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/policy.h"
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define LINE_MAX_BYTES     512
 #define SENTENCE_MAX_BYTES 512

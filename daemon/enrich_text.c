@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/elf_text.h"
 #include "lib/procfs.h"
 #include "lib/record.h"

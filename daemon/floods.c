@@ -7,7 +7,7 @@
 
 #include <bpf/bpf.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/record.h"
 
 #define BATCH       512

@@ -10,7 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "ptraced_guard.skel.h"
 
 #define LSM  (1u << MECHANISM_LSM)

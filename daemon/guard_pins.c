@@ -18,7 +18,7 @@
 
 #include <bpf/bpf.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "daemon/log.h"
 
 #define PATH_BYTES    256

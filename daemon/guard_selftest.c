@@ -11,7 +11,7 @@
 
 #include <bpf/bpf.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/procfs.h"
 #include "daemon/child.h"
 #include "daemon/guard_object.h"

@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/elf_text.h"
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "lib/wording.h"
 
 #define MAP_ENTRIES 512 /* of pagemap, read at a time */

@@ -17,7 +17,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/event.h"
 #include "lib/heal.h"
 

@@ -23,11 +23,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/elf_text.h"
-#include "lib/line_reader.h"
+#include "lib/base/line_reader.h"
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "daemon/tracefs.h"
 
 #define PROBE_LINES_MAX   65536

@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/procfs.h"
 #include "lib/wording.h"
 #include "daemon/hold_protocol.h"

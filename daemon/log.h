@@ -10,7 +10,7 @@
 
 #include <syslog.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define LOG_LINE_MAX 1024 /* bytes; a longer sentence is cut */
 

@@ -17,8 +17,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
-#include "lib/line_reader.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/line_reader.h"
 #include "lib/procfs.h"
 #include "daemon/log.h"
 

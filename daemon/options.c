@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/arguments.h"
-#include "lib/cleanup.h"
+#include "lib/base/arguments.h"
+#include "lib/base/cleanup.h"
 #include "lib/config.h"
 #include "lib/request.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "daemon/guard.h"
 #include "daemon/socket.h"
 #include "daemon/tier.h"

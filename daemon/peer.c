@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/procfs.h"
 
 #define GROUPS_MAX      1024 /* of one user; more are not looked at */

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define MESSAGE_MAX    1024
 #define ACK_TIMEOUT_MS 200

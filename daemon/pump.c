@@ -10,7 +10,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/procfs.h"
 #include "lib/record.h"
 #include "daemon/backlog.h"

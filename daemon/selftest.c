@@ -11,7 +11,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "daemon/backlog.h"
 #include "daemon/child.h"
 

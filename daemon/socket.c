@@ -12,7 +12,7 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/request.h"
 
 #define DIRECTORY_MODE 0755

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 static const char *const tier_names[] = {
         [TIER_FULL] = "full",

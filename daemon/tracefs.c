@@ -11,7 +11,7 @@
 
 #include <linux/magic.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 static int mount_detached(void)
 {

@@ -10,7 +10,7 @@
 
 #include <linux/perf_event.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "daemon/tracefs.h"
 
 static int read_id(const char *name)

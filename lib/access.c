@@ -9,8 +9,8 @@
 #include "bpf/records.h"
 #include "lib/access.h"
 #include "lib/access_guard.h"
-#include "lib/cleanup.h"
-#include "lib/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
 #include "lib/wording.h"
 
 #define CAP_SYS_PTRACE_BIT 19

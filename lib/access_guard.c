@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/access_guard.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define OWNER_ESCAPED_MAX (EVENT_OWNER_MAX * 4 + 1)
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/claim_impl.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 /* ---- events ------------------------------------------------------------------------------------------ */
 

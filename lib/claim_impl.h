@@ -7,8 +7,8 @@
  */
 
 #include "lib/claim.h"
-#include "lib/list.h"
-#include "lib/table.h"
+#include "lib/base/list.h"
+#include "lib/base/table.h"
 
 #define NOT_IN_HEAP SIZE_MAX
 

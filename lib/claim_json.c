@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/arguments.h"
-#include "lib/cleanup.h"
-#include "lib/text.h"
+#include "lib/base/arguments.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
 
 #define STRING_MAX 512 /* bytes of a string, after invalid UTF-8 was replaced */
 

@@ -13,8 +13,8 @@
 
 #include <curl/curl.h>
 
-#include "lib/cleanup.h"
-#include "lib/json_text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/json_text.h"
 
 #define POLL_MS 1000 /* how long one wait lasts when nothing else limits it */
 

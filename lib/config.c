@@ -14,9 +14,9 @@
 #include <ini.h>
 
 #include "lib/claim.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/policy.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define SHOWN_MAX 64 /* bytes of a wrong key or value that are repeated in the error */
 

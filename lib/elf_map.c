@@ -13,9 +13,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/elf_text.h"
-#include "lib/line_reader.h"
+#include "lib/base/line_reader.h"
 
 #define PROC_PATH_MAX 64
 #define WALKS_MAX     16 /* of one path, in memory alone */

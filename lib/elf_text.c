@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define SYMBOLS_CHUNK   4096u /* symbols read at a time */
 #define SYMBOL_NAME_MAX 256

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "bpf/guard.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 static const char *const type_names[] = {
         [EV_NONE] = NULL,

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
-#include "lib/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
 
 #define JSON_TEXT_MAX   (3 * EVENT_ARGS_MAX) /* each byte may become U+FFFD */
 #define ERRNO_NAMED_MAX 516                  /* ERESTART_RESTARTBLOCK, the last of errno_name() */

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define PACKED_FIELDS_MAX 64 /* fields of one type: bits of the leading varint */
 #define VARINT_MAX        10 /* bytes of the largest varint */

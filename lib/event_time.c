@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 const char *time_to_string(uint64_t wall_ns, char buf[TIME_STRING_MAX])
 {

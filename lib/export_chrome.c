@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
-#include "lib/table.h"
-#include "lib/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/table.h"
+#include "lib/base/text.h"
 
 #define JSON_NAME_MAX 1024 /* a text of at most 160 bytes as a JSON string */
 

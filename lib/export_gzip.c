@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define GZIP_BLOCK 16384
 #define GZIP_WBITS (15 + 16) /* largest window, gzip header and trailer. zlib.h, deflateInit2() */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define SLOTS (2 * FAMILY_MAX) /* open addressing, never more than half full; a power of two */
 

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/finding.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 static const char *const code_names[] = {
         [FIND_NONE] = "none",

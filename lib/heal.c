@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 /* Documentation/admin-guide/mm/pagemap.rst */
 #define PAGE_FILE_OR_SHARED (1ULL << 61)

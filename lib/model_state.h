@@ -13,10 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/list.h"
+#include "lib/base/list.h"
 #include "lib/model.h"
-#include "lib/pool.h"
-#include "lib/table.h"
+#include "lib/base/pool.h"
+#include "lib/base/table.h"
 
 #define MODEL_DEAD_MAX   4096 /* processes that ended and are still remembered, for late events */
 #define MODEL_HOLDS_MAX  256  /* findings that wait for one more event */

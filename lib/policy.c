@@ -12,8 +12,8 @@
 #include <ini.h>
 
 #include "bpf/glob.h"
-#include "lib/cleanup.h"
-#include "lib/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
 
 #define SHOWN_MAX   64   /* bytes of a wrong word that are repeated in the error */
 #define NEAR_MAX    2    /* typing mistakes at which a known word is still offered */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define SUFFIX ".conf"
 

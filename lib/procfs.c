@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
-#include "lib/line_reader.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/line_reader.h"
 
 #define PF_KTHREAD      0x00200000u /* linux/sched.h */
 #define PROC_PATH_MAX   64

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
-#include "lib/line_reader.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/line_reader.h"
 #include "lib/procfs.h"
 
 #define CGROUP_DEPTH_MAX    64 /* components of a cgroup path that are looked at */

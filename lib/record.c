@@ -7,7 +7,7 @@
 #include <sys/ptrace.h>
 
 #include "bpf/guard.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 void task_from_record(struct task_ref *ret, const struct rec_task *t)
 {

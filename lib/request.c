@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/arguments.h"
-#include "lib/cleanup.h"
+#include "lib/base/arguments.h"
+#include "lib/base/cleanup.h"
 #include "lib/event.h"
 #include "lib/request_body.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define SHOWN_MAX     64 /* bytes of a wrong key or value that are repeated in the error */
 #define TYPE_NAME_MAX 32

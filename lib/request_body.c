@@ -7,11 +7,11 @@
 
 #include <json-c/json.h>
 
-#include "lib/arguments.h"
+#include "lib/base/arguments.h"
 #include "lib/claim.h"
-#include "lib/cleanup.h"
-#include "lib/json_text.h"
-#include "lib/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/json_text.h"
+#include "lib/base/text.h"
 
 #define SHOWN_MAX 64               /* bytes of a wrong key or value that the error repeats */
 #define UID_MAX   (UINT32_MAX - 1) /* (uid_t)-1 means nobody in particular */

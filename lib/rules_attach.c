@@ -10,9 +10,9 @@
 #include <sys/ptrace.h>
 
 #include "bpf/guard.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/rules.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define IDLE_WORTH_TELLING_NS                                                        \
         (60 * NSEC_PER_SEC) /* a person reads code at a prompt for that long, easily \

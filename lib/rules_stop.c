@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/rules.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 /* ---- left stopped --------------------------------------------------------------------------------------
  */

@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/rules.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define GO_EXIT_NS    (1 * NSEC_PER_SEC) /* from the SIGTRAP to the end of a Go program, at most */
 #define EXIT_STATUS_2 0x200              /* task_struct.exit_code of the Go runtime after a SIGTRAP */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define CURSOR_ROWS 256 /* of a page; at most 256 * EVENT_PACKED_MAX bytes */
 

@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/procfs.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define SHOWN_MAX     512 /* of a path in a sentence */
 #define LOCK_RETRY_MS 50

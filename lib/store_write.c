@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 /* After a failed write (a full disk) the next one is tried this much later. */
 #define STORE_RETRY_MS 1000

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/store.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define BLOCK_BYTES  65536 /* read at a time */
 #define SQLITE_MAGIC "SQLite format 3"

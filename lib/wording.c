@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "lib/wording.h"
 
 #define COMM_ESCAPED_MAX (sizeof(((struct task_ref *)0)->comm) * 4 + 1)

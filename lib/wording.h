@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/event.h"
 
 #define WORD_MAX 128 /* an escaped comm takes up to 60 bytes */

@@ -22,7 +22,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "tests/bench/floor.h"
 #include "floor.skel.h"
 #include "ptraced.skel.h"

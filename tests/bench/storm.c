@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define SLICES_MAX   1000
 #define SLICE_NS     (2 * NSEC_PER_MSEC)

@@ -2,10 +2,10 @@
 
 /* Paths, query arguments and addresses of a request, as a client could send them. */
 
-#include "lib/arguments.h"
+#include "lib/base/arguments.h"
 #include "lib/event.h"
 #include "lib/request.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 #include "tests/fuzz/fuzz.h"
 
 #define NOW 1795478400000000000ULL

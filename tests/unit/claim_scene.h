@@ -10,7 +10,7 @@
 #include <check.h>
 
 #include "lib/claim.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 #define S     NSEC_PER_SEC
 #define GRACE (10 * S)

@@ -9,7 +9,7 @@
 
 #include <check.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 static char dir[64];
 

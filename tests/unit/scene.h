@@ -14,7 +14,7 @@
 #include <sys/ptrace.h>
 
 #include "bpf/records.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/event.h"
 #include "lib/finding.h"
 #include "lib/model.h"

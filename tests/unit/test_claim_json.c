@@ -5,7 +5,7 @@
 #include <check.h>
 
 #include "lib/claim_json.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 static struct claim sample(void)
 {

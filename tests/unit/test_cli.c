@@ -12,11 +12,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/arguments.h"
-#include "lib/cleanup.h"
+#include "lib/base/arguments.h"
+#include "lib/base/cleanup.h"
 #include "lib/client.h"
 #include "lib/family.h"
-#include "lib/wrap.h"
+#include "lib/base/wrap.h"
 
 enum {
         ALPHA,

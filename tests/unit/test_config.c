@@ -7,7 +7,7 @@
 
 #include <check.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/config.h"
 
 static int parse(const char *text, struct config *c, char error[CONFIG_ERROR_MAX])

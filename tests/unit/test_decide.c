@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "bpf/decide.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 static struct guard_verdict decide(struct guard_facts f)
 {

@@ -14,7 +14,7 @@
 
 #include "tests/unit/child.h"
 #include "tests/unit/own_file.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/elf_text.h"
 
 #define SELF "/proc/self/exe"

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/export.h"
-#include "lib/json_text.h"
+#include "lib/base/json_text.h"
 #include "tests/unit/own_dir.h"
 #include "tests/unit/random_event.h"
 #include "lib/store.h"

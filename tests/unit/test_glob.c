@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "bpf/glob.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 static bool matches(const char *pattern, const char *text)
 {

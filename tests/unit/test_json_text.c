@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
-#include "lib/json_text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/json_text.h"
 #include "tests/unit/random_event.h"
 #include "tests/unit/strict_utf8.h"
-#include "lib/text.h"
+#include "lib/base/text.h"
 
 #define DEPTH 8
 #define SEED  88172645463325252ULL

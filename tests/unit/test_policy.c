@@ -8,7 +8,7 @@
 
 #include <check.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/policy.h"
 
 static struct policy policy; /* too large for the stack; each test has a process of its own */

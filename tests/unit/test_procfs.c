@@ -13,8 +13,8 @@
 #include <time.h>
 
 #include "tests/unit/child.h"
-#include "lib/cleanup.h"
-#include "lib/line_reader.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/line_reader.h"
 #include "lib/procfs.h"
 
 #define NOBODY 65534

@@ -6,7 +6,7 @@
 #include <sys/ptrace.h>
 
 #include "bpf/guard.h"
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/record.h"
 
 START_TEST(any_return_value_is_taken)

@@ -5,7 +5,7 @@
 
 #include <check.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/event.h"
 #include "lib/request.h"
 

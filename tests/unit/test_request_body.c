@@ -6,7 +6,7 @@
 
 #include <check.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/request_body.h"
 
 #define ALL UINT32_MAX

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "tests/unit/random_event.h"
 #include "lib/store.h"
 #include "tests/unit/store_scene.h"

@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 #include "lib/store.h"
 #include "tests/unit/store_scene.h"
 

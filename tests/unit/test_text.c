@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
-#include "lib/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
 
 static void assert_escape(const char *in, const char *out)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/wrap.h"
+#include "lib/base/wrap.h"
 
 #include <string.h>
 #include <wchar.h>
 
-#include "lib/cleanup.h"
+#include "lib/base/cleanup.h"
 
 /* Columns of the character at s, and its bytes in *ret_n. Decodes by itself: the locale may be C. */
 static unsigned columns_at(const char *s, size_t *ret_n)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/line_reader.h"
+#include "lib/base/line_reader.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/json_text.h"
+#include "lib/base/json_text.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/cleanup.h"
-#include "lib/text.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
 
 #define REPLACED_MAX 3 /* bytes of U+FFFD for one that is no UTF-8 */
 
