@@ -13,7 +13,7 @@
 #include "lib/base/arguments.h"
 #include "lib/base/cleanup.h"
 #include "lib/client.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 enum exit_code {
         EXIT_DONE = 0,

@@ -3,7 +3,7 @@
 
 /* Events in words, one line each, escaped. Pure, but for the local time zone. */
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define DESCRIBE_MAX 1024
 

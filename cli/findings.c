@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/finding.h"
+#include "lib/event/finding.h"
 #include "lib/base/text.h"
 #include "cli/json.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/json.h"
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 static struct json_object *member(struct json_object *o, const char *key, enum json_type type)
 {

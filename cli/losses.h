@@ -9,7 +9,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define LOSS_CAUSES_MAX 16 /* different ones; a trace with more puts the rest under the last */
 

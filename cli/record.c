@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "lib/family.h"
+#include "lib/event/family.h"
 #include "lib/base/json_text.h"
 #include "lib/procfs.h"
 #include "cli/command.h"

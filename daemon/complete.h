@@ -7,7 +7,7 @@
  * /proc for the rest.
  */
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "lib/model.h"
 
 /* -ESRCH if the target cannot be told any more. */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "lib/procfs.h"
-#include "lib/record.h"
+#include "lib/event/record.h"
 
 #define CAP_BIT(cap) (1ULL << (cap))
 

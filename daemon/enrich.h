@@ -8,7 +8,7 @@
  */
 
 #include "bpf/records.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 /*
  * The target of a ptrace call that is known only as e->vpid, in the numbering of the caller: fills

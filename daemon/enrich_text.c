@@ -6,7 +6,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/elf_text.h"
 #include "lib/procfs.h"
-#include "lib/record.h"
+#include "lib/event/record.h"
 #include "daemon/enrich.h"
 
 #define TEXT_BEFORE     8 /* bytes of struct rec_text before the address */

@@ -8,7 +8,7 @@
 #include <bpf/bpf.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/record.h"
+#include "lib/event/record.h"
 
 #define BATCH       512
 #define SLOTS       (COUNT_KEYS_MAX * 2) /* open addressing, at most half full */

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define FLOOD_IDLE_NS 3000000000ULL
 

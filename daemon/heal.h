@@ -18,7 +18,7 @@
 #include <systemd/sd-event.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "lib/heal.h"
 
 #define HEAL_FILES_MAX 64 /* files with changed text, of one process */

@@ -18,7 +18,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define HOLD_MAX         64    /* processes held at once */
 #define HOLD_THREADS_MAX 8192  /* of one process; one with more is not held */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 struct lookup_rights {
         struct task_ref process; /* whose root directory and mounts */

@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "lib/event.h"
-#include "lib/finding.h"
+#include "lib/event/event.h"
+#include "lib/event/finding.h"
 #include "lib/model.h"
 #include "lib/procfs.h"
 

@@ -15,7 +15,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "lib/model.h"
 
 #define PROCTIER_POLL_MIN_US  250000  /* between two polls without the connector ... */

@@ -12,7 +12,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/procfs.h"
-#include "lib/record.h"
+#include "lib/event/record.h"
 #include "daemon/backlog.h"
 #include "daemon/complete.h"
 #include "daemon/departed.h"

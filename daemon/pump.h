@@ -13,7 +13,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "lib/model.h"
 #include "lib/store.h"
 #include "daemon/loader.h"

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "lib/model.h"
 
 #define SAMPLER_QUESTIONS_MAX 1024

@@ -6,7 +6,7 @@
  * because a hook was missed. Sources: /proc/PID/task/TID/status (TracerPid).
  */
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "lib/model.h"
 
 #define SCAN_RELATIONS_MAX 65536 /* traced threads that are compared */

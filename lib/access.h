@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 enum access_cause {
         ACCESS_NONE, /* allowed, or refused for a reason that could not be told */

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #include "bpf/guard.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define CLAIM_WAITERS_MAX      1024 /* all queues together */
 #define CLAIM_WAITERS_PER_UID  256  /* of one unprivileged user */

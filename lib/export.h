@@ -18,7 +18,7 @@
 
 #include <stdio.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 enum export_format {
         EXPORT_JSONL,

@@ -17,8 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/event.h"
-#include "lib/finding.h"
+#include "lib/event/event.h"
+#include "lib/event/finding.h"
 
 #define MODEL_PROCESSES_MAX 32768
 #define MODEL_THREADS_MAX   65536 /* only threads that matter: traced, or seen in an event */

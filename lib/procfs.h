@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define PROC_NSPID_MAX    8       /* nesting of pid namespaces that is followed */
 #define PROC_NS_DEPTH_MAX 33      /* nesting the kernel allows, and the initial namespace */

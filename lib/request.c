@@ -9,7 +9,7 @@
 
 #include "lib/base/arguments.h"
 #include "lib/base/cleanup.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "lib/request_body.h"
 #include "lib/base/text.h"
 

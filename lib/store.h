@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/event.h"
-#include "lib/finding.h"
+#include "lib/event/event.h"
+#include "lib/event/finding.h"
 
 struct store;
 

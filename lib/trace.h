@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define TRACE_LINE_MAX (1u << 20) /* bytes of one line */
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define WORD_MAX 128 /* an escaped comm takes up to 60 bytes */
 

@@ -4,7 +4,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "tests/fuzz/fuzz.h"
 
 static char *as_text(const struct event *e)

@@ -3,7 +3,7 @@
 /* Paths, query arguments and addresses of a request, as a client could send them. */
 
 #include "lib/base/arguments.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "lib/request.h"
 #include "lib/base/text.h"
 #include "tests/fuzz/fuzz.h"

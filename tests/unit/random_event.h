@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 /* Repeatable: the seed is printed by nobody because it never changes. */
 static inline uint64_t random_u64(uint64_t *state)

@@ -15,8 +15,8 @@
 
 #include "bpf/records.h"
 #include "lib/base/cleanup.h"
-#include "lib/event.h"
-#include "lib/finding.h"
+#include "lib/event/event.h"
+#include "lib/event/finding.h"
 #include "lib/model.h"
 
 #define SCENE_EVENTS_MAX    4096

@@ -15,7 +15,7 @@
 #include "lib/base/arguments.h"
 #include "lib/base/cleanup.h"
 #include "lib/client.h"
-#include "lib/family.h"
+#include "lib/event/family.h"
 #include "lib/base/wrap.h"
 
 enum {

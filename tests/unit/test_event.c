@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "tests/unit/random_event.h"
 
 #define ROUNDS 400 /* random events of each type */

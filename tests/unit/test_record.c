@@ -7,7 +7,7 @@
 
 #include "bpf/guard.h"
 #include "lib/base/cleanup.h"
-#include "lib/record.h"
+#include "lib/event/record.h"
 
 START_TEST(any_return_value_is_taken)
 {

@@ -6,7 +6,7 @@
 #include <check.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 #include "lib/request.h"
 
 #define NOW     (1700000000ULL * NSEC_PER_SEC)

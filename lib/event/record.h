@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "bpf/records.h"
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define NSEC_PER_TICK 10000000ULL /* USER_HZ is 100 on every Linux ABI we run on (proc(5), field 22) */
 

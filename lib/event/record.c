@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/record.h"
+#include "lib/event/record.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/family.h"
+#include "lib/event/family.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 enum finding_code {
         FIND_NONE,

@@ -6,7 +6,7 @@
  * bit alone. A task has a byte of its own for what can be left out of it: enum packed_task.
  */
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #include <errno.h>
 #include <string.h>

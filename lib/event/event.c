@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/event.h"
+#include "lib/event/event.h"
 
 #define FAMILY_MAX 65536 /* members; more are not followed, family_overflow() counts them */
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/finding.h"
+#include "lib/event/finding.h"
 #include "lib/base/text.h"
 
 static const char *const code_names[] = {
