@@ -9,7 +9,7 @@
 
 #include "lib/claim.h"
 #include "lib/policy.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "cli/queue.h"
 

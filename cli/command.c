@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "cli/output.h"
 
 void command_abandon(struct command *cmd)

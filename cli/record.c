@@ -10,7 +10,7 @@
 
 #include "lib/event/family.h"
 #include "lib/base/json_text.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "cli/command.h"
 #include "cli/findings.h"
 #include "cli/json.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 int ask_pid(const struct cli *c, const char *text, uint32_t *ret)
 {

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "cli/json.h"
 #include "cli/session.h"

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "lib/access.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/attach_facts.h"
 

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "lib/policy.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/api.h"
 #include "daemon/parking.h"

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "lib/wording.h"
 #include "daemon/arbiter.h"

@@ -8,7 +8,7 @@
 #include <sys/ptrace.h>
 #include <time.h>
 
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/arbiter.h"
 
 #define PROCESSES_MAX       4096 /* in one answer */

@@ -11,7 +11,7 @@
 #include "bpf/records.h"
 #include "lib/access.h"
 #include "lib/base/json_text.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/arbiter.h"
 #include "daemon/attach_facts.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/arbiter_impl.h"
 #include "daemon/log.h"

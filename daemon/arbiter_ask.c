@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 
 #include "lib/base/line_reader.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/arbiter_impl.h"
 
 #define CGROUP_DEPTH    64

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/arbiter_impl.h"
 #include "daemon/log.h"
 

@@ -5,7 +5,7 @@
  */
 
 #include "lib/access.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 /* Of an attach by caller to a thread. target NULL: it is gone. Says nothing of who traces it now, and of the
  * guard. */

@@ -5,7 +5,7 @@
 
 #include "bpf/records.h"
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/enrich.h"
 
 struct tracee_search {

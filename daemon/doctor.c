@@ -12,7 +12,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/policy.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 
 #define LINE_MAX_BYTES     512

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/event/record.h"
 
 #define CAP_BIT(cap) (1ULL << (cap))

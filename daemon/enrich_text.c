@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/elf_text.h"
-#include "lib/procfs.h"
+#include "lib/proc/elf_text.h"
+#include "lib/proc/procfs.h"
 #include "lib/event/record.h"
 #include "daemon/enrich.h"
 

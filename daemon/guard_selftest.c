@@ -12,7 +12,7 @@
 #include <bpf/bpf.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/child.h"
 #include "daemon/guard_object.h"
 

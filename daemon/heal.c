@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/elf_text.h"
-#include "lib/procfs.h"
+#include "lib/proc/elf_text.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "lib/wording.h"
 

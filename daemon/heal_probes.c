@@ -24,9 +24,9 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/elf_text.h"
+#include "lib/proc/elf_text.h"
 #include "lib/base/line_reader.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/tracefs.h"
 

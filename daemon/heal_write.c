@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/wording.h"
 
 #define PAUSE_NS     500000 /* between two looks at threads that are to stop */

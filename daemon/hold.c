@@ -18,7 +18,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/hold_protocol.h"
 #include "daemon/log.h"
 

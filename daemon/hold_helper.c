@@ -25,7 +25,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/wording.h"
 #include "daemon/hold_protocol.h"
 #include "daemon/hold_trace.h"

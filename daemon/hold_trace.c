@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/hold.h"
 
 #define OPTIONS         PTRACE_O_TRACECLONE /* no EXITKILL: whatever happens to us, the target goes on */

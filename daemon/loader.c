@@ -16,7 +16,7 @@
 #include <bpf/libbpf.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/backlog.h"
 #include "daemon/guard_pins.h"
 #include "ptraced.skel.h"

@@ -19,7 +19,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/line_reader.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/log.h"
 
 #define CGROUP_ROOT    "/sys/fs/cgroup"

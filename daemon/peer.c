@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 #define GROUPS_MAX      1024 /* of one user; more are not looked at */
 #define NSS_BUFFER_SIZE 16384

@@ -19,7 +19,7 @@
 #include "lib/event/event.h"
 #include "lib/event/finding.h"
 #include "lib/model.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 #define PEER_GROUP "ptraced"
 

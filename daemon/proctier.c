@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "daemon/proc_connector.h"
 
 #define PROC_PATH_MAX 64

@@ -11,7 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/event/record.h"
 #include "daemon/backlog.h"
 #include "daemon/complete.h"

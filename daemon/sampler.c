@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 struct pair {
         struct task_ref tracer, target;

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 
 #define SHOWN_MAX     512 /* of a path in a sentence */

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "lib/elf_text.h"
+#include "lib/proc/elf_text.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -5,8 +5,8 @@
  * not public, so their sources are included.
  */
 
-#include "lib/elf_map.c"
-#include "lib/procfs.c"
+#include "lib/proc/elf_map.c"
+#include "lib/proc/procfs.c"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -4,7 +4,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 #include "daemon/departed.c"
 

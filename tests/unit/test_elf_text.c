@@ -15,7 +15,7 @@
 #include "tests/unit/child.h"
 #include "tests/unit/own_file.h"
 #include "lib/base/cleanup.h"
-#include "lib/elf_text.h"
+#include "lib/proc/elf_text.h"
 
 #define SELF "/proc/self/exe"
 

@@ -15,7 +15,7 @@
 #include "tests/unit/child.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/line_reader.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 #define NOBODY 65534
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 /* 0 for a name that is not a pid. */
 static uint32_t pid_from_name(const char *name)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/elf_text.h"
+#include "lib/proc/elf_text.h"
 #include "lib/base/line_reader.h"
 
 #define PROC_PATH_MAX 64

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 #include <assert.h>
 #include <errno.h>

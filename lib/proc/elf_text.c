@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/elf_text.h"
+#include "lib/proc/elf_text.h"
 
 #include <errno.h>
 #include <fcntl.h>

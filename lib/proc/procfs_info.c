@@ -9,7 +9,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/line_reader.h"
-#include "lib/procfs.h"
+#include "lib/proc/procfs.h"
 
 #define CGROUP_DEPTH_MAX    64 /* components of a cgroup path that are looked at */
 #define CONTAINER_ID_LENGTH 64 /* hex digits in a cgroup's name ... */
