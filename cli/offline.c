@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "lib/model.h"
+#include "lib/model/model.h"
 #include "lib/trace.h"
 #include "cli/findings.h"
 #include "cli/losses.h"

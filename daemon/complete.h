@@ -8,7 +8,7 @@
  */
 
 #include "lib/event/event.h"
-#include "lib/model.h"
+#include "lib/model/model.h"
 
 /* -ESRCH if the target cannot be told any more. */
 int complete_event(const struct model *m, struct event *e);

@@ -18,7 +18,7 @@
 
 #include "lib/event/event.h"
 #include "lib/event/finding.h"
-#include "lib/model.h"
+#include "lib/model/model.h"
 #include "lib/proc/procfs.h"
 
 #define PEER_GROUP "ptraced"

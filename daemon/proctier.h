@@ -16,7 +16,7 @@
 #include <systemd/sd-event.h>
 
 #include "lib/event/event.h"
-#include "lib/model.h"
+#include "lib/model/model.h"
 
 #define PROCTIER_POLL_MIN_US  250000  /* between two polls without the connector ... */
 #define PROCTIER_POLL_MAX_US  1000000 /* ... and with it, or when a poll is expensive */

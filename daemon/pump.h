@@ -14,7 +14,7 @@
 #include <systemd/sd-event.h>
 
 #include "lib/event/event.h"
-#include "lib/model.h"
+#include "lib/model/model.h"
 #include "lib/store.h"
 #include "daemon/loader.h"
 

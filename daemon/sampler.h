@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "lib/event/event.h"
-#include "lib/model.h"
+#include "lib/model/model.h"
 
 #define SAMPLER_QUESTIONS_MAX 1024
 #define SAMPLER_PERIOD_NS     1000000000ULL /* between two walks over the live sessions */

@@ -7,7 +7,7 @@
  */
 
 #include "lib/event/event.h"
-#include "lib/model.h"
+#include "lib/model/model.h"
 
 #define SCAN_RELATIONS_MAX 65536 /* traced threads that are compared */
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/model.h"
+#include "lib/model/model.h"
 #include "lib/store.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/ptraced/ptraced.conf"

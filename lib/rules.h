@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "lib/access.h"
-#include "lib/model_state.h"
+#include "lib/model/model_state.h"
 #include "lib/wording.h"
 
 struct rule {

@@ -4,7 +4,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/model.h"
+#include "lib/model/model.h"
 #include "tests/fuzz/fuzz.h"
 
 #define EVENTS_MAX 256

@@ -2,7 +2,7 @@
 
 /* Records as the ring could hold them, decoded and given to the model one after the other. */
 
-#include "lib/model.h"
+#include "lib/model/model.h"
 #include "lib/event/record.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/model.h"
+#include "lib/model/model.h"
 
 #define FAKE_SESSIONS_MAX 4096
 #define FAKE_EVENTS_MAX   4096

@@ -17,7 +17,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/event/event.h"
 #include "lib/event/finding.h"
-#include "lib/model.h"
+#include "lib/model/model.h"
 
 #define SCENE_EVENTS_MAX    4096
 #define SCENE_QUESTIONS_MAX 64

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "lib/base/list.h"
-#include "lib/model.h"
+#include "lib/model/model.h"
 #include "lib/base/pool.h"
 #include "lib/base/table.h"
 

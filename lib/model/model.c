@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/model_state.h"
+#include "lib/model/model_state.h"
 #include "lib/rules.h"
 
 /* The fixed part, holds included, is one allocation. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/model_state.h"
+#include "lib/model/model_state.h"
 #include "lib/rules.h"
 
 static void ask_who(struct model *m, struct process *p)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/model_state.h"
+#include "lib/model/model_state.h"
 #include "lib/wording.h"
 
 /* What one event can need at most, beyond what pool_take() may still get from malloc. */
