@@ -13,7 +13,7 @@
 
 #include "bpf/guard.h"
 #include "lib/base/text.h"
-#include "lib/wording.h"
+#include "lib/diagnosis/wording.h"
 #include "cli/output.h"
 
 #define SI_CODE_KERNEL 0x80

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/access.h"
+#include "lib/diagnosis/access.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/attach_facts.h"

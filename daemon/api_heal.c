@@ -15,7 +15,7 @@
 
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
-#include "lib/wording.h"
+#include "lib/diagnosis/wording.h"
 #include "daemon/arbiter.h"
 #include "daemon/heal.h"
 #include "daemon/hold.h"

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "bpf/records.h"
-#include "lib/access.h"
+#include "lib/diagnosis/access.h"
 #include "lib/base/json_text.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"

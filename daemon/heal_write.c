@@ -25,7 +25,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "lib/wording.h"
+#include "lib/diagnosis/wording.h"
 
 #define PAUSE_NS     500000 /* between two looks at threads that are to stop */
 #define ROUNDS_MAX   64     /* of looking for threads that were started meanwhile */

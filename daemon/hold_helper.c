@@ -26,7 +26,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "lib/wording.h"
+#include "lib/diagnosis/wording.h"
 #include "daemon/hold_protocol.h"
 #include "daemon/hold_trace.h"
 

@@ -8,7 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/model/model_state.h"
-#include "lib/rules.h"
+#include "lib/diagnosis/rules.h"
 
 /* The fixed part, holds included, is one allocation. */
 static_assert(sizeof(struct model) < 512 * 1024, "the model itself stays small");

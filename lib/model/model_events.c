@@ -9,7 +9,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/model/model_state.h"
-#include "lib/rules.h"
+#include "lib/diagnosis/rules.h"
 
 static void ask_who(struct model *m, struct process *p)
 {

@@ -6,7 +6,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/model/model_state.h"
-#include "lib/wording.h"
+#include "lib/diagnosis/wording.h"
 
 /* What one event can need at most, beyond what pool_take() may still get from malloc. */
 #define RESERVE_PROCESSES 4

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "lib/access_guard.h"
+#include "lib/diagnosis/access_guard.h"
 #include "lib/base/text.h"
 
 #define OWNER_ESCAPED_MAX (EVENT_OWNER_MAX * 4 + 1)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/rules.h"
+#include "lib/diagnosis/rules.h"
 #include "lib/base/text.h"
 
 /* ---- left stopped --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@
 #include <sys/ptrace.h>
 
 #include "lib/base/text.h"
-#include "lib/wording.h"
+#include "lib/diagnosis/wording.h"
 
 #define COMM_ESCAPED_MAX (sizeof(((struct task_ref *)0)->comm) * 4 + 1)
 

@@ -7,11 +7,11 @@
 #include <sys/ptrace.h>
 
 #include "bpf/records.h"
-#include "lib/access.h"
-#include "lib/access_guard.h"
+#include "lib/diagnosis/access.h"
+#include "lib/diagnosis/access_guard.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
-#include "lib/wording.h"
+#include "lib/diagnosis/wording.h"
 
 #define CAP_SYS_PTRACE_BIT 19
 

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/access.h"
+#include "lib/diagnosis/access.h"
 #include "lib/model/model_state.h"
-#include "lib/wording.h"
+#include "lib/diagnosis/wording.h"
 
 struct rule {
         enum finding_code code;

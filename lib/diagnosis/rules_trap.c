@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/rules.h"
+#include "lib/diagnosis/rules.h"
 #include "lib/base/text.h"
 
 #define GO_EXIT_NS    (1 * NSEC_PER_SEC) /* from the SIGTRAP to the end of a Go program, at most */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/rules.h"
+#include "lib/diagnosis/rules.h"
 
 #define T(type)  EVENT_BIT(EV_##type)
 #define LINKS    (T(PTRACE_ATTACH) | T(PTRACE_SEIZE) | T(PTRACE_TRACEME) | T(PTRACE_AUTOATTACH))

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 #include "bpf/guard.h"
-#include "lib/access.h"
-#include "lib/wording.h"
+#include "lib/diagnosis/access.h"
+#include "lib/diagnosis/wording.h"
 
 struct telling {
         const struct access_facts *f;

@@ -11,7 +11,7 @@
 
 #include "bpf/guard.h"
 #include "lib/base/cleanup.h"
-#include "lib/rules.h"
+#include "lib/diagnosis/rules.h"
 #include "lib/base/text.h"
 
 #define IDLE_WORTH_TELLING_NS                                                        \
