@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "lib/claim.h"
-#include "lib/policy.h"
+#include "lib/claim/claim.h"
+#include "lib/claim/policy.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "cli/queue.h"

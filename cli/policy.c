@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl policy show|check|reload, ptracectl guard on|off|status */
-#include "lib/policy.h"
+#include "lib/claim/policy.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "lib/policy.h"
+#include "lib/claim/policy.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/api.h"

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/policy.h"
+#include "lib/claim/policy.h"
 #include "daemon/api.h"
 
 #define NO_GUARD_HINT "`ptracectl doctor` says what is missing. Claims work all the same, by hold."

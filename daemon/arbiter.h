@@ -11,8 +11,8 @@
 #include <systemd/sd-event.h>
 
 #include "bpf/decide.h"
-#include "lib/claim.h"
-#include "lib/policy.h"
+#include "lib/claim/claim.h"
+#include "lib/claim/policy.h"
 #include "daemon/guard.h"
 #include "daemon/hold.h"
 #include "daemon/lookup.h"

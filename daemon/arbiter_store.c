@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/claim_json.h"
+#include "lib/claim/claim_json.h"
 #include "daemon/arbiter_impl.h"
 #include "daemon/log.h"
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/policy.h"
+#include "lib/claim/policy.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 

@@ -13,9 +13,9 @@
 
 #include <ini.h>
 
-#include "lib/claim.h"
+#include "lib/claim/claim.h"
 #include "lib/base/cleanup.h"
-#include "lib/policy.h"
+#include "lib/claim/policy.h"
 #include "lib/base/text.h"
 
 #define SHOWN_MAX 64 /* bytes of a wrong key or value that are repeated in the error */

@@ -8,7 +8,7 @@
 #include <json-c/json.h>
 
 #include "lib/base/arguments.h"
-#include "lib/claim.h"
+#include "lib/claim/claim.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/json_text.h"
 #include "lib/base/text.h"

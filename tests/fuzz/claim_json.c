@@ -2,7 +2,7 @@
 
 /* Claims of an earlier daemon, as somebody could have written them: what is believed can be kept again. */
 
-#include "lib/claim_json.h"
+#include "lib/claim/claim_json.h"
 #include "tests/fuzz/fuzz.h"
 
 #define DEPTH_MAX 4

@@ -2,7 +2,7 @@
 
 /* A policy file, and each process that its own patterns describe. */
 
-#include "lib/policy.h"
+#include "lib/claim/policy.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

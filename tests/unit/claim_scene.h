@@ -9,7 +9,7 @@
 
 #include <check.h>
 
-#include "lib/claim.h"
+#include "lib/claim/claim.h"
 #include "lib/base/cleanup.h"
 
 #define S     NSEC_PER_SEC

@@ -4,7 +4,7 @@
 
 #include <check.h>
 
-#include "lib/claim_json.h"
+#include "lib/claim/claim_json.h"
 #include "lib/base/cleanup.h"
 
 static struct claim sample(void)

@@ -9,7 +9,7 @@
 #include <check.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/policy.h"
+#include "lib/claim/policy.h"
 
 static struct policy policy; /* too large for the stack; each test has a process of its own */
 static char error[POLICY_ERROR_MAX];

@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/claim.h"
+#include "lib/claim/claim.h"
 
 /* our_hold: the process is held for the claim's sake. NULL: no memory. */
 struct json_object *claim_to_json(const struct claim *c, bool our_hold);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/claim_impl.h"
+#include "lib/claim/claim_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/policy.h"
+#include "lib/claim/policy.h"
 
 #include <assert.h>
 #include <ctype.h>

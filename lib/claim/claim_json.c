@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/claim_json.h"
+#include "lib/claim/claim_json.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/claim.h"
+#include "lib/claim/claim.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/claim_impl.h"
+#include "lib/claim/claim_impl.h"
 #include "lib/base/cleanup.h"
 
 /* ---- events ------------------------------------------------------------------------------------------ */

@@ -6,7 +6,7 @@
  * to be found is found in a hash; times are in a heap.
  */
 
-#include "lib/claim.h"
+#include "lib/claim/claim.h"
 #include "lib/base/list.h"
 #include "lib/base/table.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Policy files from the disk: only those that nobody but root and the caller can have written. */
-#include "lib/policy.h"
+#include "lib/claim/policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
