@@ -17,7 +17,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/request.h"
 #include "lib/request_body.h"
-#include "lib/store.h"
+#include "lib/store/store.h"
 #include "daemon/arbiter.h"
 #include "daemon/guard.h"
 #include "daemon/hold.h"

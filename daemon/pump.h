@@ -15,7 +15,7 @@
 
 #include "lib/event/event.h"
 #include "lib/model/model.h"
-#include "lib/store.h"
+#include "lib/store/store.h"
 #include "daemon/loader.h"
 
 struct pump;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "lib/model/model.h"
-#include "lib/store.h"
+#include "lib/store/store.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/ptraced/ptraced.conf"
 #define CONFIG_FILE_MAX     (64 * 1024) /* bytes; the shipped file has two thousand */

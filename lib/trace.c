@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/store.h"
+#include "lib/store/store.h"
 #include "lib/base/text.h"
 
 #define BLOCK_BYTES  65536 /* read at a time */

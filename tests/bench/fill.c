@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/store.h"
+#include "lib/store/store.h"
 
 #define OTHERS        5000 /* processes that take part in the other records */
 #define FIRST_OTHER   100000

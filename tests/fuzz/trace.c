@@ -5,7 +5,7 @@
  * says which bytes of a sound one to change: random bytes alone would never get past SQLite's header.
  */
 
-#include "lib/store.h"
+#include "lib/store/store.h"
 #include "lib/trace.h"
 #include "tests/fuzz/fuzz.h"
 

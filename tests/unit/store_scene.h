@@ -11,7 +11,7 @@
 #include <check.h>
 
 #include "tests/unit/own_dir.h"
-#include "lib/store.h"
+#include "lib/store/store.h"
 
 #define SYNC_MS 20000
 

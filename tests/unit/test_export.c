@@ -13,7 +13,7 @@
 #include "lib/base/json_text.h"
 #include "tests/unit/own_dir.h"
 #include "tests/unit/random_event.h"
-#include "lib/store.h"
+#include "lib/store/store.h"
 #include "tests/unit/strict_utf8.h"
 #include "lib/trace.h"
 

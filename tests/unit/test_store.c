@@ -12,7 +12,7 @@
 
 #include "lib/base/cleanup.h"
 #include "tests/unit/random_event.h"
-#include "lib/store.h"
+#include "lib/store/store.h"
 #include "tests/unit/store_scene.h"
 
 #define SEED 88172645463325252ULL

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/store.h"
+#include "lib/store/store.h"
 #include "tests/unit/store_scene.h"
 
 static int open_fails(void)

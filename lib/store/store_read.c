@@ -5,7 +5,7 @@
  * stalls for an hour keeps the WAL from nothing, and what is appended or removed meanwhile disturbs nobody.
  */
 
-#include "lib/store_impl.h"
+#include "lib/store/store_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>

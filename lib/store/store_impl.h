@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#include "lib/store.h"
+#include "lib/store/store.h"
 
 #define STORE_FILE                 "trace.sqlite"
 #define STORE_LOCK_FILE            "lock"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "lib/store.h"
+#include "lib/store/store.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/store_impl.h"
+#include "lib/store/store_impl.h"
 
 void store_limits_default(struct store_limits *ret)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "lib/store_impl.h"
+#include "lib/store/store_impl.h"
 
 #include <assert.h>
 #include <errno.h>

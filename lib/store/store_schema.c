@@ -5,7 +5,7 @@
  * at before anything is changed; each refusal is one sentence: what, where, what to do.
  */
 
-#include "lib/store_impl.h"
+#include "lib/store/store_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
