@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl export: events in the form of other tools, as they come. */
-#include "lib/export.h"
+#include "lib/export/export.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "lib/model/model.h"
-#include "lib/trace.h"
+#include "lib/export/trace.h"
 #include "cli/findings.h"
 #include "cli/losses.h"
 

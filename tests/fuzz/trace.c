@@ -6,7 +6,7 @@
  */
 
 #include "lib/store/store.h"
-#include "lib/trace.h"
+#include "lib/export/trace.h"
 #include "tests/fuzz/fuzz.h"
 
 #define TEMPLATE_MAX    (1u << 18)

@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/export.h"
+#include "lib/export/export.h"
 #include "lib/base/json_text.h"
 #include "tests/unit/own_dir.h"
 #include "tests/unit/random_event.h"
 #include "lib/store/store.h"
 #include "tests/unit/strict_utf8.h"
-#include "lib/trace.h"
+#include "lib/export/trace.h"
 
 #define SEED 88172645463325252ULL
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "lib/export.h"
+#include "lib/export/export.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/export_impl.h"
+#include "lib/export/export_impl.h"
 
 static const char *const format_names[] = {
         [EXPORT_JSONL] = "jsonl",

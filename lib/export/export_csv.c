@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "lib/export_impl.h"
+#include "lib/export/export_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>

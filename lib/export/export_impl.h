@@ -3,7 +3,7 @@
 
 /* What the formats share. Each is one row of `struct export_ops`; 0 or -errno, written to x->out. */
 
-#include "lib/export.h"
+#include "lib/export/export.h"
 
 struct export
 {

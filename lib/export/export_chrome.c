@@ -5,7 +5,7 @@
  * The viewers sort by time themselves, so a session is written when it ends, as a complete slice ("X").
  */
 
-#include "lib/export_impl.h"
+#include "lib/export/export_impl.h"
 
 #include <errno.h>
 #include <inttypes.h>

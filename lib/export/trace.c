@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "lib/trace.h"
+#include "lib/export/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
