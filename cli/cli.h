@@ -12,7 +12,7 @@
 
 #include "lib/base/arguments.h"
 #include "lib/base/cleanup.h"
-#include "lib/client.h"
+#include "lib/wire/client.h"
 #include "lib/event/event.h"
 
 enum exit_code {

@@ -15,8 +15,8 @@
 #include <systemd/sd-event.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/request.h"
-#include "lib/request_body.h"
+#include "lib/wire/request.h"
+#include "lib/wire/request_body.h"
 #include "lib/store/store.h"
 #include "daemon/arbiter.h"
 #include "daemon/guard.h"

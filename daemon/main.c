@@ -12,7 +12,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include "lib/config.h"
+#include "lib/wire/config.h"
 #include "daemon/api.h"
 #include "daemon/arbiter.h"
 #include "daemon/doctor.h"

@@ -9,8 +9,8 @@
 
 #include "lib/base/arguments.h"
 #include "lib/base/cleanup.h"
-#include "lib/config.h"
-#include "lib/request.h"
+#include "lib/wire/config.h"
+#include "lib/wire/request.h"
 #include "lib/base/text.h"
 #include "daemon/guard.h"
 #include "daemon/socket.h"

@@ -13,7 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/request.h"
+#include "lib/wire/request.h"
 
 #define DIRECTORY_MODE 0755
 #define SOCKETS_FLAGS  (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)

@@ -2,7 +2,7 @@
 
 /* A settings file. */
 
-#include "lib/config.h"
+#include "lib/wire/config.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -4,7 +4,7 @@
 
 #include "lib/base/arguments.h"
 #include "lib/event/event.h"
-#include "lib/request.h"
+#include "lib/wire/request.h"
 #include "lib/base/text.h"
 #include "tests/fuzz/fuzz.h"
 

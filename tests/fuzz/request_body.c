@@ -2,7 +2,7 @@
 
 /* The body of a request, as a client could send it. */
 
-#include "lib/request_body.h"
+#include "lib/wire/request_body.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -14,7 +14,7 @@
 
 #include "lib/base/arguments.h"
 #include "lib/base/cleanup.h"
-#include "lib/client.h"
+#include "lib/wire/client.h"
 #include "lib/event/family.h"
 #include "lib/base/wrap.h"
 

@@ -8,7 +8,7 @@
 #include <check.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/config.h"
+#include "lib/wire/config.h"
 
 static int parse(const char *text, struct config *c, char error[CONFIG_ERROR_MAX])
 {

@@ -7,7 +7,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/event/event.h"
-#include "lib/request.h"
+#include "lib/wire/request.h"
 
 #define NOW     (1700000000ULL * NSEC_PER_SEC)
 #define ALL     0xffffU

@@ -7,7 +7,7 @@
 #include <check.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/request_body.h"
+#include "lib/wire/request_body.h"
 
 #define ALL UINT32_MAX
 

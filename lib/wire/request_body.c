@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/request_body.h"
+#include "lib/wire/request_body.h"
 
 #include <errno.h>
 #include <stdio.h>

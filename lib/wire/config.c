@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/config.h"
+#include "lib/wire/config.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/request.h"
+#include "lib/wire/request.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "lib/base/arguments.h"
 #include "lib/base/cleanup.h"
 #include "lib/event/event.h"
-#include "lib/request_body.h"
+#include "lib/wire/request_body.h"
 #include "lib/base/text.h"
 
 #define SHOWN_MAX     64 /* bytes of a wrong key or value that are repeated in the error */

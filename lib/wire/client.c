@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/client.h"
+#include "lib/wire/client.h"
 
 #include <ctype.h>
 #include <errno.h>
