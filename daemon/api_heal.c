@@ -19,7 +19,7 @@
 #include "daemon/arbiter.h"
 #include "daemon/heal.h"
 #include "daemon/hold.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/parking.h"
 
 #define HEALS_MAX     8     /* at the same time, each of another process */

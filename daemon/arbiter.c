@@ -10,7 +10,7 @@
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/arbiter_impl.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #define SHOWN_MAX     128
 #define LOG_BURST     200 /* changes of claims that are logged in ... */

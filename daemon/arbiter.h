@@ -15,7 +15,7 @@
 #include "lib/claim/policy.h"
 #include "daemon/guard.h"
 #include "daemon/hold.h"
-#include "daemon/lookup.h"
+#include "daemon/base/lookup.h"
 #include "daemon/pump.h"
 
 struct arbiter;

@@ -10,7 +10,7 @@
 
 #include "lib/proc/procfs.h"
 #include "daemon/arbiter_impl.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #define SECOND_US       1000000
 #define SECOND_ACCURACY 100000

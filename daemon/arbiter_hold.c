@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/arbiter_impl.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #define RETRY_NS (10 * NSEC_PER_SEC) /* after a failure: each try may take a while */
 

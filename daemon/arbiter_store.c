@@ -10,7 +10,7 @@
 
 #include "lib/claim/claim_json.h"
 #include "daemon/arbiter_impl.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #define FILE_NAME "claims.json"
 #define SCHEMA    "ptraced.claims-state/1"

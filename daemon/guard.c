@@ -16,7 +16,7 @@
 #include "daemon/guard_object.h"
 #include "daemon/guard_pins.h"
 #include "daemon/guard_selftest.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #define REASON_MAX     256
 #define ONE_REASON_MAX 110

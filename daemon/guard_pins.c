@@ -19,7 +19,7 @@
 #include <bpf/bpf.h>
 
 #include "lib/base/cleanup.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #define PATH_BYTES    256
 #define NAME_BYTES    128 /* of a pin: as many as a program's name and a prefix need */

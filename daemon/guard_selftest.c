@@ -13,7 +13,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "daemon/child.h"
+#include "daemon/base/child.h"
 #include "daemon/guard_object.h"
 
 #define RECORD_LOOKS    50 /* at the ring, for the record of a refusal */

@@ -20,7 +20,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
 #include "daemon/hold_protocol.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #define DIRECTORY_MODE 0700
 #define SOCKET_MODE    0600

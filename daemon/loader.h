@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "bpf/records.h"
-#include "daemon/tier.h"
+#include "daemon/base/tier.h"
 
 struct loader;
 struct bpf_object;

@@ -18,7 +18,7 @@
 #include "daemon/doctor.h"
 #include "daemon/guard.h"
 #include "daemon/hold.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/options.h"
 #include "daemon/refusal.h"
 #include "daemon/server.h"

@@ -14,7 +14,7 @@
 #include "lib/base/text.h"
 #include "daemon/guard.h"
 #include "daemon/socket.h"
-#include "daemon/tier.h"
+#include "daemon/base/tier.h"
 
 #define SHOWN_MAX   64 /* bytes of a wrong value that are repeated in the error */
 #define HELP_COLUMN 34 /* where the explanations start */

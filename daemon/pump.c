@@ -19,7 +19,7 @@
 #include "daemon/enrich.h"
 #include "daemon/floods.h"
 #include "daemon/guard.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/proctier.h"
 #include "daemon/sampler.h"
 #include "daemon/scan.h"

@@ -13,7 +13,7 @@
 
 #include "lib/base/cleanup.h"
 #include "daemon/backlog.h"
-#include "daemon/child.h"
+#include "daemon/base/child.h"
 
 /* What a record proves about which program; two rows where two tiers have a program each. */
 static const struct proof {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 enum phase {
         PHASE_HISTORY, /* rows of the store */

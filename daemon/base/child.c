@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/child.h"
+#include "daemon/base/child.h"
 
 #include <errno.h>
 #include <limits.h>

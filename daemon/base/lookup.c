@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/lookup.h"
+#include "daemon/base/lookup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/line_reader.h"
 #include "lib/proc/procfs.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #define CGROUP_ROOT    "/sys/fs/cgroup"
 #define CGROUP_UNIFIED "/sys/fs/cgroup/unified" /* beside version 1 */
