@@ -80,7 +80,7 @@ $(O)/ptraced_guard.skel.h: $(O)/bpf/guard.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name ptraced_guard_bpf > $@
 
-$(O)/daemon/loader.o: $(O)/ptraced.skel.h
+$(O)/daemon/kernel/loader.o: $(O)/ptraced.skel.h
 $(O)/daemon/guard_object.o: $(O)/ptraced_guard.skel.h
 
 # Unit tests: one Check program per file in tests/unit.

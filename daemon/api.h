@@ -21,7 +21,7 @@
 #include "daemon/arbiter.h"
 #include "daemon/guard.h"
 #include "daemon/hold.h"
-#include "daemon/loader.h"
+#include "daemon/kernel/loader.h"
 #include "daemon/peer.h"
 #include "daemon/pump.h"
 

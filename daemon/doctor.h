@@ -6,7 +6,7 @@
 #include <json-c/json.h>
 
 #include "daemon/guard.h"
-#include "daemon/loader.h"
+#include "daemon/kernel/loader.h"
 
 /* ptraced.doctor/1. The caller puts it. */
 struct json_object *doctor_json(struct loader *loader, struct guard *guard);

@@ -14,7 +14,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
 #include "daemon/guard_object.h"
-#include "daemon/guard_pins.h"
+#include "daemon/kernel/guard_pins.h"
 #include "daemon/guard_selftest.h"
 #include "daemon/base/log.h"
 

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "bpf/guard.h"
-#include "daemon/loader.h"
+#include "daemon/kernel/loader.h"
 
 struct guard;
 struct guard_pins;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "daemon/guard.h"
-#include "daemon/guard_pins.h"
+#include "daemon/kernel/guard_pins.h"
 
 #define GUARD_PROGRAMS_MAX 8
 

@@ -28,7 +28,7 @@
 #include "lib/base/line_reader.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
-#include "daemon/tracefs.h"
+#include "daemon/kernel/tracefs.h"
 
 #define PROBE_LINES_MAX   65536
 #define PROBE_FDS_MAX     65536 /* descriptors of one process that are looked at */

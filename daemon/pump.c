@@ -13,7 +13,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
 #include "lib/event/record.h"
-#include "daemon/backlog.h"
+#include "daemon/kernel/backlog.h"
 #include "daemon/complete.h"
 #include "daemon/departed.h"
 #include "daemon/enrich.h"

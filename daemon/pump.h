@@ -16,7 +16,7 @@
 #include "lib/event/event.h"
 #include "lib/model/model.h"
 #include "lib/store/store.h"
-#include "daemon/loader.h"
+#include "daemon/kernel/loader.h"
 
 struct pump;
 

@@ -2,7 +2,7 @@
 
 #include <check.h>
 
-#include "daemon/backlog.c"
+#include "daemon/kernel/backlog.c"
 
 #define RECORD_MAX 4096
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/backlog.h"
+#include "daemon/kernel/backlog.h"
 
 #include <errno.h>
 #include <stdlib.h>

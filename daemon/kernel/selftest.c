@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/selftest.h"
+#include "daemon/kernel/selftest.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "lib/base/cleanup.h"
-#include "daemon/backlog.h"
+#include "daemon/kernel/backlog.h"
 #include "daemon/base/child.h"
 
 /* What a record proves about which program; two rows where two tiers have a program each. */

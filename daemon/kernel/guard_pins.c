@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/guard_pins.h"
+#include "daemon/kernel/guard_pins.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/loader.h"
+#include "daemon/kernel/loader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,11 +17,11 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "daemon/backlog.h"
-#include "daemon/guard_pins.h"
+#include "daemon/kernel/backlog.h"
+#include "daemon/kernel/guard_pins.h"
 #include "ptraced.skel.h"
-#include "daemon/selftest.h"
-#include "daemon/tracepoint.h"
+#include "daemon/kernel/selftest.h"
+#include "daemon/kernel/tracepoint.h"
 
 #define F (1u << TIER_FULL)
 #define T (1u << TIER_TRACEPOINT)

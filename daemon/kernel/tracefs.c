@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/tracefs.h"
+#include "daemon/kernel/tracefs.h"
 
 #include <errno.h>
 #include <fcntl.h>

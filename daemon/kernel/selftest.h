@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#include "daemon/loader.h"
+#include "daemon/kernel/loader.h"
 
 #define SELFTEST_LIMIT_MS 5000 /* then the children are ended and the hooks stay HOOK_ATTACHED */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/tracepoint.h"
+#include "daemon/kernel/tracepoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <linux/perf_event.h>
 
 #include "lib/base/cleanup.h"
-#include "daemon/tracefs.h"
+#include "daemon/kernel/tracefs.h"
 
 static int read_id(const char *name)
 {
