@@ -23,7 +23,7 @@
 #include "daemon/hold.h"
 #include "daemon/kernel/loader.h"
 #include "daemon/peer.h"
-#include "daemon/pump.h"
+#include "daemon/events/pump.h"
 
 #define API_ERROR_MAX 512
 

@@ -16,7 +16,7 @@
 #include "daemon/guard.h"
 #include "daemon/hold.h"
 #include "daemon/base/lookup.h"
-#include "daemon/pump.h"
+#include "daemon/events/pump.h"
 
 struct arbiter;
 

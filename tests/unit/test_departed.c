@@ -6,7 +6,7 @@
 
 #include "lib/proc/procfs.h"
 
-#include "daemon/departed.c"
+#include "daemon/events/departed.c"
 
 static struct model *model;
 static uint64_t seq;

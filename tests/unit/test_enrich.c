@@ -12,8 +12,8 @@
 #include "tests/unit/child.h"
 #include "tests/unit/own_file.h"
 
-#include "daemon/enrich.c"
-#include "daemon/enrich_text.c"
+#include "daemon/events/enrich.c"
+#include "daemon/events/enrich_text.c"
 
 #define NOBODY 65534
 

@@ -6,9 +6,9 @@
 #include "tests/unit/child.h"
 #include "tests/unit/fake_model.h"
 
-#include "daemon/proc_connector.c"
+#include "daemon/events/proc_connector.c"
 #undef PROC_PATH_MAX
-#include "daemon/proctier.c"
+#include "daemon/events/proctier.c"
 
 static struct model model;
 static struct proctier *proctier;

@@ -6,7 +6,7 @@
 #include "tests/unit/child.h"
 #include "tests/unit/fake_model.h"
 
-#include "daemon/sampler.c"
+#include "daemon/events/sampler.c"
 
 static struct model model;
 static struct sampler *sampler;

@@ -5,7 +5,7 @@
 #include "tests/unit/child.h"
 #include "tests/unit/fake_model.h"
 
-#include "daemon/scan.c"
+#include "daemon/events/scan.c"
 
 static struct model model;
 static unsigned flushes;

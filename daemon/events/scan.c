@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/scan.h"
+#include "daemon/events/scan.h"
 
 #include <errno.h>
 #include <stdlib.h>

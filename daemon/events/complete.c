@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/complete.h"
+#include "daemon/events/complete.h"
 
 #include <errno.h>
 
 #include "bpf/records.h"
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "daemon/enrich.h"
+#include "daemon/events/enrich.h"
 
 struct tracee_search {
         uint32_t tracer_tid, vpid;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/proc_connector.h"
+#include "daemon/events/proc_connector.h"
 
 #include <errno.h>
 #include <linux/connector.h>

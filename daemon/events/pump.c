@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/pump.h"
+#include "daemon/events/pump.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,15 +14,15 @@
 #include "lib/proc/procfs.h"
 #include "lib/event/record.h"
 #include "daemon/kernel/backlog.h"
-#include "daemon/complete.h"
-#include "daemon/departed.h"
-#include "daemon/enrich.h"
-#include "daemon/floods.h"
+#include "daemon/events/complete.h"
+#include "daemon/events/departed.h"
+#include "daemon/events/enrich.h"
+#include "daemon/events/floods.h"
 #include "daemon/guard.h"
 #include "daemon/base/log.h"
-#include "daemon/proctier.h"
-#include "daemon/sampler.h"
-#include "daemon/scan.h"
+#include "daemon/events/proctier.h"
+#include "daemon/events/sampler.h"
+#include "daemon/events/scan.h"
 
 #define DEFERRED_MAX    8192 /* events a scan or the sampler may make in one turn */
 #define QUESTIONS_MAX   1024

@@ -8,7 +8,7 @@
  * Source: kill(2) with signal 0, which needs no privilege to tell that nobody is there.
  */
 
-#include "daemon/scan.h"
+#include "daemon/events/scan.h"
 
 #define DEPARTED_MAX 4096 /* told in one round; the others in the next */
 

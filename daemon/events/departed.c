@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/departed.h"
+#include "daemon/events/departed.h"
 
 #include <errno.h>
 #include <signal.h>

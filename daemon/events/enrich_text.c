@@ -7,7 +7,7 @@
 #include "lib/proc/elf_text.h"
 #include "lib/proc/procfs.h"
 #include "lib/event/record.h"
-#include "daemon/enrich.h"
+#include "daemon/events/enrich.h"
 
 #define TEXT_BEFORE     8 /* bytes of struct rec_text before the address */
 #define TEXT_CACHE_SIZE 64

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/floods.h"
+#include "daemon/events/floods.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/proctier.h"
+#include "daemon/events/proctier.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "daemon/proc_connector.h"
+#include "daemon/events/proc_connector.h"
 
 #define PROC_PATH_MAX 64
 #define SUSPECTS_MAX  256
