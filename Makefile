@@ -81,7 +81,7 @@ $(O)/ptraced_guard.skel.h: $(O)/bpf/guard.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name ptraced_guard_bpf > $@
 
 $(O)/daemon/kernel/loader.o: $(O)/ptraced.skel.h
-$(O)/daemon/guard_object.o: $(O)/ptraced_guard.skel.h
+$(O)/daemon/guard/guard_object.o: $(O)/ptraced_guard.skel.h
 
 # Unit tests: one Check program per file in tests/unit.
 $(O)/tests/unit/test_%: tests/unit/test_%.c $(O)/libptraced.a

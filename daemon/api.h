@@ -19,7 +19,7 @@
 #include "lib/wire/request_body.h"
 #include "lib/store/store.h"
 #include "daemon/arbiter.h"
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 #include "daemon/hold.h"
 #include "daemon/kernel/loader.h"
 #include "daemon/peer.h"

@@ -13,7 +13,7 @@
 #include "bpf/decide.h"
 #include "lib/claim/claim.h"
 #include "lib/claim/policy.h"
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 #include "daemon/hold.h"
 #include "daemon/base/lookup.h"
 #include "daemon/events/pump.h"

@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 #include "daemon/kernel/loader.h"
 
 /* ptraced.doctor/1. The caller puts it. */

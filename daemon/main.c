@@ -16,7 +16,7 @@
 #include "daemon/api.h"
 #include "daemon/arbiter.h"
 #include "daemon/doctor.h"
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 #include "daemon/hold.h"
 #include "daemon/base/log.h"
 #include "daemon/options.h"

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 
 /* Everything that is asked for once per scrape. */
 struct figures {

@@ -12,7 +12,7 @@
 #include "lib/wire/config.h"
 #include "lib/wire/request.h"
 #include "lib/base/text.h"
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 #include "daemon/socket.h"
 #include "daemon/base/tier.h"
 

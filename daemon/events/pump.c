@@ -18,7 +18,7 @@
 #include "daemon/events/departed.h"
 #include "daemon/events/enrich.h"
 #include "daemon/events/floods.h"
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 #include "daemon/base/log.h"
 #include "daemon/events/proctier.h"
 #include "daemon/events/sampler.h"

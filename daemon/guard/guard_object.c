@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/guard_object.h"
+#include "daemon/guard/guard_object.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 
 struct guard_object;
 

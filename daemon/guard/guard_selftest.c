@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/guard_selftest.h"
+#include "daemon/guard/guard_selftest.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
 #include "daemon/base/child.h"
-#include "daemon/guard_object.h"
+#include "daemon/guard/guard_object.h"
 
 #define RECORD_LOOKS    50 /* at the ring, for the record of a refusal */
 #define RECORD_PAUSE_MS 10

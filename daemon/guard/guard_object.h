@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 #include "daemon/kernel/guard_pins.h"
 
 #define GUARD_PROGRAMS_MAX 8

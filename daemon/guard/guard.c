@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/guard.h"
+#include "daemon/guard/guard.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,9 +13,9 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "daemon/guard_object.h"
+#include "daemon/guard/guard_object.h"
 #include "daemon/kernel/guard_pins.h"
-#include "daemon/guard_selftest.h"
+#include "daemon/guard/guard_selftest.h"
 #include "daemon/base/log.h"
 
 #define REASON_MAX     256
