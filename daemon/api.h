@@ -20,7 +20,7 @@
 #include "lib/store/store.h"
 #include "daemon/arbiter.h"
 #include "daemon/guard/guard.h"
-#include "daemon/hold.h"
+#include "daemon/hold/hold.h"
 #include "daemon/kernel/loader.h"
 #include "daemon/peer.h"
 #include "daemon/events/pump.h"

@@ -18,7 +18,7 @@
 #include "lib/diagnosis/wording.h"
 #include "daemon/arbiter.h"
 #include "daemon/heal.h"
-#include "daemon/hold.h"
+#include "daemon/hold/hold.h"
 #include "daemon/base/log.h"
 #include "daemon/parking.h"
 

@@ -15,7 +15,7 @@
 #include "lib/base/text.h"
 #include "daemon/arbiter.h"
 #include "daemon/attach_facts.h"
-#include "daemon/hold.h"
+#include "daemon/hold/hold.h"
 
 #define REFUSALS_MAX   10
 #define REFUSALS_READ  20000 /* rows of one window that are looked at, at most */

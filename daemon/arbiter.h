@@ -14,7 +14,7 @@
 #include "lib/claim/claim.h"
 #include "lib/claim/policy.h"
 #include "daemon/guard/guard.h"
-#include "daemon/hold.h"
+#include "daemon/hold/hold.h"
 #include "daemon/base/lookup.h"
 #include "daemon/events/pump.h"
 

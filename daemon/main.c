@@ -17,7 +17,7 @@
 #include "daemon/arbiter.h"
 #include "daemon/doctor.h"
 #include "daemon/guard/guard.h"
-#include "daemon/hold.h"
+#include "daemon/hold/hold.h"
 #include "daemon/base/log.h"
 #include "daemon/options.h"
 #include "daemon/refusal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/hold.h"
+#include "daemon/hold/hold.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "daemon/hold_protocol.h"
+#include "daemon/hold/hold_protocol.h"
 #include "daemon/base/log.h"
 
 #define DIRECTORY_MODE 0700

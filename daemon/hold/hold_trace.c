@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/hold_trace.h"
+#include "daemon/hold/hold_trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "daemon/hold.h"
+#include "daemon/hold/hold.h"
 
 #define OPTIONS         PTRACE_O_TRACECLONE /* no EXITKILL: whatever happens to us, the target goes on */
 #define PASSES_MAX      32                  /* over all threads, until one finds nothing new */

@@ -5,7 +5,7 @@
  * hold again when an owner who was let in has left. It outlives the daemon. One thread, one poll().
  */
 
-#include "daemon/hold.h"
+#include "daemon/hold/hold.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +27,8 @@
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
 #include "lib/diagnosis/wording.h"
-#include "daemon/hold_protocol.h"
-#include "daemon/hold_trace.h"
+#include "daemon/hold/hold_protocol.h"
+#include "daemon/hold/hold_trace.h"
 
 #define BACKLOG       8
 #define TICK_MS       1000 /* while holding: is there a thread that is not held? */
