@@ -10,7 +10,7 @@
 #include "lib/diagnosis/access.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
-#include "daemon/attach_facts.h"
+#include "daemon/claims/attach_facts.h"
 
 #define SETTLE_MS     2000 /* how long an answer waits for the store to catch up */
 #define JSON_TEXT_MAX 2048 /* bytes of one string, after invalid UTF-8 was replaced */

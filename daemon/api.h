@@ -18,7 +18,7 @@
 #include "lib/wire/request.h"
 #include "lib/wire/request_body.h"
 #include "lib/store/store.h"
-#include "daemon/arbiter.h"
+#include "daemon/claims/arbiter.h"
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
 #include "daemon/kernel/loader.h"

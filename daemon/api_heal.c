@@ -16,7 +16,7 @@
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "lib/diagnosis/wording.h"
-#include "daemon/arbiter.h"
+#include "daemon/claims/arbiter.h"
 #include "daemon/heal/heal.h"
 #include "daemon/hold/hold.h"
 #include "daemon/base/log.h"

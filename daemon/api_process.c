@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "lib/proc/procfs.h"
-#include "daemon/arbiter.h"
+#include "daemon/claims/arbiter.h"
 
 #define PROCESSES_MAX       4096 /* in one answer */
 #define THREADS_MAX         4096 /* of one process, in one answer */

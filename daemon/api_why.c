@@ -13,8 +13,8 @@
 #include "lib/base/json_text.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
-#include "daemon/arbiter.h"
-#include "daemon/attach_facts.h"
+#include "daemon/claims/arbiter.h"
+#include "daemon/claims/attach_facts.h"
 #include "daemon/hold/hold.h"
 
 #define REFUSALS_MAX   10

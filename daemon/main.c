@@ -14,13 +14,13 @@
 
 #include "lib/wire/config.h"
 #include "daemon/api.h"
-#include "daemon/arbiter.h"
+#include "daemon/claims/arbiter.h"
 #include "daemon/doctor.h"
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
 #include "daemon/base/log.h"
 #include "daemon/options.h"
-#include "daemon/refusal.h"
+#include "daemon/claims/refusal.h"
 #include "daemon/server.h"
 #include "daemon/socket.h"
 

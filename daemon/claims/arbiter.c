@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/arbiter.h"
+#include "daemon/claims/arbiter.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
-#include "daemon/arbiter_impl.h"
+#include "daemon/claims/arbiter_impl.h"
 #include "daemon/base/log.h"
 
 #define SHOWN_MAX     128

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/arbiter_impl.h"
+#include "daemon/claims/arbiter_impl.h"
 #include "daemon/base/log.h"
 
 #define RETRY_NS (10 * NSEC_PER_SEC) /* after a failure: each try may take a while */

@@ -4,7 +4,7 @@
 /* Who stands behind a refused attach, in words: what a record names by number, and holds of ptraced's own.
  */
 
-#include "daemon/arbiter.h"
+#include "daemon/claims/arbiter.h"
 
 struct rec_guard;
 

@@ -9,7 +9,7 @@
 #include <json-c/json.h>
 
 #include "lib/claim/claim_json.h"
-#include "daemon/arbiter_impl.h"
+#include "daemon/claims/arbiter_impl.h"
 #include "daemon/base/log.h"
 
 #define FILE_NAME "claims.json"

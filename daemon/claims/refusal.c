@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/refusal.h"
+#include "daemon/claims/refusal.h"
 
 #include <stdio.h>
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "lib/proc/procfs.h"
-#include "daemon/arbiter_impl.h"
+#include "daemon/claims/arbiter_impl.h"
 #include "daemon/base/log.h"
 
 #define SECOND_US       1000000

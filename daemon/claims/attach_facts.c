@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/attach_facts.h"
+#include "daemon/claims/attach_facts.h"
 
 #include <sys/ptrace.h>
 

@@ -10,7 +10,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/list.h"
 #include "lib/base/table.h"
-#include "daemon/arbiter.h"
+#include "daemon/claims/arbiter.h"
 
 #define CHANGED_MAX   256 /* targets whose tracers changed; with more all are looked at */
 #define ATTACHES_MAX  64  /* to audited claims, between two looks; more are not told */

@@ -10,7 +10,7 @@
 
 #include "lib/base/line_reader.h"
 #include "lib/proc/procfs.h"
-#include "daemon/arbiter_impl.h"
+#include "daemon/claims/arbiter_impl.h"
 
 #define CGROUP_DEPTH    64
 #define PATH_TEXT_MAX   4096
