@@ -22,7 +22,7 @@
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
 #include "daemon/kernel/loader.h"
-#include "daemon/peer.h"
+#include "daemon/http/peer.h"
 #include "daemon/events/pump.h"
 
 #define API_ERROR_MAX 512

@@ -11,7 +11,7 @@
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/api.h"
-#include "daemon/parking.h"
+#include "daemon/http/parking.h"
 
 #define TOKEN_BYTES 16 /* random ones of a token we make, told as hex */
 #define SHOWN_MAX   128

@@ -20,7 +20,7 @@
 #include "daemon/heal/heal.h"
 #include "daemon/hold/hold.h"
 #include "daemon/base/log.h"
-#include "daemon/parking.h"
+#include "daemon/http/parking.h"
 
 #define HEALS_MAX     8     /* at the same time, each of another process */
 #define HEALS_ASKED   64    /* with those that wait for their turn */

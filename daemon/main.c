@@ -21,8 +21,8 @@
 #include "daemon/base/log.h"
 #include "daemon/options.h"
 #include "daemon/claims/refusal.h"
-#include "daemon/server.h"
-#include "daemon/socket.h"
+#include "daemon/http/server.h"
+#include "daemon/http/socket.h"
 
 #define ERROR_MAX       1024
 #define STORE_ERROR_MAX 960 /* leaves room for the words around it */

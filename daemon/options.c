@@ -13,7 +13,7 @@
 #include "lib/wire/request.h"
 #include "lib/base/text.h"
 #include "daemon/guard/guard.h"
-#include "daemon/socket.h"
+#include "daemon/http/socket.h"
 #include "daemon/base/tier.h"
 
 #define SHOWN_MAX   64 /* bytes of a wrong value that are repeated in the error */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/socket.h"
+#include "daemon/http/socket.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/stream.h"
+#include "daemon/http/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>

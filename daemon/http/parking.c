@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/parking.h"
+#include "daemon/http/parking.h"
 
 #include <errno.h>
 #include <fcntl.h>

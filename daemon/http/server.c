@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/server.h"
+#include "daemon/http/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
-#include "daemon/parking.h"
-#include "daemon/stream.h"
+#include "daemon/http/parking.h"
+#include "daemon/http/stream.h"
 
 #define SLOTS_MAX          (SERVER_CONNECTIONS_MAX + SERVER_REFUSALS_MAX)
 #define ACCEPT_BATCH       16          /* connections accepted per wake-up */
