@@ -13,9 +13,9 @@
 #include <systemd/sd-event.h>
 
 #include "lib/wire/config.h"
-#include "daemon/api.h"
+#include "daemon/api/api.h"
 #include "daemon/claims/arbiter.h"
-#include "daemon/doctor.h"
+#include "daemon/api/doctor.h"
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
 #include "daemon/base/log.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/api.h"
+#include "daemon/api/api.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/doctor.h"
-#include "daemon/metrics.h"
+#include "daemon/api/doctor.h"
+#include "daemon/api/metrics.h"
 
 #define TRACERS_MAX MODEL_PROCESSES_MAX /* more cannot be in the model */
 

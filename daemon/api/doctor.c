@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/doctor.h"
+#include "daemon/api/doctor.h"
 
 #include <assert.h>
 #include <errno.h>
