@@ -4,8 +4,8 @@
 /* What the verbs about claims share: requests, and the sentences about a claim. Functions that return int
  * return an exit status, EXIT_DONE to go on, and have said what is wrong otherwise. */
 
-#include "cli/json.h"
-#include "cli/session.h"
+#include "cli/base/json.h"
+#include "cli/base/session.h"
 
 #define CLAIM_WORDS_MAX 256
 #define CLAIM_TOKEN_NEW "new" /* value of --token: one is made */

@@ -4,7 +4,7 @@
 
 #include "lib/base/text.h"
 #include "cli/claim.h"
-#include "cli/table.h"
+#include "cli/base/table.h"
 
 static const struct column claim_columns[] = {
         {"ID", FIT_WHOLE, true},      {"PID", FIT_WHOLE, true},   {"COMMAND", FIT_NARROW, false},

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "cli/claim.h"
-#include "cli/command.h"
+#include "cli/base/command.h"
 #include "cli/queue.h"
 
 #define AWAY_TICK_MS   1000 /* how often a daemon that is away is looked for */

@@ -14,7 +14,7 @@
 #include "bpf/guard.h"
 #include "lib/base/text.h"
 #include "lib/diagnosis/wording.h"
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 #define SI_CODE_KERNEL 0x80
 

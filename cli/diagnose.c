@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl diagnose */
 #include "cli/findings.h"
-#include "cli/json.h"
+#include "cli/base/json.h"
 #include "cli/offline.h"
-#include "cli/session.h"
+#include "cli/base/session.h"
 
 /* Since when the daemon has records, with a note if they tell little. Only for people: no error if it fails.
  */

@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 
 #include "cli/daemon_file.h"
-#include "cli/json.h"
-#include "cli/session.h"
-#include "cli/table.h"
+#include "cli/base/json.h"
+#include "cli/base/session.h"
+#include "cli/base/table.h"
 
 #define PROBE_OUTPUT_MAX (256 << 10)
 

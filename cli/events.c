@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/describe.h"
-#include "cli/session.h"
+#include "cli/base/session.h"
 
 /* Longest type name and its gap, so that the sentences stand under each other. */
 #define TYPE_COLUMN 18

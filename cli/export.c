@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cli/losses.h"
-#include "cli/outfile.h"
-#include "cli/session.h"
-#include "cli/tame.h"
+#include "cli/base/losses.h"
+#include "cli/base/outfile.h"
+#include "cli/base/session.h"
+#include "cli/base/tame.h"
 
 /* Where it goes: a file that appears when it is complete, or standard output; perhaps compressed. */
 struct sink {

@@ -5,7 +5,7 @@
 
 #include "lib/event/finding.h"
 #include "lib/base/text.h"
-#include "cli/json.h"
+#include "cli/base/json.h"
 
 #define LABEL_FORMAT "  %-10s"
 

@@ -6,7 +6,7 @@
  * one of a newer daemon with findings this program does not know all look alike.
  */
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 /* One finding: headline, summary, when, evidence, fix and risk. */
 void finding_print(const struct cli *c, struct json_object *finding);

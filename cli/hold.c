@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/claim.h"
-#include "cli/table.h"
+#include "cli/base/table.h"
 
 #define FOUND_SHOWN_MAX 16 /* breakpoints of a process that is not healed */
 

@@ -6,7 +6,7 @@
 #include "lib/model/model.h"
 #include "lib/export/trace.h"
 #include "cli/findings.h"
-#include "cli/losses.h"
+#include "cli/base/losses.h"
 
 struct reading {
         struct model *model;

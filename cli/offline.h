@@ -3,7 +3,7 @@
 
 /* The diagnosis of a saved trace, without a daemon. */
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 /*
  * Reads the trace, feeds the model, and builds a "ptraced.diagnosis/1" object, which the caller puts. pid 0:

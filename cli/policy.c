@@ -9,7 +9,7 @@
 
 #include "lib/base/json_text.h"
 #include "cli/claim.h"
-#include "cli/table.h"
+#include "cli/base/table.h"
 
 /* A verb's first word, from a table. */
 struct action {

@@ -11,9 +11,9 @@
 #include <time.h>
 
 #include "cli/daemon_file.h"
-#include "cli/json.h"
-#include "cli/output.h"
-#include "cli/session.h"
+#include "cli/base/json.h"
+#include "cli/base/output.h"
+#include "cli/base/session.h"
 
 #define POLL_MS       20
 #define LOG_LINE_MAX  512

@@ -11,12 +11,12 @@
 #include "lib/event/family.h"
 #include "lib/base/json_text.h"
 #include "lib/proc/procfs.h"
-#include "cli/command.h"
+#include "cli/base/command.h"
 #include "cli/findings.h"
-#include "cli/json.h"
-#include "cli/outfile.h"
+#include "cli/base/json.h"
+#include "cli/base/outfile.h"
 #include "cli/private_daemon.h"
-#include "cli/session.h"
+#include "cli/base/session.h"
 
 #define SETTLE_MS      500 /* after the command's end: late answers (left-over stops, text scans) arrive */
 #define NAME_SHOWN_MAX 32

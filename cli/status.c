@@ -4,8 +4,8 @@
 #include <time.h>
 
 #include "lib/base/text.h"
-#include "cli/json.h"
-#include "cli/session.h"
+#include "cli/base/json.h"
+#include "cli/base/session.h"
 
 #define WAIT_MAX_S    3600
 #define WAIT_RETRY_MS 50

@@ -5,8 +5,8 @@
 
 #include "cli/describe.h"
 #include "cli/findings.h"
-#include "cli/json.h"
-#include "cli/session.h"
+#include "cli/base/json.h"
+#include "cli/base/session.h"
 
 #define TICK_MS       500
 #define QUIET_TICKS   4    /* findings are asked for until so many ticks after the last event */

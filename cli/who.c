@@ -5,9 +5,9 @@
 
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
-#include "cli/json.h"
-#include "cli/session.h"
-#include "cli/table.h"
+#include "cli/base/json.h"
+#include "cli/base/session.h"
+#include "cli/base/table.h"
 
 #define ANCESTORS_MAX    16 /* generations shown of the parent chain */
 #define ENDED_SHOWN_LIST 10

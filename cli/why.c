@@ -2,8 +2,8 @@
 /* ptracectl why: would an attach succeed, and what was refused lately. */
 #include "lib/base/text.h"
 #include "cli/describe.h"
-#include "cli/json.h"
-#include "cli/session.h"
+#include "cli/base/json.h"
+#include "cli/base/session.h"
 
 static void print_part(const struct cli *c, const char *label, const char *text)
 {

@@ -6,7 +6,7 @@
  * return int here return an exit status, EXIT_DONE to go on, and have said what is wrong otherwise.
  */
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 /* A pid argument. One that is a thread's is resolved to its process, with a note. */
 int ask_pid(const struct cli *c, const char *text, uint32_t *ret);

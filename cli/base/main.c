@@ -2,7 +2,7 @@
 /* ptracectl: the tables of its verbs and options. */
 #include <assert.h>
 
-#include "cli/cli.h"
+#include "cli/base/cli.h"
 
 const struct option_spec option_specs[] = {
         [OPT_HELP] = {"help", 'h', NULL, "Show this help."},

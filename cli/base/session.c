@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/session.h"
+#include "cli/base/session.h"
 
 #include <ctype.h>
 #include <errno.h>

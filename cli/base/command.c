@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/command.h"
+#include "cli/base/command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 #include "lib/proc/procfs.h"
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 void command_abandon(struct command *cmd)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/outfile.h"
+#include "cli/base/outfile.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
  * while a table is filled is told once, by table_print().
  */
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 enum column_fit {
         FIT_WHOLE,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #include "lib/base/text.h"
 #include "lib/base/wrap.h"
-#include "cli/json.h"
+#include "cli/base/json.h"
 
 /*
  * Sentences of the daemon have escaped names in them already, and paths may hold backslashes: those stay as

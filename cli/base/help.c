@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/base/wrap.h"
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 #define HELP_WIDTH 100 /* lines are not made longer than this, however wide the terminal is */
 

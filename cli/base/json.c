@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/json.h"
+#include "cli/base/json.h"
 
 #include "lib/event/event.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/cli.h"
+#include "cli/base/cli.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 #define COMMON_OPTIONS (OPTION(OPT_HELP) | OPTION(OPT_JSON) | OPTION(OPT_SOCKET))
 #define WIDTH_DEFAULT  80

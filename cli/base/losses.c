@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/losses.h"
+#include "cli/base/losses.h"
 
 #include <stdio.h>
 #include <string.h>
