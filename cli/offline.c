@@ -5,7 +5,7 @@
 
 #include "lib/model/model.h"
 #include "lib/export/trace.h"
-#include "cli/findings.h"
+#include "cli/ask/findings.h"
 #include "cli/base/losses.h"
 
 struct reading {

@@ -12,7 +12,7 @@
 #include "lib/base/json_text.h"
 #include "lib/proc/procfs.h"
 #include "cli/base/command.h"
-#include "cli/findings.h"
+#include "cli/ask/findings.h"
 #include "cli/base/json.h"
 #include "cli/base/outfile.h"
 #include "cli/private_daemon.h"

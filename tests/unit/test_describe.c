@@ -4,7 +4,7 @@
 
 #include "tests/unit/scene.h"
 
-#include "cli/describe.c"
+#include "cli/ask/describe.c"
 
 /* As output.c has it, without what belongs to a terminal. */
 const char *task_text(const struct task_ref *t, char *buf, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/describe.h"
+#include "cli/ask/describe.h"
 
 #include <assert.h>
 #include <errno.h>

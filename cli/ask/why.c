@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl why: would an attach succeed, and what was refused lately. */
 #include "lib/base/text.h"
-#include "cli/describe.h"
+#include "cli/ask/describe.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
 

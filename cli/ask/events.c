@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cli/describe.h"
+#include "cli/ask/describe.h"
 #include "cli/base/session.h"
 
 /* Longest type name and its gap, so that the sentences stand under each other. */

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cli/describe.h"
-#include "cli/findings.h"
+#include "cli/ask/describe.h"
+#include "cli/ask/findings.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
 

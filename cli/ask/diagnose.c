@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl diagnose */
-#include "cli/findings.h"
+#include "cli/ask/findings.h"
 #include "cli/base/json.h"
 #include "cli/offline.h"
 #include "cli/base/session.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/findings.h"
+#include "cli/ask/findings.h"
 
 #include <string.h>
 
