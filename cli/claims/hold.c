@@ -2,7 +2,7 @@
 /* ptracectl hold, catch, heal */
 #include <string.h>
 
-#include "cli/claim.h"
+#include "cli/claims/claim.h"
 #include "cli/base/table.h"
 
 #define FOUND_SHOWN_MAX 16 /* breakpoints of a process that is not healed */

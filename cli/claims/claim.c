@@ -11,7 +11,7 @@
 #include "lib/claim/policy.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
-#include "cli/queue.h"
+#include "cli/claims/queue.h"
 
 #define TOKEN_NEW_BYTES 16 /* random ones, printed as hex */
 

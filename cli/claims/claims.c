@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
-#include "cli/claim.h"
+#include "cli/claims/claim.h"
 #include "cli/base/table.h"
 
 static const struct column claim_columns[] = {

@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "cli/claim.h"
+#include "cli/claims/claim.h"
 #include "cli/base/command.h"
-#include "cli/queue.h"
+#include "cli/claims/queue.h"
 
 #define AWAY_TICK_MS   1000 /* how often a daemon that is away is looked for */
 #define FREE_TICK_MS   100  /* how often it is looked whether a former tracer has left */

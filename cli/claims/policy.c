@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/json_text.h"
-#include "cli/claim.h"
+#include "cli/claims/claim.h"
 #include "cli/base/table.h"
 
 /* A verb's first word, from a table. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/queue.h"
+#include "cli/claims/queue.h"
 
 #include <errno.h>
 #include <string.h>
