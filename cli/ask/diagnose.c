@@ -2,7 +2,7 @@
 /* ptracectl diagnose */
 #include "cli/ask/findings.h"
 #include "cli/base/json.h"
-#include "cli/offline.h"
+#include "cli/trace/offline.h"
 #include "cli/base/session.h"
 
 /* Since when the daemon has records, with a note if they tell little. Only for people: no error if it fails.

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "cli/daemon_file.h"
+#include "cli/trace/daemon_file.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
 #include "cli/base/table.h"

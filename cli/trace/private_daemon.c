@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/private_daemon.h"
+#include "cli/trace/private_daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "cli/daemon_file.h"
+#include "cli/trace/daemon_file.h"
 #include "cli/base/json.h"
 #include "cli/base/output.h"
 #include "cli/base/session.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/offline.h"
+#include "cli/trace/offline.h"
 
 #include <errno.h>
 

@@ -15,7 +15,7 @@
 #include "cli/ask/findings.h"
 #include "cli/base/json.h"
 #include "cli/base/outfile.h"
-#include "cli/private_daemon.h"
+#include "cli/trace/private_daemon.h"
 #include "cli/base/session.h"
 
 #define SETTLE_MS      500 /* after the command's end: late answers (left-over stops, text scans) arrive */
