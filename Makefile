@@ -18,9 +18,12 @@ VERSION  := 0.1.0
 PKGS     := libbpf libelf libdw zlib libsystemd sqlite3 libmicrohttpd libcurl json-c inih smartcols
 WARN     := -Wall -Wextra -Wformat=2 -Wtype-limits -Werror
 CFLAGS   ?= -O2 -g
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DPTRACED_VERSION='"$(VERSION)"' $(WARN) -I. -I$(O) \
-             $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-LDLIBS    = -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lpthread
+# Asked once, and only when something is compiled: on a new machine pkg-config comes with `make deps`.
+PKG_CFLAGS   = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS     = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+CHECK_FLAGS  = $(eval CHECK_FLAGS := $(shell pkg-config --cflags --libs check))$(CHECK_FLAGS)
+ALL_CFLAGS   = -std=gnu17 -D_GNU_SOURCE -DPTRACED_VERSION='"$(VERSION)"' $(WARN) -I. -I$(O) $(PKG_CFLAGS) $(CFLAGS)
+LDLIBS       = -Wl,--as-needed $(PKG_LIBS) -lpthread
 ifneq ($(SAN),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LDFLAGS   += -fsanitize=address,undefined
@@ -38,7 +41,7 @@ UNIT_BINS   := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/test_*.c)))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all clean unit test test-long test-unit test-integration test-vm demo run deps deps-build deps-demo install uninstall \
-        format format-check
+        format format-check lint
 
 all: $(O)/ptraced $(O)/ptracectl
 
@@ -87,7 +90,7 @@ $(O)/daemon/guard/guard_object.o: $(O)/ptraced_guard.skel.h
 $(O)/tests/unit/test_%: tests/unit/test_%.c $(O)/libptraced.a
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(O)/libptraced.a $(shell pkg-config --cflags --libs check) $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(O)/libptraced.a $(CHECK_FLAGS) $(LDLIBS)
 
 test-unit: $(UNIT_BINS)
 	$(Q)tests/unit/run $^
@@ -128,7 +131,7 @@ run: deps-build
 DEPS_BUILD := gcc libc6-dev pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev zlib1g-dev libsystemd-dev \
               libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjson-c-dev libinih-dev libsmartcols-dev
 DEPS_DEMO  := gdb strace delve golang-go php-cli php-xdebug procps util-linux jq sqlite3
-DEPS_TEST  := check gojq lldb ltrace linux-perf php-fpm curl systemd qemu-system-x86 qemu-system-common busybox-static cpio xz-utils zstd
+DEPS_TEST  := check clang-format gojq universal-ctags lldb ltrace linux-perf php-fpm curl systemd qemu-system-x86 qemu-system-common busybox-static cpio xz-utils zstd
 deps-build:
 	$(Q)tests/need-packages $(DEPS_BUILD)
 deps-demo:
@@ -173,6 +176,10 @@ format:
 	$(Q)clang-format -i $(FORMATTED)
 format-check:
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
+
+# The rules of the house that a script can see.
+lint:
+	$(Q)tests/lint
 
 clean:
 	$(Q)rm -rf build build-san

@@ -9,8 +9,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 FUZZ_BINS    := $(addprefix $(FUZZ_O)/,$(FUZZ_TARGETS))
 FUZZ_LIB     := $(patsubst %.c,$(FUZZ_O)/%.o,$(sort $(shell find lib -name "*.c")))
 FUZZ_SECONDS ?= 10
-FUZZ_CFLAGS  := -std=gnu17 -D_GNU_SOURCE -I. -DPTRACED_VERSION='"$(VERSION)"' -O1 -g -fno-omit-frame-pointer \
-                -fsanitize=address,undefined -fno-sanitize-recover=undefined $(shell pkg-config --cflags $(PKGS))
+FUZZ_CFLAGS   = -std=gnu17 -D_GNU_SOURCE -I. -DPTRACED_VERSION='"$(VERSION)"' -O1 -g -fno-omit-frame-pointer \
+                -fsanitize=address,undefined -fno-sanitize-recover=undefined $(PKG_CFLAGS)
 DEPS_FUZZ    := clang libclang-rt-14-dev
 
 .PHONY: fuzz deps-fuzz $(addprefix fuzz-,$(FUZZ_TARGETS))
