@@ -136,9 +136,9 @@ static void use_pid_again(pid_t pid)
                 die("clone3");
         if (r > 0)
                 return;
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
         fixture_guard();
         be_nobody();
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user takes it back */
         for (;;)
                 pause();
 }
