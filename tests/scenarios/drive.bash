@@ -175,6 +175,9 @@ ended() {
         return 0
 }
 
+# why cannot see that a fixture has let in everybody whom Yama asks for it
+yama_asks() { [[ -r /proc/sys/kernel/yama/ptrace_scope && $(</proc/sys/kernel/yama/ptrace_scope) != 0 ]]; }
+
 # ---- debuggers --------------------------------------------------------------------------------------
 
 need() {
