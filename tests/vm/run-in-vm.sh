@@ -11,7 +11,8 @@
 #   -t SECS     wall-clock limit of the guest (default 600)       -m MB    guest memory (default 1024)
 #   -s N        CPUs (default 2)                                  -a ARGS  more kernel command line (lsm=...)
 #   -e VAR=VAL  environment of CMD; repeatable                    -C DIR   working directory (default: this one)
-#   -R DIR      share DIR instead of / (a debootstrap tree)
+#   -R DIR      share DIR instead of / (a debootstrap tree); the working directory is one of its own
+#   -B DIR      with -R: show this directory of the host there at its own path, where the tree must have one
 #   -1          all CPUs in one host thread, in turn. With a thread for each, QEMU 7.2 may translate an int3 that the
 #               kernel is just replacing and run it ever after: code that is patched while it runs (BPF programs
 #               attached to a busy function) then hangs the guest, or panics it
@@ -44,9 +45,9 @@ die() {
 }
 
 # --- options ----------------------------------------------------------------------------------------------------
-KERNELS=() ENVS=() FS=virtiofs LIMIT=600 MEM=1024 CPUS=2 ARGS='' CWD=$PWD ROOT=/ SYSTEMD='' VERBOSE='' ONLY='' THREADS=multi
+KERNELS=() ENVS=() FS=virtiofs LIMIT=600 MEM=1024 CPUS=2 ARGS='' CWD=$PWD ROOT=/ BIND='' SYSTEMD='' VERBOSE='' ONLY='' THREADS=multi
 CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ptraced-vm
-while getopts k:f:t:m:s:a:e:C:R:1ST:vn o; do
+while getopts k:f:t:m:s:a:e:C:R:B:1ST:vn o; do
         case $o in
         k) KERNELS+=("$OPTARG") ;;
         f) FS=$OPTARG ;;
@@ -56,7 +57,8 @@ while getopts k:f:t:m:s:a:e:C:R:1ST:vn o; do
         a) ARGS+=" $OPTARG" ;;
         e) ENVS+=("$OPTARG") ;;
         C) CWD=$OPTARG ;;
-        R) ROOT=$OPTARG ;;
+        R) ROOT=$(realpath "$OPTARG") || exit 126 ;;
+        B) BIND=$OPTARG ;;
         1) THREADS=single ;;
         S) SYSTEMD=1 ;;
         T) CACHE=$OPTARG ;;
@@ -69,6 +71,9 @@ shift $((OPTIND - 1))
 [ $# -gt 0 ] || [ -n "$ONLY" ] || die "no command given; the head of this script says how to use it"
 [ ${#KERNELS[@]} -gt 0 ] || KERNELS=(suite:bookworm/cloud-amd64)
 case $FS in virtiofs | 9p) ;; *) die "-f $FS: not a shared file system I know" ;; esac
+[ -z "$BIND" ] || { [ "$ROOT" != / ] && [ "$FS" = virtiofs ]; } || die "-B is for -R and virtiofs"
+[ -d "$ROOT/$CWD" ] || die "no such directory: $CWD$([ "$ROOT" = / ] || echo " in $ROOT")"
+[ -z "$BIND" ] || [ -d "$ROOT/$BIND" ] || die "no such directory to show $BIND at in $ROOT"
 
 QEMU=${QEMU:-qemu-system-x86_64}
 for tool in "$QEMU" busybox cpio xz zstd dpkg-deb flock; do
@@ -94,25 +99,9 @@ trap 'exit 143' TERM HUP
 
 # --- the kernel: fetch, unpack, locate --------------------------------------------------------------------------
 
-# Where this machine gets Debian from, so that guests' kernels come from the same place.
-mirror_of() { # LABEL
-        apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Label: $1" 'Component: main' | head -1
-}
-
-mirror_for_suite() { # SUITE
-        local uri
-        case $1 in *-security)
-                uri=$(mirror_of Debian-Security)
-                [ -z "$uri" ] || { echo "$uri"; return; }
-                ;;
-        esac
-        uri=$(mirror_of Debian)
-        # labels are known only after an apt-get update: fall back to what the path looks like
-        [ -n "$uri" ] || uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 '/debian/$')
-        [ -n "$uri" ] || return 1
-        case $1 in *-security) uri=${uri%/}-security ;; esac
-        echo "$uri"
-}
+# Guests' kernels come from where this machine's packages do.
+# shellcheck source=mirror.bash
+. "$(dirname "${BASH_SOURCE[0]}")/mirror.bash"
 
 # An apt that knows one suite only and touches nothing of the system's.
 private_apt() { # DIR SUITE
@@ -362,9 +351,11 @@ share_root() {
         fi
         virtiofsd=$(find /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd 2>/dev/null | head -1)
         [ -n "$virtiofsd" ] || die "virtiofsd is not installed (make deps installs it)"
-        # the working directory may be on a mount of its own: a volume, a separate /home
-        mount=$(findmnt -n -o TARGET --target "$CWD") || die "no such directory: $CWD"
-        [ "$ROOT" = / ] && [ "$mount" != / ] || mount=''
+        mount=$BIND
+        if [ "$ROOT" = / ]; then # the working directory may be on a mount of its own: a volume, a separate /home
+                mount=$(findmnt -n -o TARGET --target "$CWD")
+                [ "$mount" != / ] || mount=''
+        fi
         mkdir "$RUN/ro"
         # A mount namespace of its own, with read-only binds and a /run for virtiofsd's lock file.
         unshare -m --propagation private sh -c '
