@@ -131,7 +131,8 @@ run: deps-build
 DEPS_BUILD := gcc libc6-dev pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev zlib1g-dev libsystemd-dev \
               libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjson-c-dev libinih-dev libsmartcols-dev
 DEPS_DEMO  := gdb strace delve golang-go php-cli php-xdebug procps util-linux jq sqlite3
-DEPS_TEST  := check clang-format gojq universal-ctags lldb ltrace linux-perf php-fpm curl systemd qemu-system-x86 qemu-system-common busybox-static cpio xz-utils zstd
+DEPS_TEST  := check clang-format gojq universal-ctags lldb ltrace linux-perf php-fpm curl systemd qemu-system-x86 \
+              qemu-system-common virtiofsd? busybox-static cpio xz-utils zstd mmdebstrap
 deps-build:
 	$(Q)tests/need-packages $(DEPS_BUILD)
 deps-demo:
@@ -182,6 +183,6 @@ lint:
 	$(Q)tests/lint
 
 clean:
-	$(Q)rm -rf build build-san
+	$(Q)rm -rf build build-san build-trixie
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A second debugger is refused because a first one holds the process; a lone debugger yields nothing.
 # guests: debuggers
+# debian13
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

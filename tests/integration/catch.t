@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Catch: a held process that runs into a breakpoint nobody owns is frozen instead of killed, and handed over.
 # guests: hold alone
+# debian13
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

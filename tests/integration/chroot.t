@@ -3,6 +3,7 @@
 # A daemon whose root is not the machine's, and no mount point either: the kernel's paths begin above it. What programs
 # run into is told as from outside, and nobody is accused of what cannot be seen.
 # guests: debuggers
+# debian13
 . "$(dirname "$0")/tap.bash"
 [[ $EUID -eq 0 ]] || skip_all "not root"
 unshare -m --propagation private true 2>/dev/null || skip_all "no mount namespace of its own can be made here"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # heal puts back what a departed debugger's breakpoints replaced, and nothing else.
 # guests: hold
+# debian13
 . "$(dirname "$0")/tap.bash"
 
 # A uprobe outlives who made it. It is made through a tracefs that nobody else sees: every one is the same.
@@ -440,7 +441,7 @@ is "$RC" 4 "without the right to mount it, it cannot be seen whether uprobes are
 like "$(of .refused)" "tracefs is not mounted, .*\(EPERM\).* mount -t tracefs nodev /sys/kernel/tracing" \
         "and why, and how to go on"
 remedy=$(of .refused | grep -o 'mount -t .*')
-ok "the remedy" nsenter -t "$poor" -m sh -c "$remedy"
+ok "the remedy" nsenter -t "$poor" -m -r sh -c "$remedy"
 PTRACED_SOCKET=$T/poor.sock heal "$ORPHAN" --dry-run
 is "$RC $(of '"\(.healed | length) \(.refused)"')" "0 1 null" "is enough"
 go "$ORPHAN"

@@ -3,6 +3,7 @@
 # Hold: ptraced occupies a process, and neither the process nor its parent can tell by any signal, stop, exec
 # or end. Others are refused, an owner is let in, a dead daemon or helper harms nobody.
 # guests: hold alone
+# debian13
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

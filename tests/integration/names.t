@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs whose names, paths and arguments are no UTF-8, or are and no ASCII: every verb reads what the daemon says of
 # them, and prints JSON that any reader takes.
+# debian13
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An int3 runs where no tracer is: each way it got there, by real debuggers and by raw tracers.
 # guests: debuggers
+# debian13
 . "$(dirname "$0")/tap.bash"
 start_daemon
 sees_signals || skip_all "tier proc does not see signals"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What looks like trouble and is none. Every one of these is legal, and must give no finding.
 # guests: debuggers
+# debian13
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A tracee waits in its stop for a tracer that is itself stopped; a gdb at its prompt is silent.
 # guests: debuggers
+# debian13
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SIGTRAPs that are no breakpoint: sent by somebody, run by a handler, or forced through.
 # guests: debuggers alone
+# debian13
 # Alone: of two daemons on one processor only one can ask which library a handler is in (bpf_find_vma).
 . "$(dirname "$0")/tap.bash"
 start_daemon

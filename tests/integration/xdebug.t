@@ -3,6 +3,7 @@
 # php with Xdebug, stepped over DBGp by a small client, while gdb holds the worker: Xdebug takes no part in
 # SIGTRAP, and a ptrace-stop is what stalls it.
 # guests: debuggers
+# debian13
 . "$(dirname "$0")/tap.bash"
 need php gdb || skip_all "php or gdb is not installed"
 [[ $(php -m) == *[Xx]debug* ]] || skip_all "Xdebug is not installed"
