@@ -230,8 +230,8 @@ static const struct {
 } path_failures[] = {
         {-EAGAIN, MHD_HTTP_SERVICE_UNAVAILABLE, "try-again",
          "it is not in the kernel's memory, or closed to you, and nothing waits for a file system here",
-         "Look at the file (stat PATH), and ask again at once; or name the owner by --owner-pid or "
-         "--owner-uid."},
+         "Look at the file (stat PATH), and ask again at once; on an overlay file system name it without "
+         "symbolic links (readlink -f PATH); or name the owner by --owner-pid or --owner-uid."},
         {-EOPNOTSUPP, MHD_HTTP_NOT_IMPLEMENTED, "no-look-up",
          "that is not possible here: for an executable it takes Linux 5.12, for a cgroup version 2, and "
          "CAP_SETUID and CAP_SETGID for ptraced",
