@@ -127,7 +127,7 @@ run: deps-build
 	$(Q)$(MAKE) all
 	$(Q)O=$(O) tests/run-daily
 
-# What a bare Debian 12 lacks. Only missing packages are installed.
+# What a bare Debian 12 or 13 lacks. Only missing packages are installed; with ?, those that the release has.
 DEPS_BUILD := gcc libc6-dev pkg-config clang bpftool libbpf-dev libelf-dev libdw-dev zlib1g-dev libsystemd-dev \
               libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libjson-c-dev libinih-dev libsmartcols-dev
 DEPS_DEMO  := gdb strace delve golang-go php-cli php-xdebug procps util-linux jq sqlite3
