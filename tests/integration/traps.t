@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SIGTRAPs that are no breakpoint: sent by somebody, run by a handler, or forced through.
-# guests: debuggers alone
+# guests: debian13 debuggers alone
 # debian13
 # Alone: of two daemons on one processor only one can ask which library a handler is in (bpf_find_vma).
 . "$(dirname "$0")/tap.bash"
