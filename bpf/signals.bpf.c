@@ -162,7 +162,7 @@ static __always_inline void map_executable(struct mapping *m, struct rec_text *r
         r->flags = TEXT_F_FROM_CODE;
 }
 
-/* By ptraced itself (HOLDER_COMM of lib/wording.h), which passes every signal on. */
+/* By ptraced itself (HOLDER_COMM of lib/event/tools.h), which passes every signal on. */
 static __always_inline bool is_held(const struct task_struct *t)
 {
         __u64 comm[2] = {};

@@ -11,12 +11,11 @@
 #include "lib/proc/procfs.h"
 #include "daemon/claims/arbiter.h"
 
-#define PROCESSES_MAX       4096 /* in one answer */
-#define THREADS_MAX         4096 /* of one process, in one answer */
-#define ENDED_MAX           1024 /* ended sessions in one answer */
-#define STATE_READS_MAX     2048 /* threads whose state is read from /proc for one answer */
-#define NSS_BUFFER_SIZE     4096
-#define PTRACE_OPTION_SHIFT 3 /* where task_struct.ptrace keeps the options */
+#define PROCESSES_MAX   4096 /* in one answer */
+#define THREADS_MAX     4096 /* of one process, in one answer */
+#define ENDED_MAX       1024 /* ended sessions in one answer */
+#define STATE_READS_MAX 2048 /* threads whose state is read from /proc for one answer */
+#define NSS_BUFFER_SIZE 4096
 
 static const struct {
         uint64_t bit;
@@ -114,7 +113,7 @@ struct json_object *api_process_json(const struct api *api, const struct process
  */
 static struct json_object *options_json(const struct session *s)
 {
-        uint64_t bits = s->options | s->ptrace >> PTRACE_OPTION_SHIFT;
+        uint64_t bits = s->options | options_of_ptrace(s->ptrace);
         struct json_object *list = json_object_new_array();
 
         for (size_t i = 0; i < ELEMENTSOF(ptrace_options); i++)

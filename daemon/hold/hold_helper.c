@@ -26,7 +26,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/tools.h"
 #include "daemon/hold/hold_protocol.h"
 #include "daemon/hold/hold_trace.h"
 

@@ -9,6 +9,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/diagnosis/rules.h"
 #include "lib/base/text.h"
+#include "lib/event/tools.h"
 
 #define GO_EXIT_NS    (1 * NSEC_PER_SEC) /* from the SIGTRAP to the end of a Go program, at most */
 #define EXIT_STATUS_2 0x200              /* task_struct.exit_code of the Go runtime after a SIGTRAP */

@@ -9,6 +9,7 @@
 
 #include "lib/base/text.h"
 #include "lib/diagnosis/wording.h"
+#include "lib/event/tools.h"
 
 #define COMM_ESCAPED_MAX (sizeof(((struct task_ref *)0)->comm) * 4 + 1)
 
@@ -142,41 +143,9 @@ const char *word_request(int32_t request, char buf[WORD_MAX])
         return buf;
 }
 
-/* How well-known tracers let go, and whether they take their breakpoints out when a signal ends them. */
-static const struct tool {
-        const char *comm;
-        const char *command; /* typed into it; NULL: it has no prompt */
-        const char *signal;  /* that makes it let go cleanly; NULL: none does */
-} tools[] = {
-        {"gdb", "\"detach\"", "HUP"},
-        {"dlv", "\"quit\", and not killing the process", NULL},
-        {"lldb", "\"process detach\"", NULL},
-        {"lldb-server", NULL, NULL},
-        {"strace", NULL, "INT"},
-        {"ltrace", NULL, "INT"},
-};
-
-static const struct tool *find_tool(const struct task_ref *tracer)
-{
-        for (size_t i = 0; i < ELEMENTSOF(tools); i++)
-                if (strcmp(tools[i].comm, tracer->comm) == 0)
-                        return &tools[i];
-        return NULL;
-}
-
-bool is_holder(const struct task_ref *tracer)
-{
-        return tracer->pid && strcmp(tracer->comm, HOLDER_COMM) == 0;
-}
-
-bool plants_breakpoints(const struct task_ref *tracer)
-{
-        return strcmp(tracer->comm, "strace") != 0 && !is_holder(tracer);
-}
-
 void say_release(char *text, size_t size, const struct task_ref *tracer)
 {
-        const struct tool *tool = find_tool(tracer);
+        const struct tool *tool = tool_of(tracer);
         char name[WORD_MAX];
 
         word_tool(tracer, name);

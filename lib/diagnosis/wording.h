@@ -34,14 +34,6 @@ const char *word_request(int32_t request, char buf[WORD_MAX]);
 /* How to end what a tracer does without ending the tracee: "detach in gdb 4802 (\"detach\"), ...". */
 void say_release(char *text, size_t size, const struct task_ref *tracer);
 
-/* ptraced's own: occupies a thread and passes everything on, so that to the program nobody traces it. Known
- * by its name, as every tool here is: whoever borrows it gets sentences that fit less well. */
-#define HOLDER_COMM "ptraced-hold"
-bool is_holder(const struct task_ref *tracer);
-
-/* False for a tool that is known to write nothing into the program. */
-bool plants_breakpoints(const struct task_ref *tracer);
-
 /* What happens to the target when that tracer is killed. options: PTRACE_O_* as far as known. */
 struct tracer_ties {
         struct task_ref tracer, target;

@@ -244,6 +244,16 @@ size_t event_pids(const struct event *e, uint32_t pids[4]);
 /* Same process: pid equal, and start times equal where both are known. */
 bool task_same_process(const struct task_ref *a, const struct task_ref *b);
 
+/* Where task_struct.ptrace keeps the tracer's options (linux/ptrace.h, PT_OPT_FLAG_SHIFT), and which exist.
+ */
+#define PTRACE_OPTION_SHIFT 3
+#define PTRACE_OPTION_MASK  0x3000ffULL
+/* PTRACE_O_* in a task_struct.ptrace. */
+static inline uint64_t options_of_ptrace(uint32_t ptrace)
+{
+        return ptrace >> PTRACE_OPTION_SHIFT & PTRACE_OPTION_MASK;
+}
+
 /*
  * JSON object of an event, as every export and the API show it: "seq", "type", "time" (ISO 8601 with
  * nanoseconds, UTC), "boottime_ns", then the type's fields; signals have "signame" beside "sig".

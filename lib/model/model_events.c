@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/event/tools.h"
 #include "lib/model/model_state.h"
 #include "lib/diagnosis/rules.h"
 

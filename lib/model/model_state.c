@@ -6,7 +6,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/model/model_state.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/tools.h"
 
 /* What one event can need at most, beyond what pool_take() may still get from malloc. */
 #define RESERVE_PROCESSES 4
@@ -90,11 +90,6 @@ static void remember_session(struct model *m, const struct session *s)
 }
 
 /* ---- slots ------------------------------------------------------------------------------------------- */
-
-uint64_t options_of_ptrace(uint32_t ptrace)
-{
-        return ptrace >> PTRACE_OPTION_SHIFT & PTRACE_OPTION_MASK;
-}
 
 static void note_tracer(struct process *p, uint32_t tracer_pid)
 {

@@ -30,10 +30,8 @@
 #define STORM_WINDOW_NS   (1 * NSEC_PER_SEC)
 #define HUNG_GAP_NS       (10 * NSEC_PER_SEC) /* task.state events further apart are two episodes */
 
-#define SI_CODE_INT3        0x80        /* SI_KERNEL: an int3 ran; also the SIGSTOP of PTRACE_ATTACH */
-#define SI_CODE_TRAP_PERF   6           /* a perf event the program itself asked for */
-#define PTRACE_OPTION_SHIFT 3           /* of PTRACE_O_* in task_struct.ptrace */
-#define PTRACE_OPTION_MASK  0x3000ffULL /* PTRACE_O_MASK */
+#define SI_CODE_INT3      0x80 /* SI_KERNEL: an int3 ran; also the SIGSTOP of PTRACE_ATTACH */
+#define SI_CODE_TRAP_PERF 6    /* a perf event the program itself asked for */
 
 struct thread;
 
@@ -206,8 +204,6 @@ struct thread *thread_get(struct model *m, struct process *p, uint32_t tid, uint
 void thread_drop(struct model *m, struct thread *t, int end_cause);
 void thread_rename(struct model *m, struct thread *t, uint32_t tid, uint64_t start);
 
-/* PTRACE_O_* in a task_struct.ptrace. */
-uint64_t options_of_ptrace(uint32_t ptrace);
 /* Take the slot of t. */
 struct slot *slot_begin(struct model *m, struct thread *t, struct process *tracer, const struct event *e);
 /* Empties the slot: the session goes to the ring and into the process's history. */

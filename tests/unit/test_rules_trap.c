@@ -4,7 +4,7 @@
  */
 
 #include "tests/unit/scene.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/tools.h"
 
 #define API     named(4711, "api")
 #define API_2   thread_named(4711, 4713, "api")

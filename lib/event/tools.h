@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Programs that are known by their names: tracers, how they let go, and what they leave in a program.
+ * Whoever borrows a name gets sentences that fit less well, and nothing else. Pure.
+ */
+
+#include <stdbool.h>
+
+#include "lib/event/event.h"
+
+/* ptraced's own: occupies a thread and passes everything on, so that to the program nobody traces it. The
+ * kernel's part (bpf/signals.bpf.c) knows it by the same name. */
+#define HOLDER_COMM "ptraced-hold"
+
+struct tool {
+        const char *comm;
+        const char *command; /* typed into it to let go; NULL: it has no prompt */
+        const char *signal;  /* that makes it let go cleanly; NULL: none does */
+        bool writes_nothing; /* into the program: it sets no breakpoints */
+};
+
+/* NULL: not one we know. */
+const struct tool *tool_of(const struct task_ref *tracer);
+bool is_holder(const struct task_ref *tracer);
+/* False for a tool that is known to write nothing into the program. */
+bool plants_breakpoints(const struct task_ref *tracer);
