@@ -3,13 +3,13 @@
 
 #include <errno.h>
 
-#include "lib/model/model.h"
+#include "lib/diagnosis/diagnosis.h"
 #include "lib/export/trace.h"
 #include "cli/ask/findings.h"
 #include "cli/base/losses.h"
 
 struct reading {
-        struct model *model;
+        struct diagnosis *diagnosis;
         struct losses losses;
         uint64_t n_events, first_wall_ns, since_wall_ns;
         struct json_object *findings;
@@ -29,7 +29,7 @@ static int take_event(void *userdata, const struct event *e)
                 return 0;
         if (r->n_events++ == 0)
                 r->first_wall_ns = e->wall_ns;
-        error = model_apply(r->model, e);
+        error = diagnosis_apply(r->diagnosis, e);
         return error == -ENOMEM ? error : 0;
 }
 
@@ -50,10 +50,10 @@ static struct json_object *conclude(struct reading *r, uint32_t pid)
         struct json_object *o = json_object_new_object();
         struct model_counts counts;
 
-        model_count(r->model, &counts);
+        model_count(diagnosis_model(r->diagnosis), &counts);
         losses_count(&r->losses, "model-evicted", counts.evicted);
         r->findings = json_object_new_array();
-        if (model_each_finding(r->model, pid, add_finding, r) < 0) {
+        if (model_each_finding(diagnosis_model(r->diagnosis), pid, add_finding, r) < 0) {
                 json_object_put(r->findings);
                 json_object_put(o);
                 return NULL;
@@ -73,7 +73,7 @@ int offline_diagnosis(const struct cli *c, const char *file, uint32_t pid, uint6
         int status = EXIT_DONE, e;
 
         model_thresholds_default(&thresholds);
-        if (model_new(&r.model, &thresholds, &(struct model_sink){}, NULL) < 0)
+        if (diagnosis_new(&r.diagnosis, &thresholds, &(struct model_sink){}, NULL) < 0)
                 return cli_no_memory(c);
         e = trace_read(file, take_event, &r, error, sizeof(error));
         if (e == -ENOMEM && !error[0])
@@ -86,6 +86,6 @@ int offline_diagnosis(const struct cli *c, const char *file, uint32_t pid, uint6
                 diagnosis_note_tier(r.tier, "");
                 status = *ret ? EXIT_DONE : cli_no_memory(c);
         }
-        model_free(r.model);
+        diagnosis_free(r.diagnosis);
         return status;
 }

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/diagnosis/diagnosis.h"
 #include "lib/proc/procfs.h"
 #include "lib/event/record.h"
 #include "daemon/kernel/backlog.h"
@@ -48,7 +49,8 @@ struct pump {
         sd_event *event;
         struct loader *loader;
         struct store *store;
-        struct model *model;
+        struct diagnosis *diagnosis;
+        const struct model *model; /* its */
         struct sampler *sampler;
         struct floods *floods;
         struct text_cache *texts;
@@ -123,7 +125,7 @@ static int take_in(struct pump *p, struct event *e)
 
         count_refusal(p, e);
         stamp(p, e);
-        r = model_apply(p->model, e);
+        r = diagnosis_apply(p->diagnosis, e);
         store_append(p->store, e);
         tell_followers(p, e);
         return r;
@@ -506,7 +508,8 @@ int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct s
         p->store = store;
         p->next_seq = store_next_seq(store);
         p->texts = text_cache_new(); /* NULL only costs time */
-        r = model_new(&p->model, thresholds, &sink, p);
+        r = diagnosis_new(&p->diagnosis, thresholds, &sink, p);
+        p->model = r >= 0 ? diagnosis_model(p->diagnosis) : NULL;
         if (r >= 0)
                 r = sampler_new(&p->sampler);
         if (r >= 0)
@@ -538,7 +541,7 @@ struct pump *pump_free(struct pump *p)
         floods_free(p->floods);
         sampler_free(p->sampler);
         text_cache_free(p->texts);
-        model_free(p->model);
+        diagnosis_free(p->diagnosis);
         free(p->deferred);
         free(p);
         return NULL;
@@ -620,7 +623,7 @@ const struct model *pump_model(const struct pump *p)
 
 void pump_set_thresholds(struct pump *p, const struct model_thresholds *t)
 {
-        model_set_thresholds(p->model, t);
+        diagnosis_set_thresholds(p->diagnosis, t);
 }
 
 const char *loss_cause_to_string(enum loss_cause c)

@@ -11,14 +11,19 @@
 
 #include "bpf/guard.h"
 #include "lib/base/cleanup.h"
-#include "lib/diagnosis/rules.h"
+#include "lib/diagnosis/access.h"
+#include "lib/diagnosis/rule.h"
+#include "lib/diagnosis/wording.h"
 #include "lib/base/text.h"
 
-#define IDLE_WORTH_TELLING_NS                                                        \
-        (60 * NSEC_PER_SEC) /* a person reads code at a prompt for that long, easily \
-                             */
+#define IDLE_WORTH_TELLING_NS                                                                           \
+        (60 * NSEC_PER_SEC)                    /* a person reads code at a prompt for that long, easily \
+                                                */
+#define HAND_OVER_NS     (100 * NSEC_PER_MSEC) /* a debugger that detaches thread by thread takes this long */
+#define CHURN_NS         (5 * NSEC_PER_SEC) /* threads may vanish under a tracer that attaches to them all */
+#define THREAD_SETTLE_NS (1 * NSEC_PER_SEC) /* a debugger has this long to attach to a new thread */
+#define STORM_WINDOW_NS  (1 * NSEC_PER_SEC)
 #define CYCLE_LENGTH_MAX 16
-#define RECENT_TRACER_NS (1 * NSEC_PER_SEC)
 
 /* ---- refused ------------------------------------------------------------------------------------------ */
 
@@ -115,10 +120,10 @@ static void report_refusal(struct model *m, const struct rule *r, const struct e
 }
 
 /* The pair that a counter of refused attaches belongs to: it names the caller's thread and the target's. */
-static struct storm *storm_of_counter(struct model *m, const struct event *e)
+static struct storm *storm_of_counter(struct diagnosis *d, const struct event *e)
 {
-        for (size_t i = 0; i < m->n_storms; i++) {
-                struct storm *s = &m->storms[i];
+        for (size_t i = 0; i < d->n_storms; i++) {
+                struct storm *s = &d->storms[i];
                 bool caller =
                         e->tracer.tid ? s->caller.tid == e->tracer.tid : s->caller.pid == e->tracer.pid;
                 uint32_t tid = e->target.tid ?: e->target.pid;
@@ -147,29 +152,31 @@ static struct finding *finding_of_storm(struct model *m, const struct rule *r, c
 
 /* What of it came too fast to be recorded one by one. The kernel's counters do not tell a hold helper from
  * another tracer: the last one that was recorded does. */
-static void count_more_refusals(struct model *m, const struct rule *r, const struct event *e,
+static void count_more_refusals(struct diagnosis *d, const struct rule *r, const struct event *e,
                                 enum finding_code other)
 {
-        const struct storm *s = counts_refusals(e) ? storm_of_counter(m, e) : NULL;
-        struct finding *f = s ? finding_of_storm(m, r, s, other) : NULL;
+        const struct storm *s = counts_refusals(e) ? storm_of_counter(d, e) : NULL;
+        struct finding *f = s ? finding_of_storm(d->model, r, s, other) : NULL;
 
         if (f)
-                model_count_more(m, f, e->count);
+                model_count_more(d->model, f, e->count);
 }
 
-void rule_attach_refused_traced(struct model *m, const struct rule *r, const struct event *e)
+void rule_attach_refused_traced(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         struct access_verdict v;
 
         if (e->guard_reason == GUARD_ALLOWED)
-                count_more_refusals(m, r, e, FIND_ATTACH_REFUSED_CLAIMED);
+                count_more_refusals(d, r, e, FIND_ATTACH_REFUSED_CLAIMED);
         if (decide_kernels(m, e, &v) && v.cause == ACCESS_TRACED)
                 report_refusal(m, r, e, &v, "");
 }
 
 /* The cause is the guard's reason: "held" may be a debugger, or ptraced itself. */
-void rule_attach_refused_claimed(struct model *m, const struct rule *r, const struct event *e)
+void rule_attach_refused_claimed(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         static const char *const causes[] = {
                 [GUARD_HELD] = "held",       [GUARD_TAKING] = "taking",    [GUARD_CLAIMED] = "claimed",
                 [GUARD_DENIED] = "policy",   [GUARD_NOT_OWNER] = "policy", [GUARD_CYCLE] = "cycle",
@@ -178,15 +185,16 @@ void rule_attach_refused_claimed(struct model *m, const struct rule *r, const st
         static_assert(ELEMENTSOF(causes) == _GUARD_REASON_MAX, "a cause for each reason of the guard");
         struct access_verdict v;
 
-        count_more_refusals(m, r, e, e->guard_reason ? FIND_NONE : FIND_ATTACH_REFUSED_TRACED);
+        count_more_refusals(d, r, e, e->guard_reason ? FIND_NONE : FIND_ATTACH_REFUSED_TRACED);
         if (e->guard_reason <= GUARD_ALLOWED || e->guard_reason >= _GUARD_REASON_MAX)
                 return;
         if (explain(m, e, &v) && v.cause != ACCESS_NONE)
                 report_refusal(m, r, e, &v, causes[e->guard_reason]);
 }
 
-void rule_attach_refused_permission(struct model *m, const struct rule *r, const struct event *e)
+void rule_attach_refused_permission(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         static const uint32_t causes =
                 1u << ACCESS_NONE | 1u << ACCESS_SECCOMP | 1u << ACCESS_USER_NAMESPACE | 1u << ACCESS_UID |
                 1u << ACCESS_NOT_DUMPABLE | 1u << ACCESS_CAPABILITY | 1u << ACCESS_YAMA | 1u << ACCESS_LSM;
@@ -207,8 +215,9 @@ static bool is_churn(const struct model *m, const struct event *e, enum access_c
         return caller && caller->attached_ns && e->time_ns < caller->attached_ns + CHURN_NS;
 }
 
-void rule_attach_refused_target(struct model *m, const struct rule *r, const struct event *e)
+void rule_attach_refused_target(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         static const uint32_t causes = 1u << ACCESS_GONE | 1u << ACCESS_PID_NAMESPACE |
                                        1u << ACCESS_KERNEL_THREAD | 1u << ACCESS_OWN_THREAD_GROUP |
                                        1u << ACCESS_ZOMBIE;
@@ -220,25 +229,25 @@ void rule_attach_refused_target(struct model *m, const struct rule *r, const str
 
 /* ---- storms ------------------------------------------------------------------------------------------- */
 
-static struct storm *storm_get(struct model *m, const struct event *e)
+static struct storm *storm_get(struct diagnosis *d, const struct event *e)
 {
         size_t oldest = 0;
 
-        for (size_t i = 0; i < m->n_storms; i++) {
-                struct storm *s = &m->storms[i];
+        for (size_t i = 0; i < d->n_storms; i++) {
+                struct storm *s = &d->storms[i];
 
                 if (task_same_process(&s->caller, &e->actor) && task_same_process(&s->target, &e->target)) {
                         s->caller = e->actor;
                         s->target = e->target;
                         return s;
                 }
-                if (s->last_ns < m->storms[oldest].last_ns)
+                if (s->last_ns < d->storms[oldest].last_ns)
                         oldest = i;
         }
-        if (m->n_storms < MODEL_STORMS_MAX)
-                oldest = m->n_storms++;
-        m->storms[oldest] = (struct storm){.caller = e->actor, .target = e->target, .window_ns = e->time_ns};
-        return &m->storms[oldest];
+        if (d->n_storms < STORMS_MAX)
+                oldest = d->n_storms++;
+        d->storms[oldest] = (struct storm){.caller = e->actor, .target = e->target, .window_ns = e->time_ns};
+        return &d->storms[oldest];
 }
 
 static void report_storm(struct model *m, const struct rule *r, const struct storm *s, const struct event *e)
@@ -272,16 +281,17 @@ static uint64_t count_a_window(const struct event *e)
         return windows > 1 ? e->count / windows : e->count;
 }
 
-void rule_attach_storm(struct model *m, const struct rule *r, const struct event *e)
+void rule_attach_storm(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         uint64_t before, count = 1;
         struct storm *s;
 
         if (e->type == EV_COUNTER) {
-                s = counts_refusals(e) ? storm_of_counter(m, e) : NULL;
+                s = counts_refusals(e) ? storm_of_counter(d, e) : NULL;
                 count = count_a_window(e);
         } else
-                s = storm_get(m, e);
+                s = storm_get(d, e);
         if (!s)
                 return;
         if (e->time_ns > s->window_ns + STORM_WINDOW_NS) {
@@ -357,8 +367,9 @@ static void say_holding(char *text, size_t size, const struct slot *s, size_t n)
                 say(text, size, "%zu threads", n);
 }
 
-void rule_split_tracers(struct model *m, const struct rule *r, const struct event *e)
+void rule_split_tracers(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         struct process *p = process_of(m, &e->target);
         struct split split;
         char name[WORD_MAX];
@@ -404,8 +415,9 @@ static const struct process *tracer_of_process(const struct process *p)
         return NULL;
 }
 
-void rule_tracer_cycle(struct model *m, const struct rule *r, const struct event *e)
+void rule_tracer_cycle(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         const struct process *target = process_of(m, &e->target), *tracer = process_of(m, &e->tracer);
         const struct process *p = tracer;
         char a[WORD_MAX], b[WORD_MAX];
@@ -441,8 +453,9 @@ static bool surely_untraced(const struct model *m, const struct thread *t)
 }
 
 /* Asked when a traced thread runs an int3: only then is it known that breakpoints are in the text. */
-void rule_untraced_threads(struct model *m, const struct rule *r, const struct event *e)
+void rule_untraced_threads(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         const struct process *p = process_of(m, &e->target);
         char process[WORD_MAX], tracer[WORD_MAX];
         struct task_ref who = e->tracer;

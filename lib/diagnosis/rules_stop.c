@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/diagnosis/rules.h"
+#include "lib/diagnosis/rule.h"
+#include "lib/diagnosis/wording.h"
 #include "lib/base/text.h"
+
+#define HUNG_GAP_NS (10 * NSEC_PER_SEC) /* task.state events further apart are two episodes */
 
 /* ---- left stopped --------------------------------------------------------------------------------------
  */
@@ -111,8 +114,9 @@ static void state_told(struct model *m, const struct rule *r, const struct event
                 memset(&h->stop, 0, sizeof(h->stop));
 }
 
-void rule_left_stopped(struct model *m, const struct rule *r, const struct event *e)
+void rule_left_stopped(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         switch (e->type) {
         case EV_SIGNAL_GENERATE:
                 parent_told(m, e);
@@ -171,8 +175,9 @@ static void report_hung(struct model *m, const struct rule *r, const struct even
         model_report(m, &f);
 }
 
-void rule_tracer_hung(struct model *m, const struct rule *r, const struct event *e)
+void rule_tracer_hung(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         struct thread *t = thread_of(m, &e->target);
 
         if (!t || !t->slot)

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/diagnosis/rules.h"
+#include "lib/diagnosis/rule.h"
+#include "lib/diagnosis/wording.h"
 #include "lib/base/text.h"
 #include "lib/event/tools.h"
 
@@ -37,22 +38,18 @@ static bool reached_queue(const struct event *e)
         return e->result == SIGRES_QUEUED || e->result == SIGRES_INFO_LOST;
 }
 
-static void count_more(struct model *m, enum finding_code code, hold_fn held, const struct event *e)
+/* finish: of the kind in suspense, NULL: of these none waits. */
+static void count_more(struct diagnosis *d, enum finding_code code, suspense_fn finish,
+                       const struct event *e)
 {
-        const struct process *p = process_of(m, &e->target);
+        const struct process *p = process_of(d->model, &e->target);
         struct finding *f;
 
-        if (!p)
+        if (!p || (finish && suspense_count_more(d, finish, e)))
                 return;
-        for (size_t i = m->n_holds; i-- > 0;)
-                if (held && m->holds[i].finish == held &&
-                    task_same_process(&m->holds[i].target, &e->target)) {
-                        m->holds[i].count += e->count;
-                        return;
-                }
-        f = model_last_finding(m, code, p, 0);
+        f = model_last_finding(d->model, code, p, 0);
         if (f)
-                model_count_more(m, f, e->count);
+                model_count_more(d->model, f, e->count);
 }
 
 /* ---- orphan-breakpoint -------------------------------------------------------------------------------- */
@@ -60,7 +57,7 @@ static void count_more(struct model *m, enum finding_code code, hold_fn held, co
 /* The case as a whole: the trap, what its process had been through, and what the file says. */
 struct orphan {
         const struct model *m;
-        const struct hold *h;
+        const struct suspense *h;
         const struct event *scan; /* NULL: never came */
         struct finding *f;
 };
@@ -326,13 +323,13 @@ static void say_place(struct finding *f, const struct event *scan, uint64_t ip)
                     text_escape(scan->path, path, sizeof(path)));
 }
 
-static void finish_orphan(struct model *m, const struct hold *h, const struct event *scan)
+static void finish_orphan(struct diagnosis *d, const struct suspense *h, const struct event *scan)
 {
         struct finding f;
-        struct orphan o = {.m = m, .h = h, .scan = scan, .f = &f};
+        struct orphan o = {.m = d->model, .h = h, .scan = scan, .f = &f};
         char name[WORD_MAX];
 
-        finding_from_hold(m, &f, FIND_ORPHAN_BREAKPOINT, h);
+        finding_from_suspense(d->model, &f, h);
         say(f.summary, sizeof(f.summary), "%s ran into a breakpoint", word_thread(&f.target, name));
         say_place(&f, scan, h->ip);
         for (size_t i = 0; i < ELEMENTSOF(orphan_causes); i++)
@@ -341,7 +338,7 @@ static void finish_orphan(struct model *m, const struct hold *h, const struct ev
                         orphan_causes[i].tell(&o);
                         break;
                 }
-        model_report(m, &f);
+        model_report(d->model, &f);
 }
 
 /* An answer that came for an earlier trap at that place is good until the next exec. */
@@ -370,22 +367,23 @@ static bool reaches_program(const struct event *e)
                                      : is_sigtrap(e, EV_SIGNAL_GENERATE) && !e->tracer.pid;
 }
 
-void rule_orphan_breakpoint(struct model *m, const struct rule *r, const struct event *e)
+void rule_orphan_breakpoint(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         struct event scan;
 
         if (counts_sigtraps(e, EV_SIGNAL_GENERATE, false) && e->code == SI_CODE_INT3)
-                count_more(m, r->code, finish_orphan, e);
+                count_more(d, r->code, finish_orphan, e);
         if (!reaches_program(e) || e->code != SI_CODE_INT3 || e->priv)
                 return;
         /* Ignored: it is dying of something else already. */
         if (e->result == SIGRES_IGNORED)
                 return;
-        hold_begin(m, e, finish_orphan, false);
+        suspense_begin(d, r, e, finish_orphan, false);
         if (known_scan(process_of(m, &e->target), e->ip, &scan)) {
                 scan.target = e->target;
                 strcpy(scan.note, "trap");
-                hold_answer(m, &scan);
+                suspense_answer(d, &scan);
         }
 }
 
@@ -414,8 +412,9 @@ static void say_consequence(struct finding *f, const struct event *e)
                 say(f->summary, sizeof(f->summary), ", so the process dies of it");
 }
 
-void rule_trap_without_tracer(struct model *m, const struct rule *r, const struct event *e)
+void rule_trap_without_tracer(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         char sender[WORD_MAX], target[WORD_MAX], ago[64];
         const struct process *p = process_of(m, &e->target);
         const struct history *h = p ? p->history : NULL;
@@ -423,7 +422,7 @@ void rule_trap_without_tracer(struct model *m, const struct rule *r, const struc
         struct finding f;
 
         if (counts_sigtraps(e, EV_SIGNAL_GENERATE, false) && is_sent(e) && reached_queue(e))
-                count_more(m, r->code, NULL, e);
+                count_more(d, r->code, NULL, e);
         if (!is_sigtrap(e, EV_SIGNAL_GENERATE) || !is_sent(e) || is_debugged(e) || !reached_queue(e))
                 return;
         finding_begin(m, &f, r, e);
@@ -483,13 +482,14 @@ static void say_handler(struct finding *f, const struct process *p, const struct
                     "get the program's own handling back, run it without that module");
 }
 
-static void finish_handler(struct model *m, const struct hold *h, const struct event *scan)
+static void finish_handler(struct diagnosis *d, const struct suspense *h, const struct event *scan)
 {
+        struct model *m = d->model;
         const struct process *p = process_of(m, &h->target);
         char target[WORD_MAX];
         struct finding f;
 
-        finding_from_hold(m, &f, FIND_TRAP_TO_HANDLER, h);
+        finding_from_suspense(m, &f, h);
         say(f.summary, sizeof(f.summary), "%s in %s",
             h->code == SI_CODE_INT3 ? "The SIGTRAP of a breakpoint"
             : h->code <= 0          ? "A SIGTRAP that was sent"
@@ -514,20 +514,21 @@ static void amend_at_exit(struct model *m, enum finding_code code, const struct 
         model_finding_changed(m, f);
 }
 
-void rule_trap_to_handler(struct model *m, const struct rule *r, const struct event *e)
+void rule_trap_to_handler(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         if (e->type == EV_TASK_EXIT && e->group_dead) {
                 amend_at_exit(m, r->code, e);
                 amend_at_exit(m, FIND_ORPHAN_BREAKPOINT, e);
         }
         if (counts_sigtraps(e, EV_SIGNAL_DELIVER, false) && e->disposition == DISP_HANDLER &&
             e->code != SI_CODE_TRAP_PERF)
-                count_more(m, r->code, finish_handler, e);
+                count_more(d, r->code, finish_handler, e);
         if (!is_sigtrap(e, EV_SIGNAL_DELIVER) || is_debugged(e) || e->disposition != DISP_HANDLER)
                 return;
         /* A perf event of the program's own making is meant for its handler. */
         if (e->code != SI_CODE_TRAP_PERF)
-                hold_begin(m, e, finish_handler, true);
+                suspense_begin(d, r, e, finish_handler, true);
 }
 
 /* ---- trap-forced -----------------------------------------------------------------------------------------
@@ -598,8 +599,9 @@ static void say_forced(struct finding *f, const struct event *e, enum forced how
                                           : "the program's own handler is gone");
 }
 
-void rule_trap_forced(struct model *m, const struct rule *r, const struct event *e)
+void rule_trap_forced(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         const struct process *p = process_of(m, &e->target);
         const struct history *h = p ? p->history : NULL;
         char tracer[WORD_MAX];
@@ -639,15 +641,16 @@ void rule_trap_forced(struct model *m, const struct rule *r, const struct event 
 /* ---- traced, and lost all the same ----------------------------------------------------------------------
  */
 
-void rule_breakpoint_collided(struct model *m, const struct rule *r, const struct event *e)
+void rule_breakpoint_collided(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         char target[WORD_MAX], tracer[WORD_MAX];
         struct task_ref who = e->tracer;
         struct finding f;
 
         if (counts_sigtraps(e, EV_SIGNAL_GENERATE, true) && e->code == SI_CODE_INT3 &&
             e->result == SIGRES_PENDING)
-                count_more(m, r->code, NULL, e);
+                count_more(d, r->code, NULL, e);
         if (!is_sigtrap(e, EV_SIGNAL_GENERATE) || e->code != SI_CODE_INT3 || e->result != SIGRES_PENDING ||
             !who.pid)
                 return;
@@ -676,8 +679,9 @@ static const struct slot *rival_of(const struct process *p, uint32_t tracer_pid)
         return NULL;
 }
 
-void rule_trap_leaked(struct model *m, const struct rule *r, const struct event *e)
+void rule_trap_leaked(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
+        struct model *m = d->model;
         const struct process *p = process_of(m, &e->target);
         const struct slot *rival = p ? rival_of(p, e->tracer.pid) : NULL;
         char target[WORD_MAX], tracer[WORD_MAX], other[WORD_MAX];

@@ -9,24 +9,10 @@
 #include "lib/event/finding.h"
 #include "lib/base/text.h"
 
-static const char *const code_names[] = {
-        [FIND_NONE] = "none",
-        [FIND_ATTACH_REFUSED_TRACED] = "attach-refused-traced",
-        [FIND_ATTACH_REFUSED_PERMISSION] = "attach-refused-permission",
-        [FIND_ATTACH_REFUSED_TARGET] = "attach-refused-target",
-        [FIND_SPLIT_TRACERS] = "split-tracers",
-        [FIND_TRACER_CYCLE] = "tracer-cycle",
-        [FIND_UNTRACED_THREADS] = "untraced-threads",
-        [FIND_ORPHAN_BREAKPOINT] = "orphan-breakpoint",
-        [FIND_TRAP_WITHOUT_TRACER] = "trap-without-tracer",
-        [FIND_TRAP_TO_HANDLER] = "trap-to-handler",
-        [FIND_TRAP_FORCED] = "trap-forced",
-        [FIND_BREAKPOINT_COLLIDED] = "breakpoint-collided",
-        [FIND_TRAP_LEAKED] = "trap-leaked",
-        [FIND_ATTACH_STORM] = "attach-storm",
-        [FIND_LEFT_STOPPED] = "left-stopped",
-        [FIND_TRACER_HUNG] = "tracer-hung",
-        [FIND_ATTACH_REFUSED_CLAIMED] = "attach-refused-claimed",
+static const char *const code_names[] = {[FIND_NONE] = "none",
+#define NAME(code, function, name, severity, listens, meaning) [FIND_##code] = name,
+                                         FINDINGS(NAME)
+#undef NAME
 };
 static_assert(ELEMENTSOF(code_names) == _FIND_MAX, "one name per finding code");
 

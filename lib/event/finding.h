@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A finding: a diagnosed problem, in words a person can act on. Names are in finding.c; causes and texts
- * are in the rules (rules*.c), one row of a table per code. Pure.
+ * A finding: a diagnosed problem, in words a person can act on. The codes are rows of finding_table.h;
+ * causes and texts are in the rules (lib/diagnosis/rules_*.c). Pure.
  */
 
 #include <stdint.h>
@@ -11,25 +11,13 @@
 #include <json-c/json.h>
 
 #include "lib/event/event.h"
+#include "lib/event/finding_table.h"
 
 enum finding_code {
         FIND_NONE,
-        FIND_ATTACH_REFUSED_TRACED,
-        FIND_ATTACH_REFUSED_PERMISSION,
-        FIND_ATTACH_REFUSED_TARGET,
-        FIND_SPLIT_TRACERS,
-        FIND_TRACER_CYCLE,
-        FIND_UNTRACED_THREADS,
-        FIND_ORPHAN_BREAKPOINT,
-        FIND_TRAP_WITHOUT_TRACER,
-        FIND_TRAP_TO_HANDLER,
-        FIND_TRAP_FORCED,
-        FIND_BREAKPOINT_COLLIDED,
-        FIND_TRAP_LEAKED,
-        FIND_ATTACH_STORM,
-        FIND_LEFT_STOPPED,
-        FIND_TRACER_HUNG,
-        FIND_ATTACH_REFUSED_CLAIMED,
+#define CODE(code, function, name, severity, listens, meaning) FIND_##code,
+        FINDINGS(CODE)
+#undef CODE
         _FIND_MAX,
 };
 

@@ -8,10 +8,6 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/model/model_state.h"
-#include "lib/diagnosis/rules.h"
-
-/* The fixed part, holds included, is one allocation. */
-static_assert(sizeof(struct model) < 512 * 1024, "the model itself stays small");
 
 void model_thresholds_default(struct model_thresholds *ret)
 {
@@ -43,11 +39,6 @@ int model_new(struct model **ret, const struct model_thresholds *t, const struct
         }
         *ret = m;
         return 0;
-}
-
-void model_set_thresholds(struct model *m, const struct model_thresholds *t)
-{
-        m->thresholds = *t;
 }
 
 struct model *model_free(struct model *m)
@@ -95,7 +86,8 @@ static struct finding_entry *find_finding(const struct model *m, const struct fi
         return NULL;
 }
 
-static void add_evidence(struct finding *f, uint64_t seq)
+/* The first ones stay, the last place is that of the last one. */
+static void note_last_evidence(struct finding *f, uint64_t seq)
 {
         if (f->n_evidence < FINDING_EVIDENCE_MAX)
                 f->n_evidence++;
@@ -121,7 +113,7 @@ void model_report(struct model *m, const struct finding *f)
 
         if (entry) {
                 if (f->n_evidence)
-                        add_evidence(&entry->f, f->evidence[f->n_evidence - 1]);
+                        note_last_evidence(&entry->f, f->evidence[f->n_evidence - 1]);
                 seen_again(m, entry, f->count, f->last_ns, f->last_wall_ns);
                 return;
         }
@@ -173,13 +165,13 @@ static bool strings_end(const struct event *e)
                HAS_NUL(e->tracer.comm) && HAS_NUL(e->parent.comm);
 }
 
-int model_apply(struct model *m, const struct event *e)
+int model_admit(struct model *m, const struct event *e, size_t n_findings)
 {
         int r;
 
         if (e->type <= EV_NONE || e->type >= _EV_MAX || !strings_end(e))
                 return -EINVAL;
-        r = state_reserve(m);
+        r = state_reserve(m, n_findings);
         if (r < 0)
                 return r;
         m->n_events++;
@@ -188,11 +180,6 @@ int model_apply(struct model *m, const struct event *e)
                 m->now_ns = e->time_ns;
                 m->now_wall_ns = e->wall_ns;
         }
-        hold_expire(m, m->now_ns);
-        events_apply(m, e);
-        hold_answer(m, e);
-        rules_run(m, e);
-        events_settle(m, e);
         return 0;
 }
 

@@ -2,16 +2,12 @@
 #pragma once
 
 /*
- * The model: events in, state and findings out. It knows processes and threads by (pid, start time), each
- * thread's slot (the one place a tracer can take), sessions (attach to detach, with counts of what went on
- * inside), and runs the rules (rules*.c) that turn them into findings.
- *
- * Pure: no clock, no kernel, no files. Time is the time of the last event. What it wants to know from /proc
- * or an ELF file it asks for through the sink; the answer comes back as an event (task.state, text.scan,
- * task.info), so a replay of the stored events gives the same findings without asking anybody.
+ * The model: what events have told. It knows processes and threads by (pid, start time), each thread's slot
+ * (the one place a tracer can take), sessions (attach to detach, with counts of what went on inside), and
+ * the findings that were reported. Here is what can be read of it; lib/diagnosis feeds it and reports.
  *
  * Bounds: MODEL_*_MAX below. When one is reached the oldest ended entry goes first, then the least recently
- * touched one; model_evicted() counts those of live tasks.
+ * touched one; model_count() tells how many of those were live tasks.
  */
 
 #include <stdbool.h>
@@ -45,22 +41,12 @@ struct model_question {
         uint64_t not_before_ns; /* CLOCK_BOOTTIME */
 };
 
+/* Whom the findings and questions go to. */
 struct model_sink {
         /* A finding is new, or was seen again (its counts and times grew). Valid during the call. */
         void (*on_finding)(void *userdata, const struct finding *f, bool is_new);
         void (*on_question)(void *userdata, const struct model_question *q);
 };
-
-/* sink members may be NULL. -ENOMEM. */
-int model_new(struct model **ret, const struct model_thresholds *t, const struct model_sink *sink,
-              void *userdata);
-struct model *model_free(struct model *m); /* returns NULL */
-/* From the next event on. */
-void model_set_thresholds(struct model *m, const struct model_thresholds *t);
-
-/* Feed the next event, in order of seq. -ENOMEM, -EINVAL for a type that does not exist; state is unchanged
- * then. */
-int model_apply(struct model *m, const struct event *e);
 
 /* ---- state, read-only ---------------------------------------------------------------------------- */
 
@@ -87,7 +73,7 @@ struct process_view {
         bool alive;
         bool info_known;
         const char *args, *path, *unit,
-                *tty; /* of the last task.info, "" if none; valid until the next model_apply */
+                *tty; /* of the last task.info, "" if none; valid until the next event */
         uint32_t n_traced_threads, n_tracees; /* threads of it that are traced; threads it traces */
 };
 

@@ -10,7 +10,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/event/tools.h"
 #include "lib/model/model_state.h"
-#include "lib/diagnosis/rules.h"
 
 static void ask_who(struct model *m, struct process *p)
 {
@@ -485,7 +484,6 @@ static void apply_start(struct model *m, const struct event *e)
 {
         bool another_boot = strcmp(m->boot_id, e->note) != 0;
 
-        hold_finish_all(m);
         state_restart(m, another_boot);
         m->now_ns = e->time_ns;
         memcpy(m->boot_id, e->note, sizeof(m->boot_id));

@@ -39,7 +39,7 @@ int state_init(struct model *m)
         return r;
 }
 
-int state_reserve(struct model *m)
+int state_reserve(struct model *m, size_t n_findings)
 {
         int r;
 
@@ -51,7 +51,7 @@ int state_reserve(struct model *m)
         if (r >= 0)
                 r = pool_reserve(&m->history_pool, RESERVE_HISTORIES);
         if (r >= 0)
-                r = pool_reserve(&m->finding_pool, RESERVE_FINDINGS + m->n_holds);
+                r = pool_reserve(&m->finding_pool, RESERVE_FINDINGS + n_findings);
         return r;
 }
 
@@ -434,7 +434,6 @@ void state_restart(struct model *m, bool another_boot)
 {
         LIST_FOREACH (it, &m->slots)
                 slot_end(m, LIST_ENTRY(it, struct slot, in_model), DETACHED_UNSEEN);
-        m->n_storms = 0;
         m->last_loss_ns = m->now_ns;
         if (!another_boot)
                 return;

@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * What the model remembers. Only model*.c and rules*.c look in here; everybody else uses model.h.
+ * What the model remembers: facts, and the findings that were reported. Only lib/model and lib/diagnosis
+ * look in here; everybody else uses model.h.
  *
  * Ownership: the model owns processes, they own their threads, a thread owns the session that fills its
- * slot. Pointers between them are valid until the next model_apply(), as any entry may be evicted then.
+ * slot. Pointers between them are valid until the next event, as any entry may be evicted then.
  * Ended sessions are copied into a ring and belong to nobody. All times are CLOCK_BOOTTIME of events.
  */
 
@@ -18,17 +19,8 @@
 #include "lib/base/pool.h"
 #include "lib/base/table.h"
 
-#define MODEL_DEAD_MAX   4096 /* processes that ended and are still remembered, for late events */
-#define MODEL_HOLDS_MAX  256  /* findings that wait for one more event */
-#define MODEL_STORMS_MAX 64   /* pairs of a refused caller and its target */
-#define SCANS_MAX        8    /* addresses per process whose text.scan is remembered */
-
-#define TEXT_SCAN_WAIT_NS (1 * NSEC_PER_SEC)    /* how long a trap waits for its text.scan */
-#define HAND_OVER_NS      (100 * NSEC_PER_MSEC) /* a debugger that detaches thread by thread takes this long */
-#define CHURN_NS          (5 * NSEC_PER_SEC) /* threads may vanish under a tracer that attaches to them all */
-#define THREAD_SETTLE_NS  (1 * NSEC_PER_SEC) /* a debugger has this long to attach to a new thread */
-#define STORM_WINDOW_NS   (1 * NSEC_PER_SEC)
-#define HUNG_GAP_NS       (10 * NSEC_PER_SEC) /* task.state events further apart are two episodes */
+#define MODEL_DEAD_MAX 4096 /* processes that ended and are still remembered, for late events */
+#define SCANS_MAX      8    /* addresses per process whose text.scan is remembered */
 
 #define SI_CODE_INT3      0x80 /* SI_KERNEL: an int3 ran; also the SIGSTOP of PTRACE_ATTACH */
 #define SI_CODE_TRAP_PERF 6    /* a perf event the program itself asked for */
@@ -121,32 +113,6 @@ struct process {
         struct history *history;
 };
 
-struct storm {
-        struct task_ref caller, target;
-        uint64_t window_ns, in_window, last_ns;
-};
-
-struct model;
-struct hold;
-
-/* Finish a held finding; scan is NULL when the wait is over. */
-typedef void (*hold_fn)(struct model *m, const struct hold *h, const struct event *scan);
-
-/* A trap whose text.scan has not come yet. */
-struct hold {
-        hold_fn finish;
-        bool wants_handler; /* the scan of the handler, else of the trap */
-        uint64_t deadline_ns, count;
-        /* of the event that began it */
-        struct task_ref target, parent;
-        uint64_t seq, time_ns, wall_ns, ip;
-        uint32_t parent_tracer, sibling_tracer;
-        int32_t code, disposition;
-        bool residue, execed;
-        /* of the process at that moment: it may be gone, or another one, when the scan comes */
-        struct history history;
-};
-
 struct finding_entry {
         struct finding f;
         struct table_node node;
@@ -170,19 +136,27 @@ struct model {
         size_t ended_first, n_ended, ended_size;
 
         struct pool process_pool, thread_pool, slot_pool, history_pool, finding_pool;
-
-        struct hold holds[MODEL_HOLDS_MAX]; /* oldest first */
-        size_t n_holds;
-        struct storm storms[MODEL_STORMS_MAX];
-        size_t n_storms;
 };
+
+/* ---- model.c --------------------------------------------------------------------------------------- */
+
+/* sink members may be NULL. -ENOMEM. */
+int model_new(struct model **ret, const struct model_thresholds *t, const struct model_sink *sink,
+              void *userdata);
+struct model *model_free(struct model *m); /* returns NULL */
+/*
+ * May the event be applied: is it one, and is there memory for it and for so many findings beside its own?
+ * Time is the event's from then on. -EINVAL, -ENOMEM: nothing has changed.
+ */
+int model_admit(struct model *m, const struct event *e, size_t n_findings);
 
 /* ---- model_state.c --------------------------------------------------------------------------------- */
 
 int state_init(struct model *m);
 void state_done(struct model *m);
-/* Memory for one event; nothing taken within it can fail afterwards. -ENOMEM. */
-int state_reserve(struct model *m);
+/* Memory for one event, and for so many findings that may come with it; nothing taken within it can fail
+ * afterwards. -ENOMEM. */
+int state_reserve(struct model *m, size_t n_findings);
 /* Another boot, or a gap in the recording: every session is over, and on another boot every task gone. */
 void state_restart(struct model *m, bool another_boot);
 

@@ -4,7 +4,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/model/model.h"
+#include "lib/diagnosis/diagnosis.h"
 #include "tests/fuzz/fuzz.h"
 
 #define EVENTS_MAX 256
@@ -34,12 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct input in = {data, size};
         struct model_thresholds t;
         struct model_counts counts;
-        struct model *m;
+        struct diagnosis *d;
         struct event e;
         uint64_t now = 0;
 
         model_thresholds_default(&t);
-        must(model_new(&m, &t, &(struct model_sink){}, NULL) == 0);
+        must(diagnosis_new(&d, &t, &(struct model_sink){}, NULL) == 0);
         for (uint64_t i = 1; in.size && i <= EVENTS_MAX; i++) {
                 uint8_t type = take_byte(&in), n = take_byte(&in), packed[256];
 
@@ -48,11 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 e.seq = i;
                 now += (uint64_t)take_byte(&in) << 22; /* up to a second */
                 e.time_ns = e.wall_ns = now;
-                model_apply(m, &e);
+                diagnosis_apply(d, &e);
         }
-        model_each_finding(m, 0, look_at_finding, NULL);
-        model_each_session(m, 0, true, look_at_session, m);
-        model_count(m, &counts);
-        model_free(m);
+        model_each_finding(diagnosis_model(d), 0, look_at_finding, NULL);
+        model_each_session(diagnosis_model(d), 0, true, look_at_session, (void *)diagnosis_model(d));
+        model_count(diagnosis_model(d), &counts);
+        diagnosis_free(d);
         return 0;
 }

@@ -2,7 +2,7 @@
 
 /* Records as the ring could hold them, decoded and given to the model one after the other. */
 
-#include "lib/model/model.h"
+#include "lib/diagnosis/diagnosis.h"
 #include "lib/event/record.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -41,11 +41,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct input in = {data, size};
         struct model_thresholds t;
-        struct model *m;
+        struct diagnosis *d;
         struct event e;
 
         model_thresholds_default(&t);
-        must(model_new(&m, &t, &(struct model_sink){}, NULL) == 0);
+        must(diagnosis_new(&d, &t, &(struct model_sink){}, NULL) == 0);
         for (uint64_t i = 1; in.size && i <= RECORDS_MAX; i++) {
                 uint8_t how = take_byte(&in);
                 uint16_t type = how & 0xf;
@@ -63,8 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 e.seq = i;
                 e.time_ns = how & 0x20 ? e.time_ns : i * STEP_NS;
                 e.wall_ns = e.time_ns;
-                model_apply(m, &e);
+                diagnosis_apply(d, &e);
         }
-        model_free(m);
+        diagnosis_free(d);
         return 0;
 }

@@ -15,6 +15,7 @@
 
 #include "bpf/records.h"
 #include "lib/base/cleanup.h"
+#include "lib/diagnosis/diagnosis.h"
 #include "lib/event/event.h"
 #include "lib/event/finding.h"
 #include "lib/model/model.h"
@@ -29,7 +30,8 @@
 #define S                   NSEC_PER_SEC
 
 struct scene {
-        struct model *m;
+        struct diagnosis *d;
+        const struct model *m; /* its */
         struct event *events;
         size_t n_events;
         uint64_t now;
@@ -87,7 +89,7 @@ static inline void feed(struct scene *s, struct event e)
         e.time_ns = s->now;
         e.wall_ns = SCENE_WALL_NS + s->now;
         s->events[s->n_events++] = e;
-        ck_assert_int_eq(model_apply(s->m, &e), 0);
+        ck_assert_int_eq(diagnosis_apply(s->d, &e), 0);
 }
 
 static inline void starts(struct scene *s, const char *boot_id)
@@ -439,19 +441,19 @@ static inline void expect_same_text(const char *a, const char *b)
 static inline void expect_same_findings(const struct scene *s, struct event (*again)(const struct event *e))
 {
         char *live = all_findings(s->m), *replayed;
-        struct model *m;
+        struct diagnosis *d;
 
-        ck_assert_int_eq(model_new(&m, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&d, NULL, NULL, NULL), 0);
         for (size_t i = 0; i < s->n_events; i++) {
                 struct event e = again(&s->events[i]);
 
-                ck_assert_int_eq(model_apply(m, &e), 0);
+                ck_assert_int_eq(diagnosis_apply(d, &e), 0);
         }
-        replayed = all_findings(m);
+        replayed = all_findings(diagnosis_model(d));
         expect_same_text(live, replayed);
         free(live);
         free(replayed);
-        model_free(m);
+        diagnosis_free(d);
 }
 
 static inline struct scene *scene_begin(void)
@@ -462,7 +464,8 @@ static inline struct scene *scene_begin(void)
         ck_assert_ptr_nonnull(s);
         s->events = calloc(SCENE_EVENTS_MAX, sizeof(*s->events));
         ck_assert_ptr_nonnull(s->events);
-        ck_assert_int_eq(model_new(&s->m, NULL, &sink, s), 0);
+        ck_assert_int_eq(diagnosis_new(&s->d, NULL, &sink, s), 0);
+        s->m = diagnosis_model(s->d);
         s->now = 100 * S;
         return s;
 }
@@ -471,7 +474,7 @@ static inline void scene_end(struct scene *s)
 {
         expect_same_findings(s, packed_again);
         expect_same_findings(s, json_again);
-        model_free(s->m);
+        diagnosis_free(s->d);
         free(s->events);
         free(s);
 }

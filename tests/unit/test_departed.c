@@ -4,11 +4,13 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include "lib/diagnosis/diagnosis.h"
 #include "lib/proc/procfs.h"
 
 #include "daemon/events/departed.c"
 
-static struct model *model;
+static struct diagnosis *diagnosis;
+static const struct model *model; /* its */
 static uint64_t seq;
 
 static int apply(void *userdata, struct event *e)
@@ -16,7 +18,7 @@ static int apply(void *userdata, struct event *e)
         (void)userdata;
         e->seq = ++seq;
         e->time_ns = e->wall_ns = seq * NSEC_PER_SEC;
-        ck_assert_int_eq(model_apply(model, e), 0);
+        ck_assert_int_eq(diagnosis_apply(diagnosis, e), 0);
         return 0;
 }
 
@@ -62,13 +64,14 @@ START_TEST(callers_that_are_gone_are_forgotten)
         struct task_ref self, gone = dead_child();
 
         ck_assert_int_eq(procfs_task((uint32_t)getpid(), &self), 0);
-        ck_assert_int_eq(model_new(&model, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&diagnosis, NULL, NULL, NULL), 0);
+        model = diagnosis_model(diagnosis);
         refused(&gone, &self);
         ck_assert_uint_eq(n_alive(), 2);
         ck_assert_int_eq(departed_look(model, NULL, apply, NULL), 1);
         ck_assert_uint_eq(n_alive(), 1);
         ck_assert_int_eq(departed_look(model, NULL, apply, NULL), 0);
-        model = model_free(model);
+        diagnosis = diagnosis_free(diagnosis);
 }
 END_TEST
 
@@ -88,11 +91,12 @@ START_TEST(an_exit_on_its_way_is_not_told_twice)
 
         on_its_way = dead_child();
         ck_assert_int_eq(procfs_task((uint32_t)getpid(), &self), 0);
-        ck_assert_int_eq(model_new(&model, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&diagnosis, NULL, NULL, NULL), 0);
+        model = diagnosis_model(diagnosis);
         refused(&on_its_way, &self);
         ck_assert_int_eq(departed_look(model, exit_arrives, apply, NULL), 0);
         ck_assert_uint_eq(n_alive(), 1);
-        model = model_free(model);
+        diagnosis = diagnosis_free(diagnosis);
 }
 END_TEST
 
@@ -102,10 +106,11 @@ START_TEST(sessions_are_left_to_the_comparison)
         struct event e = {.type = EV_PTRACE_ATTACH, .target = gone};
 
         ck_assert_int_eq(procfs_task((uint32_t)getpid(), &e.tracer), 0);
-        ck_assert_int_eq(model_new(&model, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&diagnosis, NULL, NULL, NULL), 0);
+        model = diagnosis_model(diagnosis);
         apply(NULL, &e);
         ck_assert_int_eq(departed_look(model, NULL, apply, NULL), 0);
-        model = model_free(model);
+        diagnosis = diagnosis_free(diagnosis);
 }
 END_TEST
 

@@ -389,12 +389,12 @@ SCENE(what_is_no_event_is_refused)
         struct event e = {.type = EV_NONE};
         struct model_counts before = counts(s), after;
 
-        ck_assert_int_eq(model_apply(s->m, &e), -EINVAL);
+        ck_assert_int_eq(diagnosis_apply(s->d, &e), -EINVAL);
         e.type = _EV_MAX;
-        ck_assert_int_eq(model_apply(s->m, &e), -EINVAL);
+        ck_assert_int_eq(diagnosis_apply(s->d, &e), -EINVAL);
         e.type = EV_TASK_INFO;
         memset(e.args, 'x', sizeof(e.args));
-        ck_assert_int_eq(model_apply(s->m, &e), -EINVAL);
+        ck_assert_int_eq(diagnosis_apply(s->d, &e), -EINVAL);
         after = counts(s);
         ck_assert_mem_eq(&before, &after, sizeof(before));
 }
@@ -402,64 +402,64 @@ SCENE(what_is_no_event_is_refused)
 /* ---- bounds ----------------------------------------------------------------------------------------------
  */
 
-static void apply(struct model *m, struct event e)
+static void apply(struct diagnosis *d, struct event e)
 {
         static uint64_t seq;
 
         e.seq = ++seq;
         e.time_ns = 100 * S + seq * MS;
-        ck_assert_int_eq(model_apply(m, &e), 0);
+        ck_assert_int_eq(diagnosis_apply(d, &e), 0);
 }
 
 START_TEST(sessions_and_processes_are_bounded)
 {
         struct model_counts c;
-        struct model *m;
+        struct diagnosis *d;
 
-        ck_assert_int_eq(model_new(&m, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&d, NULL, NULL, NULL), 0);
         for (uint32_t i = 0; i < MODEL_PROCESSES_MAX + 1000; i++) {
                 struct task_ref target = named(100000 + i, "x");
 
-                apply(m, (struct event){.type = EV_PTRACE_ATTACH, .tracer = GDB, .target = target});
+                apply(d, (struct event){.type = EV_PTRACE_ATTACH, .tracer = GDB, .target = target});
                 if (i % 2)
-                        apply(m, (struct event){.type = EV_PTRACE_DETACH, .tracer = GDB, .target = target});
+                        apply(d, (struct event){.type = EV_PTRACE_DETACH, .tracer = GDB, .target = target});
         }
-        model_count(m, &c);
+        model_count(diagnosis_model(d), &c);
         ck_assert_uint_le(c.processes, MODEL_PROCESSES_MAX);
         ck_assert_uint_le(c.sessions_ended, MODEL_SESSIONS_MAX);
         ck_assert_uint_ge(c.evicted, 1000);
-        model_free(m);
+        diagnosis_free(d);
 }
 END_TEST
 
 START_TEST(threads_are_bounded)
 {
         struct model_counts c;
-        struct model *m;
+        struct diagnosis *d;
 
-        ck_assert_int_eq(model_new(&m, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&d, NULL, NULL, NULL), 0);
         for (uint32_t i = 0; i < MODEL_THREADS_MAX + 1000; i++)
-                apply(m, (struct event){.type = EV_PTRACE_ATTACH,
+                apply(d, (struct event){.type = EV_PTRACE_ATTACH,
                                         .tracer = GDB,
                                         .target = thread_named(4711, 100000 + i, "x")});
-        model_count(m, &c);
+        model_count(diagnosis_model(d), &c);
         ck_assert_uint_eq(c.threads, MODEL_THREADS_MAX);
         ck_assert_uint_eq(c.evicted, 1000);
-        model_free(m);
+        diagnosis_free(d);
 }
 END_TEST
 
 START_TEST(findings_are_bounded)
 {
         struct model_counts c;
-        struct model *m;
+        struct diagnosis *d;
 
-        ck_assert_int_eq(model_new(&m, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&d, NULL, NULL, NULL), 0);
         for (uint32_t i = 0; i < MODEL_FINDINGS_MAX + 100; i++)
-                apply(m, refusal(DLV, named(100000 + i, "x"), GDB, EPERM));
-        model_count(m, &c);
+                apply(d, refusal(DLV, named(100000 + i, "x"), GDB, EPERM));
+        model_count(diagnosis_model(d), &c);
         ck_assert_uint_eq(c.findings, MODEL_FINDINGS_MAX);
-        model_free(m);
+        diagnosis_free(d);
 }
 END_TEST
 
@@ -467,21 +467,21 @@ START_TEST(the_dead_go_before_the_living)
 {
         struct process_view p;
         struct model_counts c;
-        struct model *m;
+        struct diagnosis *d;
 
-        ck_assert_int_eq(model_new(&m, NULL, NULL, NULL), 0);
-        apply(m, (struct event){.type = EV_PTRACE_ATTACH, .tracer = GDB, .target = API});
+        ck_assert_int_eq(diagnosis_new(&d, NULL, NULL, NULL), 0);
+        apply(d, (struct event){.type = EV_PTRACE_ATTACH, .tracer = GDB, .target = API});
         for (uint32_t i = 0; i < MODEL_PROCESSES_MAX * 2; i++) {
                 struct task_ref target = named(100000 + i, "x");
 
-                apply(m, (struct event){.type = EV_PTRACE_TRACEME, .tracer = GDB, .target = target});
-                apply(m, (struct event){.type = EV_TASK_EXIT, .target = target, .group_dead = true});
+                apply(d, (struct event){.type = EV_PTRACE_TRACEME, .tracer = GDB, .target = target});
+                apply(d, (struct event){.type = EV_TASK_EXIT, .target = target, .group_dead = true});
         }
-        model_count(m, &c);
+        model_count(diagnosis_model(d), &c);
         ck_assert_uint_eq(c.evicted, 0);
-        ck_assert_int_eq(model_process(m, 4711, &p), 0);
+        ck_assert_int_eq(model_process(diagnosis_model(d), 4711, &p), 0);
         ck_assert(p.alive);
-        model_free(m);
+        diagnosis_free(d);
 }
 END_TEST
 

@@ -290,12 +290,12 @@ static struct event any_event(uint64_t *state, bool text, bool small)
         return e;
 }
 
-static void play_garbage(struct model *m, uint64_t *state, bool small)
+static void play_garbage(struct diagnosis *d, uint64_t *state, bool small)
 {
         for (int i = 0; i < GARBAGE_EVENTS; i++) {
                 struct event e = any_event(state, false, small);
 
-                ck_assert_int_eq(model_apply(m, &e), 0);
+                ck_assert_int_eq(diagnosis_apply(d, &e), 0);
         }
 }
 
@@ -324,45 +324,45 @@ START_TEST(garbage_does_no_harm)
 {
         static const struct model_sink sink = {};
         uint64_t state = 88172645463325252ULL + (uint64_t)_i, n = 0;
-        struct model *m;
+        struct diagnosis *d;
 
-        ck_assert_int_eq(model_new(&m, NULL, &sink, NULL), 0);
-        play_garbage(m, &state, _i % 2);
-        model_each_finding(m, 0, check_finding, &n);
+        ck_assert_int_eq(diagnosis_new(&d, NULL, &sink, NULL), 0);
+        play_garbage(d, &state, _i % 2);
+        model_each_finding(diagnosis_model(d), 0, check_finding, &n);
         /* In a world of millions of pids nobody may meet anybody. */
         if (_i % 2)
                 ck_assert_uint_gt(n, 0);
-        model_free(m);
+        diagnosis_free(d);
 }
 END_TEST
 
 START_TEST(garbage_replays_to_the_same_findings)
 {
         uint64_t state = 123456789 + (uint64_t)_i;
-        struct model *live, *packed, *exported;
+        struct diagnosis *live, *packed, *exported;
         char *a, *b, *c;
 
-        ck_assert_int_eq(model_new(&live, NULL, NULL, NULL), 0);
-        ck_assert_int_eq(model_new(&packed, NULL, NULL, NULL), 0);
-        ck_assert_int_eq(model_new(&exported, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&live, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&packed, NULL, NULL, NULL), 0);
+        ck_assert_int_eq(diagnosis_new(&exported, NULL, NULL, NULL), 0);
         for (int i = 0; i < 5000; i++) {
                 struct event e = any_event(&state, true, true), p = packed_again(&e), j = json_again(&e);
 
-                ck_assert_int_eq(model_apply(live, &e), 0);
-                ck_assert_int_eq(model_apply(packed, &p), 0);
-                ck_assert_int_eq(model_apply(exported, &j), 0);
+                ck_assert_int_eq(diagnosis_apply(live, &e), 0);
+                ck_assert_int_eq(diagnosis_apply(packed, &p), 0);
+                ck_assert_int_eq(diagnosis_apply(exported, &j), 0);
         }
-        a = all_findings(live);
-        b = all_findings(packed);
-        c = all_findings(exported);
+        a = all_findings(diagnosis_model(live));
+        b = all_findings(diagnosis_model(packed));
+        c = all_findings(diagnosis_model(exported));
         expect_same_text(a, b);
         expect_same_text(a, c);
         free(a);
         free(b);
         free(c);
-        model_free(live);
-        model_free(packed);
-        model_free(exported);
+        diagnosis_free(live);
+        diagnosis_free(packed);
+        diagnosis_free(exported);
 }
 END_TEST
 

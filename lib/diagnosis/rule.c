@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "lib/diagnosis/rule.h"
+
+void finding_begin(const struct model *m, struct finding *f, const struct rule *r, const struct event *e)
+{
+        *f = (struct finding){
+                .code = r->code,
+                .severity = r->severity,
+                .target = e->target,
+                .first_ns = e->time_ns,
+                .last_ns = e->time_ns,
+                .first_wall_ns = e->wall_ns,
+                .last_wall_ns = e->wall_ns,
+                .count = 1,
+        };
+        process_name(m, &f->target);
+        if (e->seq) {
+                f->evidence[0] = e->seq;
+                f->n_evidence = 1;
+        }
+}
+
+void finding_from_suspense(const struct model *m, struct finding *f, const struct suspense *s)
+{
+        const struct event e = {
+                .seq = s->seq,
+                .time_ns = s->time_ns,
+                .wall_ns = s->wall_ns,
+                .target = s->target,
+        };
+
+        finding_begin(m, f, s->rule, &e);
+        f->count = s->count;
+}

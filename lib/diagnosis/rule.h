@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What a rule is, and what it works with. A rule looks at one event and at what the model knows after it,
+ * and reports. It changes nothing but what it alone uses (suspenses, storms, suspicions), and asks nobody:
+ * time is the event's.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/diagnosis/suspense.h"
+#include "lib/event/finding.h"
+#include "lib/model/model_state.h"
+
+#define STORMS_MAX 64 /* pairs of a refused caller and its target */
+
+struct storm {
+        struct task_ref caller, target;
+        uint64_t window_ns, in_window, last_ns;
+};
+
+struct diagnosis {
+        struct model *model;
+        struct suspenses suspenses;
+        struct storm storms[STORMS_MAX];
+        size_t n_storms;
+};
+
+struct rule {
+        enum finding_code code;
+        enum severity severity; /* unless the case says otherwise */
+        uint64_t types;         /* EVENT_BIT()s of what it listens to */
+        void (*check)(struct diagnosis *d, const struct rule *r, const struct event *e);
+};
+
+/* About e->target; named as its process, seen at e's time, with e as evidence. */
+void finding_begin(const struct model *m, struct finding *f, const struct rule *r, const struct event *e);
+void finding_from_suspense(const struct model *m, struct finding *f, const struct suspense *s);
+
+/* The functions of the table: rule_orphan_breakpoint() and the like, each in one of rules_*.c. */
+#define RULE(code, function, name, severity, listens, meaning) \
+        void rule_##function(struct diagnosis *d, const struct rule *r, const struct event *e);
+FINDINGS(RULE)
+#undef RULE
