@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/store/sql.h"
 #include "lib/store/store_impl.h"
 
 void store_limits_default(struct store_limits *ret)
@@ -92,14 +93,12 @@ static int start_writer(struct store *s)
 
 static void load_stats(struct store *s, sqlite3 *db)
 {
-        s->next_seq =
-                (uint64_t)store_query_number(db, "SELECT last_seq FROM span ORDER BY id DESC LIMIT 1", 0) +
-                1;
-        s->stats.events = (uint64_t)store_query_number(db, "SELECT sum(events) FROM span", 0);
+        s->next_seq = (uint64_t)sql_number(db, "SELECT last_seq FROM span ORDER BY id DESC LIMIT 1", 0) + 1;
+        s->stats.events = (uint64_t)sql_number(db, "SELECT sum(events) FROM span", 0);
         s->stats.oldest_wall_ns =
-                (uint64_t)store_query_number(db, "SELECT wall FROM events ORDER BY seq LIMIT 1", 0);
-        s->page_size = (uint64_t)store_query_number(db, "PRAGMA page_size", 0);
-        s->stats.bytes = s->page_size * (uint64_t)store_query_number(db, "PRAGMA page_count", 0);
+                (uint64_t)sql_number(db, "SELECT wall FROM events ORDER BY seq LIMIT 1", 0);
+        s->page_size = (uint64_t)sql_number(db, "PRAGMA page_size", 0);
+        s->stats.bytes = s->page_size * (uint64_t)sql_number(db, "PRAGMA page_count", 0);
 }
 
 int store_open(struct store **ret, const char *dir, const struct store_limits *limits, char *error,
@@ -212,7 +211,7 @@ static int enqueue(struct store *s, const struct queued_event *item, const uint8
         return 0;
 }
 
-static int lose(struct store *s, int r)
+static int count_lost(struct store *s, int r)
 {
         pthread_mutex_lock(&s->lock);
         s->stats.lost++;
@@ -230,10 +229,10 @@ int store_append(struct store *s, const struct event *e)
         if (s->readonly)
                 return -EROFS;
         if (e->seq < s->next_seq || e->seq > INT64_MAX)
-                return lose(s, -EINVAL);
+                return count_lost(s, -EINVAL);
         r = event_pack(e, body, sizeof(body));
         if (r < 0)
-                return lose(s, r);
+                return count_lost(s, r);
         item.size = (uint16_t)r;
         item.stride = (uint16_t)((sizeof(item) + item.size + 7) & ~(size_t)7);
         item.n_pids = (uint16_t)event_pids(e, item.pids);

@@ -9,7 +9,7 @@
  * Two daemons: store_open() takes flock(DIR/lock); the second gets -EBUSY.
  * A newer schema (-EPROTONOSUPPORT), a file that is not ours or is damaged (-EUCLEAN), a read-only or
  * missing directory, a full disk: the error sentence says what, where and what to do, and nothing is
- * changed. A disk that fills up later: events are counted as lost (store_losses), the daemon goes on, and
+ * changed. A disk that fills up later: events are counted as lost (store_stats), the daemon goes on, and
  * writing resumes when there is room.
  */
 

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * What the parts of the store share: store.c (open, close, append), store_schema.c (is this file ours, may
- * we write here), store_write.c (the writer thread), store_read.c (cursors).
+ * What the parts of the store share: store.c (open, close, append) stands above store_schema.c (is this file
+ * ours, may we write here), store_write.c (the writer thread) and store_read.c (cursors); sql.c is below
+ * all.
  *
  * Threads: whoever appends holds `lock` for a copy into memory only. The writer thread owns `write_db`;
  * `read_db` is a connection in serialized mode that any thread may use.
@@ -107,14 +108,9 @@ struct store {
 int store_lock_dir(const char *dir, int *ret_fd, char *error, size_t size);
 int store_open_files(struct store *s, const char *dir, char *error, size_t size);
 int store_open_file_readonly(struct store *s, const char *file, char *error, size_t size);
-/* errno (positive) of the last SQLite failure of a connection. */
-int store_sqlite_errno(sqlite3 *db);
 
 /* store_write.c */
 int store_writer_prepare(struct store *s);
 void store_writer_finalize(struct store *s);
 void *store_writer_main(void *store);
 void store_batch_free(struct store *s, struct store_batch *b);
-
-/* A number a one-value query gives, or absent. */
-int64_t store_query_number(sqlite3 *db, const char *sql, int64_t absent);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/store/sql.h"
 
 #define CURSOR_ROWS 256 /* of a page; at most 256 * EVENT_PACKED_MAX bytes */
 
@@ -64,11 +65,6 @@ static void bind_filter(struct store_cursor *c, sqlite3_stmt *statement)
         sqlite3_bind_int64(statement, 5, (int64_t)c->types);
 }
 
-static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
-{
-        return sqlite3_prepare_v2(db, sql, -1, ret, NULL) == SQLITE_OK ? 0 : -store_sqlite_errno(db);
-}
-
 int store_query(struct store *s, const struct event_filter *f, struct store_cursor **ret)
 {
         struct store_cursor *c = calloc(1, sizeof(*c));
@@ -81,10 +77,10 @@ int store_query(struct store *s, const struct event_filter *f, struct store_curs
         c->since_wall_ns = f->since_wall_ns;
         c->until_wall_ns = f->until_wall_ns ?: UINT64_MAX;
         c->types = f->types;
-        c->last = (uint64_t)store_query_number(s->read_db, "SELECT max(seq) FROM events", 0);
-        r = prepare(s->read_db, span_sql, &c->find_span);
+        c->last = (uint64_t)sql_number(s->read_db, "SELECT max(seq) FROM events", 0);
+        r = sql_prepare(s->read_db, span_sql, &c->find_span);
         if (r == 0)
-                r = prepare(s->read_db, f->pid ? pid_sql : all_sql, &c->statement);
+                r = sql_prepare(s->read_db, f->pid ? pid_sql : all_sql, &c->statement);
         if (r < 0) {
                 store_cursor_free(c);
                 return r;
@@ -147,7 +143,7 @@ static int next_span(struct store_cursor *c)
         } else if (step == SQLITE_DONE) {
                 c->at_end = true;
         } else {
-                r = -store_sqlite_errno(c->store->read_db);
+                r = -sql_errno(c->store->read_db);
         }
         sqlite3_reset(c->find_span);
         return r;
@@ -166,7 +162,7 @@ static int read_page(struct store_cursor *c)
         while (r == 0 && c->n_rows < CURSOR_ROWS && (step = sqlite3_step(c->statement)) == SQLITE_ROW)
                 r = keep_row(c);
         if (r == 0 && step != SQLITE_ROW && step != SQLITE_DONE)
-                r = -store_sqlite_errno(c->store->read_db);
+                r = -sql_errno(c->store->read_db);
         sqlite3_reset(c->statement);
         if (r == 0 && c->n_rows < CURSOR_ROWS) { /* the span has no more */
                 c->after = span_last;
@@ -233,7 +229,7 @@ struct store_cursor *store_cursor_free(struct store_cursor *c)
         return NULL;
 }
 
-/* A finding from its row; 0 if it cannot be read any more. */
+/* False if the row cannot be read any more. */
 static bool finding_from_row(sqlite3_stmt *row, struct finding *ret)
 {
         const char *body = (const char *)sqlite3_column_text(row, 0);
@@ -255,11 +251,11 @@ int store_each_finding(struct store *s, uint32_t pid, uint64_t since_wall_ns,
 {
         sqlite3_stmt *statement = NULL;
         struct finding f;
-        int step = SQLITE_DONE, r = 0;
+        int step = SQLITE_DONE, r;
 
-        if (sqlite3_prepare_v2(s->read_db, pid ? pid_findings_sql : all_findings_sql, -1, &statement,
-                               NULL) != SQLITE_OK)
-                return -store_sqlite_errno(s->read_db);
+        r = sql_prepare(s->read_db, pid ? pid_findings_sql : all_findings_sql, &statement);
+        if (r < 0)
+                return r;
         if (pid)
                 sqlite3_bind_int64(statement, 1, pid);
         sqlite3_bind_int64(statement, 2, as_signed(since_wall_ns));
@@ -267,7 +263,7 @@ int store_each_finding(struct store *s, uint32_t pid, uint64_t since_wall_ns,
                 if (finding_from_row(statement, &f))
                         r = fn(userdata, &f);
         if (r == 0 && step != SQLITE_DONE && step != SQLITE_ROW)
-                r = -store_sqlite_errno(s->read_db);
+                r = -sql_errno(s->read_db);
         sqlite3_finalize(statement);
         return r;
 }

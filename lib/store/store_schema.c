@@ -20,6 +20,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
+#include "lib/store/sql.h"
 #include "lib/base/text.h"
 
 #define SHOWN_MAX     512 /* of a path in a sentence */
@@ -67,36 +68,6 @@ static const char *const probes[] = {
         "SELECT code, cause, pid, start, other_pid, last_wall, body FROM findings ORDER BY last_wall LIMIT "
         "1",
 };
-
-int store_sqlite_errno(sqlite3 *db)
-{
-        static const struct {
-                int code, error;
-        } codes[] = {
-                {SQLITE_FULL, ENOSPC},    {SQLITE_CORRUPT, EUCLEAN}, {SQLITE_NOTADB, EUCLEAN},
-                {SQLITE_READONLY, EROFS}, {SQLITE_NOMEM, ENOMEM},    {SQLITE_BUSY, EBUSY},
-                {SQLITE_LOCKED, EBUSY},   {SQLITE_PERM, EACCES},     {SQLITE_ERROR, EUCLEAN},
-                {SQLITE_TOOBIG, EFBIG},
-        };
-        int code = sqlite3_errcode(db) & 0xff, error = sqlite3_system_errno(db);
-
-        for (size_t i = 0; i < ELEMENTSOF(codes); i++)
-                if (codes[i].code == code)
-                        return codes[i].error;
-        return error > 0 ? error : EIO; /* IOERR, CANTOPEN: the system knows more */
-}
-
-int64_t store_query_number(sqlite3 *db, const char *sql, int64_t absent)
-{
-        sqlite3_stmt *statement = NULL;
-        int64_t n = absent;
-
-        if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
-            sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
-                n = sqlite3_column_int64(statement, 0);
-        sqlite3_finalize(statement);
-        return n;
-}
 
 /* ---- sentences -------------------------------------------------------------------------------------- */
 
@@ -316,12 +287,11 @@ static int check_content(sqlite3 *db, const char *path, char *error, size_t size
                         r = sqlite3_step(statement);
                 sqlite3_finalize(statement);
                 if (r != SQLITE_ROW && r != SQLITE_DONE) {
-                        int e = store_sqlite_errno(db);
+                        int e = sql_errno(db);
                         return e == EUCLEAN ? refuse_damaged(path, sqlite3_errmsg(db), error, size) : -e;
                 }
         }
-        bytes = store_query_number(db, "PRAGMA page_count", 0) *
-                store_query_number(db, "PRAGMA page_size", 0);
+        bytes = sql_number(db, "PRAGMA page_count", 0) * sql_number(db, "PRAGMA page_size", 0);
         if (bytes > STORE_CHECK_BYTES_MAX)
                 return 0;
         if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL) != SQLITE_OK)
@@ -334,29 +304,6 @@ static int check_content(sqlite3 *db, const char *path, char *error, size_t size
 
 /* ---- connections ------------------------------------------------------------------------------------ */
 
-static int set_up(sqlite3 *db, int cache_kib, int busy_ms)
-{
-        char sql[128];
-
-        sqlite3_extended_result_codes(db, 1);
-        sqlite3_busy_timeout(db, busy_ms);
-        sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%d; PRAGMA cell_size_check = 1;", cache_kib);
-        return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -store_sqlite_errno(db);
-}
-
-static int connect_to(const char *name, int flags, int cache_kib, int busy_ms, sqlite3 **ret)
-{
-        int r;
-
-        if (sqlite3_open_v2(name, ret, flags, NULL) != SQLITE_OK)
-                r = *ret ? -store_sqlite_errno(*ret) : -ENOMEM;
-        else
-                r = set_up(*ret, cache_kib, busy_ms);
-        return r;
-}
-
 static int create_schema(sqlite3 *db)
 {
         char *sql = sqlite3_mprintf(schema, STORE_APPLICATION_ID, STORE_SCHEMA_VERSION);
@@ -365,7 +312,7 @@ static int create_schema(sqlite3 *db)
         if (!sql)
                 return -ENOMEM;
         if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-                r = -store_sqlite_errno(db);
+                r = -sql_errno(db);
         sqlite3_free(sql);
         return r;
 }
@@ -394,7 +341,7 @@ static int create_store(const char *path)
         unlink(journal);
         r = create_empty(new);
         if (r == 0)
-                r = connect_to(new, SQLITE_OPEN_READWRITE, STORE_CACHE_KIB, STORE_BUSY_MS, &db);
+                r = sql_connect(new, SQLITE_OPEN_READWRITE, STORE_CACHE_KIB, STORE_BUSY_MS, &db);
         if (r == 0)
                 r = create_schema(db);
         sqlite3_close(db);
@@ -417,7 +364,7 @@ static int begin_writing(sqlite3 *db)
                  "8388608;"
                  "PRAGMA user_version = %d;",
                  STORE_SCHEMA_VERSION);
-        return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -store_sqlite_errno(db);
+        return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -sql_errno(db);
 }
 
 static int open_write_db(struct store *s, char *error, size_t size)
@@ -428,8 +375,8 @@ static int open_write_db(struct store *s, char *error, size_t size)
         if (r == 0)
                 r = create_store(s->path);
         if (r >= 0)
-                r = connect_to(s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, STORE_CACHE_KIB,
-                               STORE_BUSY_MS, &s->write_db);
+                r = sql_connect(s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, STORE_CACHE_KIB,
+                                STORE_BUSY_MS, &s->write_db);
         if (r == 0)
                 r = check_content(s->write_db, s->path, error, size);
         if (r == 0)
@@ -448,8 +395,8 @@ int store_open_files(struct store *s, const char *dir, char *error, size_t size)
         error[0] = '\0';
         r = open_write_db(s, error, size);
         if (r == 0)
-                r = connect_to(s->path, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, STORE_CACHE_KIB / 2,
-                               STORE_READ_BUSY_MS, &s->read_db);
+                r = sql_connect(s->path, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, STORE_CACHE_KIB / 2,
+                                STORE_READ_BUSY_MS, &s->read_db);
         if (r == -EUCLEAN && !error[0])
                 refuse_damaged(s->path, s->write_db ? sqlite3_errmsg(s->write_db) : "unreadable", error,
                                size);
@@ -501,8 +448,8 @@ int store_open_file_readonly(struct store *s, const char *file, char *error, siz
         if (r > 0)
                 r = readonly_name(real, &name);
         if (r == 0)
-                r = connect_to(name, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_URI,
-                               STORE_CACHE_KIB, STORE_READ_BUSY_MS, &s->read_db);
+                r = sql_connect(name, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_URI,
+                                STORE_CACHE_KIB, STORE_READ_BUSY_MS, &s->read_db);
         if (r == 0)
                 r = check_content(s->read_db, file, error, size);
         if (r < 0 && !error[0])

@@ -10,6 +10,8 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/store/sql.h"
 
 /* After a failed write (a full disk) the next one is tried this much later. */
 #define STORE_RETRY_MS 1000
@@ -52,7 +54,7 @@ int store_writer_prepare(struct store *s)
         for (int i = 0; i < _WRITE_MAX; i++)
                 if (sqlite3_prepare_v3(s->write_db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                        &s->statements[i], NULL) != SQLITE_OK)
-                        return -store_sqlite_errno(s->write_db);
+                        return -sql_errno(s->write_db);
         return 0;
 }
 
@@ -72,7 +74,7 @@ static int run(struct store *s, enum write_statement which)
         int r = sqlite3_step(s->statements[which]);
 
         /* The errno is that of the step: resetting may clear it. */
-        r = r == SQLITE_DONE || r == SQLITE_ROW ? 0 : -store_sqlite_errno(s->write_db);
+        r = r == SQLITE_DONE || r == SQLITE_ROW ? 0 : -sql_errno(s->write_db);
         sqlite3_reset(s->statements[which]);
         return r;
 }
@@ -225,7 +227,7 @@ static int find_oldest(struct store *s, uint64_t before, uint64_t *n, uint64_t *
                 (*n)++;
         }
         if (step != SQLITE_ROW && step != SQLITE_DONE)
-                r = -store_sqlite_errno(s->write_db);
+                r = -sql_errno(s->write_db);
         sqlite3_reset(oldest);
         return r;
 }
@@ -304,13 +306,10 @@ static bool vacuum(struct store *s)
 
 static uint64_t age_limit(const struct store *s)
 {
-        struct timespec now;
-        uint64_t now_s;
+        uint64_t now_s = clock_wall_ns() / NSEC_PER_SEC;
 
         if (s->limits.max_age_s == 0)
                 return 0;
-        clock_gettime(CLOCK_REALTIME, &now);
-        now_s = (uint64_t)now.tv_sec;
         return now_s > s->limits.max_age_s ? (now_s - s->limits.max_age_s) * NSEC_PER_SEC : 0;
 }
 
@@ -343,13 +342,10 @@ static void expire_findings(struct store *s)
 
 static struct timespec in_ms(uint64_t ms)
 {
-        struct timespec t;
+        uint64_t ns = clock_mono_ns() + ms * NSEC_PER_MSEC;
 
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        uint64_t ns = (uint64_t)t.tv_nsec + ms * NSEC_PER_MSEC;
-        t.tv_sec += (time_t)(ns / NSEC_PER_SEC);
-        t.tv_nsec = (long)(ns % NSEC_PER_SEC);
-        return t;
+        return (struct timespec){.tv_sec = (time_t)(ns / NSEC_PER_SEC),
+                                 .tv_nsec = (long)(ns % NSEC_PER_SEC)};
 }
 
 /* Under lock. Gathers a batch for so long; -> 0 when it was cut short. */
