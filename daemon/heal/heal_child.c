@@ -2,7 +2,7 @@
 
 /* The child that heals: started, listened to, and killed when it takes too long. */
 
-#include "daemon/heal/heal.h"
+#include "daemon/heal/heal_report.h"
 
 #include <errno.h>
 #include <fcntl.h>

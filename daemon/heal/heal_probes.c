@@ -7,7 +7,7 @@
  * with a BPF program, and BPF links.
  */
 
-#include "daemon/heal/heal.h"
+#include "daemon/heal/heal_report.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>

@@ -8,7 +8,7 @@
  * the instruction, and the signal is dropped, which is what the debugger would have done.
  */
 
-#include "daemon/heal/heal.h"
+#include "daemon/heal/heal_report.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/proc/heal.h"
+#include "lib/proc/heal_plan.h"
 
 #define AT     0x401000ULL
 #define OFFSET 0x1000ULL

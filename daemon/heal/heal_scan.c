@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/heal/heal.h"
+#include "daemon/heal/heal_report.h"
 
 #include <elf.h>
 #include <errno.h>

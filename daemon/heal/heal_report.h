@@ -19,7 +19,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/event/event.h"
-#include "lib/proc/heal.h"
+#include "lib/proc/heal_plan.h"
 
 #define HEAL_FILES_MAX 64 /* files with changed text, of one process */
 #define HEAL_NOTES_MAX 8

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/proc/heal.h"
+#include "lib/proc/heal_plan.h"
 
 #include <errno.h>
 #include <string.h>
