@@ -17,7 +17,7 @@
 #include "lib/base/text.h"
 #include "lib/diagnosis/wording.h"
 #include "daemon/claims/arbiter.h"
-#include "daemon/heal/heal_report.h"
+#include "daemon/heal/heal_child.h"
 #include "daemon/hold/hold.h"
 #include "daemon/base/log.h"
 #include "daemon/http/parking.h"

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-
-/* The child that heals: started, listened to, and killed when it takes too long. */
-
-#include "daemon/heal/heal_report.h"
+#include "daemon/heal/heal_child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +10,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "daemon/heal/heal.h"
 
 struct heal_child {
         struct heal *heal;
@@ -45,7 +44,7 @@ struct heal_child *heal_end(struct heal_child *c)
 }
 
 /* All of the answer, or what became of it. */
-static void conclude(struct heal_child *c)
+static void take_answer(struct heal_child *c)
 {
         struct heal *h = c->heal;
 
@@ -72,7 +71,7 @@ static int on_readable(sd_event_source *source _unused_, int fd, uint32_t events
                 return 0;
         c->received += n > 0 ? (size_t)n : 0;
         if (n <= 0 || c->received == sizeof(*c->answer))
-                conclude(c);
+                take_answer(c);
         return 0;
 }
 
@@ -85,11 +84,11 @@ static int on_timeout(sd_event_source *source, uint64_t usec _unused_, void *use
             sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) >= 0)
                 c->late = true;
         else
-                conclude(c);
+                take_answer(c);
         return 0;
 }
 
-static _Noreturn void run(struct heal *h, int out, pid_t parent)
+static _Noreturn void run_child(struct heal *h, int out, pid_t parent)
 {
         const char *p = (const void *)h;
         size_t left = sizeof(*h);
@@ -120,7 +119,7 @@ static int start(struct heal_child *c)
         c->fd = fds[0];
         c->pid = fork();
         if (c->pid == 0)
-                run(c->heal, fds[1], self);
+                run_child(c->heal, fds[1], self);
         close(fds[1]);
         if (c->pid < 0) {
                 c->pid = 0;

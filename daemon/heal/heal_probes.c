@@ -7,7 +7,7 @@
  * with a BPF program, and BPF links.
  */
 
-#include "daemon/heal/heal_report.h"
+#include "daemon/heal/heal_probes.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -125,7 +125,7 @@ static const char *unreadable_remedy(int error)
 {
         if (error == EACCES)
                 return " Give ptraced CAP_DAC_READ_SEARCH.";
-        if (error == EPERM) /* security_locked_down() */
+        if (error == EPERM) /* the lockdown of a kernel that was booted securely */
                 return " A kernel in lockdown=confidentiality lets nobody read it.";
         return "";
 }
@@ -174,12 +174,12 @@ static void look_at_tracefs(struct heal *h)
 /* ---- perf events with a program: bpftrace, BCC, libbpf -------------------------------------------------
  */
 
-struct search {
+struct probe_search {
         struct heal *h;
         unsigned asked, unasked;
 };
 
-static bool ask_perf_event(struct search *s, uint32_t pid, int fd)
+static bool ask_perf_event(struct probe_search *s, uint32_t pid, int fd)
 {
         struct heal *h = s->h;
         char path[HEAL_PROBE_PATH] = "", by[64];
@@ -203,7 +203,7 @@ static int look_at_process(void *userdata, uint32_t pid)
 {
         static const char wanted[] = "anon_inode:[perf_event]";
         _cleanup_closedir_ DIR *d = NULL;
-        struct search *s = userdata;
+        struct probe_search *s = userdata;
         struct dirent *entry;
         char path[64], target[64];
 
@@ -272,7 +272,7 @@ static void look_at_links(struct heal *h)
 
 bool heal_no_probes(struct heal *h)
 {
-        struct search s = {.h = h};
+        struct probe_search s = {.h = h};
 
         for (size_t i = 0; i < h->plan.n; i++)
                 if (is_probed_everywhere(h, &h->plan.sites[i]))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/heal/heal_report.h"
+#include "daemon/heal/heal_scan.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/proc/elf_text.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
@@ -25,45 +26,15 @@
 #define CLOCK_SLACK_NS \
         (2 * NSEC_PER_SEC) /* a start time is in ticks, the clock may be set, a file time is coarse */
 
-void heal_refuse(struct heal *h, const char *format, ...)
-{
-        va_list ap;
-
-        if (h->refused[0])
-                return;
-        va_start(ap, format);
-        vsnprintf(h->refused, sizeof(h->refused), format, ap);
-        va_end(ap);
-}
-
-void heal_note(struct heal *h, const char *format, ...)
-{
-        va_list ap;
-
-        if (h->n_notes == HEAL_NOTES_MAX)
-                return;
-        va_start(ap, format);
-        vsnprintf(h->notes[h->n_notes++], sizeof(h->notes[0]), format, ap);
-        va_end(ap);
-}
-
 /* ---- the files behind changed text ----------------------------------------------------------------------
  */
 
 /* When the process began, on the wall clock: what a file's times are compared with. */
 static uint64_t start_wall_ns(const struct task_ref *t)
 {
-        struct timespec boot, wall;
         uint64_t since_boot = t->start * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
 
-        clock_gettime(CLOCK_BOOTTIME, &boot);
-        clock_gettime(CLOCK_REALTIME, &wall);
-        return ((uint64_t)wall.tv_sec - (uint64_t)boot.tv_sec) * NSEC_PER_SEC + since_boot;
-}
-
-static const char *shown(const char *path, char *buf, size_t size)
-{
-        return text_escape(path, buf, size);
+        return clock_wall_ns() - clock_boot_ns() + since_boot;
 }
 
 static bool is_deleted(const char *path)
@@ -80,7 +51,7 @@ static bool file_is_sound(struct heal *h, const struct heal_file *file)
         Elf64_Ehdr header; /* e_machine is at the same place in both sizes */
         struct stat st;
 
-        shown(file->path, name, sizeof(name));
+        text_escape(file->path, name, sizeof(name));
         snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
         if (elf_text_bytes(link, 0, (uint8_t *)&header, sizeof(header)) < (int)sizeof(header) ||
             memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
@@ -109,7 +80,7 @@ static int open_file(struct heal *h, const struct elf_mapping *m)
         for (size_t i = 0; i < h->n_files; i++)
                 if (h->files[i].inode == m->inode && h->files[i].dev == m->dev)
                         return (int)i;
-        shown(m->path, name, sizeof(name));
+        text_escape(m->path, name, sizeof(name));
         if (is_deleted(m->path)) {
                 heal_refuse(
                         h,
@@ -141,7 +112,7 @@ static int open_file(struct heal *h, const struct elf_mapping *m)
 
 /* ---- pages ------------------------------------------------------------------------------------------- */
 
-struct scan {
+struct heal_walk {
         struct heal *h;
         int mem, pagemap;
         uint64_t pages, compared, foreign; /* foreign: bytes of code that is in no file */
@@ -149,7 +120,7 @@ struct scan {
 };
 
 /* The page a process has of its own, beside the file's. */
-static bool compare_page(struct scan *s, const struct elf_mapping *m, uint64_t address, int number)
+static bool compare_page(struct heal_walk *s, const struct elf_mapping *m, uint64_t address, int number)
 {
         uint8_t memory[HEAL_PAGE], file[HEAL_PAGE] = {};
         uint64_t offset = m->offset + (address - m->start), changed = 0;
@@ -161,12 +132,19 @@ static bool compare_page(struct scan *s, const struct elf_mapping *m, uint64_t a
                 return true; /* beyond the end of the file: nobody can run it */
         snprintf(link, sizeof(link), "/proc/self/fd/%d", h->files[number].fd);
         r = elf_text_bytes(link, offset, file, sizeof(file));
-        shown(h->files[number].path, name, sizeof(name));
+        text_escape(h->files[number].path, name, sizeof(name));
         if (r < 0) {
                 heal_refuse(h, "%.256s cannot be read: %s.", name, strerror(-r));
                 return false;
         }
-        r = heal_compare(&h->plan, memory, file, sizeof(file), address, offset, (uint32_t)number, &changed);
+        r = heal_compare(&h->plan,
+                         &(struct heal_piece){.memory = memory,
+                                              .file = file,
+                                              .n = sizeof(file),
+                                              .address = address,
+                                              .offset = offset,
+                                              .number = (uint32_t)number},
+                         &changed);
         if (r == -EUCLEAN)
                 heal_refuse(h,
                             "The code at 0x%" PRIx64 " (%.256s) is changed in another way than by "
@@ -181,7 +159,7 @@ static bool compare_page(struct scan *s, const struct elf_mapping *m, uint64_t a
         return r == 0;
 }
 
-static bool consider_page(struct scan *s, const struct elf_mapping *m, uint64_t address)
+static bool consider_page(struct heal_walk *s, const struct elf_mapping *m, uint64_t address)
 {
         int number = open_file(s->h, m);
 
@@ -197,7 +175,7 @@ static bool consider_page(struct scan *s, const struct elf_mapping *m, uint64_t 
         return compare_page(s, m, address, number);
 }
 
-static bool scan_pages(struct scan *s, const struct elf_mapping *m)
+static bool scan_pages(struct heal_walk *s, const struct elf_mapping *m)
 {
         uint64_t entries[MAP_ENTRIES];
 
@@ -224,7 +202,7 @@ static bool scan_pages(struct scan *s, const struct elf_mapping *m)
 
 static int scan_mapping(void *userdata, const struct elf_mapping *m)
 {
-        struct scan *s = userdata;
+        struct heal_walk *s = userdata;
 
         if (strcmp(m->path, "[uprobes]") == 0)
                 s->uprobes = true;
@@ -240,7 +218,7 @@ static int scan_mapping(void *userdata, const struct elf_mapping *m)
 bool heal_scan(struct heal *h)
 {
         _cleanup_close_ int mem = -1, pagemap = -1;
-        struct scan s = {.h = h};
+        struct heal_walk s = {.h = h};
         char path[64], size[32];
         int r;
 
@@ -293,8 +271,7 @@ static int find_tracer(void *userdata, uint32_t pid, uint32_t tid)
         return s->h->helper && s->tracer.pid == s->h->helper ? 0 : 1;
 }
 
-/* It is there, and the peer's. */
-static bool may_look(struct heal *h)
+bool heal_may_look(struct heal *h)
 {
         struct proc_status st;
         char target[WORD_MAX];
@@ -317,7 +294,7 @@ bool heal_may_touch(struct heal *h)
         struct tracer_search search = {.h = h};
         char who[WORD_MAX], target[WORD_MAX];
 
-        if (!may_look(h))
+        if (!heal_may_look(h))
                 return false;
         if (procfs_each_thread(h->target.pid, find_tracer, &search) == 1)
                 heal_refuse(h,
@@ -325,117 +302,4 @@ bool heal_may_touch(struct heal *h)
                             "take out. Detach it first.",
                             word_process(&h->target, target), word_process(&search.tracer, who));
         return !h->refused[0];
-}
-
-static bool is_emulated(struct heal *h)
-{
-        char link[64], exe[EVENT_PATH_MAX];
-        ssize_t n;
-
-        snprintf(link, sizeof(link), "/proc/%" PRIu32 "/exe", h->target.pid);
-        n = readlink(link, exe, sizeof(exe) - 1);
-        exe[MAX_OF(n, 0)] = '\0';
-        if (!heal_is_emulator(exe))
-                return false;
-        heal_refuse(h,
-                    "Process %" PRIu32 " runs under an emulator: the breakpoints of its program are the "
-                    "emulator's, and not in its text.",
-                    h->target.pid);
-        return true;
-}
-
-static bool is_stopped(const struct heal *h)
-{
-        struct proc_status st;
-
-        return procfs_status(h->target.pid, 0, &st) == 0 && st.state == 'T' &&
-               st.task.start == h->target.start;
-}
-
-static void tell_of_handler(struct heal *h)
-{
-        struct proc_status st;
-
-        if (h->plan.n && procfs_status(h->target.pid, 0, &st) == 0 && st.sig_caught & 1ULL << (SIGTRAP - 1))
-                heal_note(
-                        h,
-                        "The program handles SIGTRAP itself: if it sets breakpoints in its own code, these "
-                        "are gone, too.");
-}
-
-/* Frozen at a breakpoint that is gone now, it may go on; at one that is not, it would die. */
-static bool caught_is_healed(const struct heal *h)
-{
-        return h->caught_ip && heal_site_behind(&h->plan, h->caught_ip + 1);
-}
-
-/* stopped: as it was before its threads were stopped and let go of, which takes them a moment. */
-static void resume(struct heal *h, bool stopped)
-{
-        if (h->caught_ip ? !caught_is_healed(h) : h->helper || !stopped)
-                return;
-        if (!h->left_stopped && !h->caught_ip) {
-                heal_note(h,
-                          "It is stopped, and not by what a tracer left behind: it stays so. To go on: kill "
-                          "-CONT %" PRIu32,
-                          h->target.pid);
-                return;
-        }
-        if (!h->dry_run && kill((pid_t)h->target.pid, SIGCONT) < 0) {
-                heal_note(h, "It could not be resumed: %s.", strerror(errno));
-                return;
-        }
-        h->resumed = true;
-}
-
-static void find_symbols(struct heal *h)
-{
-        char link[32];
-
-        for (size_t i = 0; i < h->plan.n; i++) {
-                const struct heal_site *site = &h->plan.sites[i];
-
-                snprintf(link, sizeof(link), "/proc/self/fd/%d", h->files[site->file].fd);
-                if (elf_text_symbol(link, site->offset, h->symbols[i], sizeof(h->symbols[i])) < 0)
-                        h->symbols[i][0] = '\0';
-        }
-}
-
-/* What is there is told also where nothing may be done about it. The reason for that stays what it was. */
-static void look_only(struct heal *h)
-{
-        char why[HEAL_TEXT_MAX];
-
-        memcpy(why, h->refused, sizeof(why));
-        h->refused[0] = '\0';
-        heal_scan(h);
-        memcpy(h->refused, why, sizeof(why));
-}
-
-static void look_and_heal(struct heal *h, bool stopped)
-{
-        if (!heal_may_touch(h) || is_emulated(h)) {
-                look_only(h);
-                return;
-        }
-        if (!heal_scan(h))
-                return;
-        if (h->plan.n && !heal_no_probes(h))
-                return;
-        if (h->plan.n && !h->dry_run && !heal_write(h))
-                return;
-        tell_of_handler(h);
-        resume(h, stopped);
-}
-
-void heal_run(struct heal *h)
-{
-        bool stopped = is_stopped(h);
-
-        h->left_stopped = h->left_stopped && stopped;
-        h->looked = may_look(h);
-        if (!h->looked)
-                return;
-        look_and_heal(h, stopped);
-        find_symbols(h);
 }

@@ -8,7 +8,7 @@
  * the instruction, and the signal is dropped, which is what the debugger would have done.
  */
 
-#include "daemon/heal/heal_report.h"
+#include "daemon/heal/heal_write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +24,10 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
 #include "lib/diagnosis/wording.h"
+#include "daemon/heal/heal_scan.h"
 
 #define PAUSE_NS     500000 /* between two looks at threads that are to stop */
 #define ROUNDS_MAX   64     /* of looking for threads that were started meanwhile */
@@ -46,14 +48,6 @@ struct surgery {
         uint64_t deadline_ns;
         bool late; /* the deadline was put off */
 };
-
-static uint64_t monotonic_ns(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
 
 static bool is_known(const struct surgery *s, uint32_t tid)
 {
@@ -81,7 +75,7 @@ static void refuse_seize(struct surgery *s, uint32_t tid, int error)
                             strerror(error));
 }
 
-static int seize_thread(void *userdata, uint32_t pid, uint32_t tid)
+static int seize_one(void *userdata, uint32_t pid, uint32_t tid)
 {
         struct surgery *s = userdata;
         struct proc_stat st;
@@ -109,7 +103,7 @@ static int seize_thread(void *userdata, uint32_t pid, uint32_t tid)
 /* Put off once: where we stood still, a thread may have had no processor, either. */
 static bool is_too_late(struct surgery *s)
 {
-        uint64_t now = monotonic_ns();
+        uint64_t now = clock_mono_ns();
 
         if (now <= s->deadline_ns)
                 return false;
@@ -149,7 +143,7 @@ static bool stop_all(struct surgery *s)
 {
         for (unsigned round = 0; round < ROUNDS_MAX; round++) {
                 s->new_one = false;
-                if (procfs_each_thread(s->h->target.pid, seize_thread, s) != 0) {
+                if (procfs_each_thread(s->h->target.pid, seize_one, s) != 0) {
                         heal_refuse(s->h, "Its threads cannot be listed. Nothing was changed.");
                         return false;
                 }
@@ -170,7 +164,7 @@ static int stop_signal(const struct stopped *t)
 }
 
 /* As they were: with the signals they were about to receive. */
-static void let_go(struct surgery *s)
+static void let_all_go(struct surgery *s)
 {
         for (size_t i = 0; i < s->n; i++)
                 if (s->threads[i].status && !s->threads[i].gone)
@@ -181,7 +175,7 @@ static void let_go(struct surgery *s)
 /* ---- writing -------------------------------------------------------------------------------------------
  */
 
-static bool put_byte(struct heal *h, int mem, const struct heal_site *site, size_t before)
+static bool restore_byte(struct heal *h, int mem, const struct heal_site *site, size_t before)
 {
         uint8_t now = 0;
 
@@ -206,7 +200,7 @@ static bool put_back(struct heal *h)
         }
         errno = 0;
         for (size_t i = 0; i < h->plan.n; i++)
-                if (!put_byte(h, mem, &h->plan.sites[i], i))
+                if (!restore_byte(h, mem, &h->plan.sites[i], i))
                         return false;
         return true;
 }
@@ -239,7 +233,7 @@ static bool fetch_pending_trap(struct surgery *s, struct stopped *t)
 }
 
 /* A thread right behind an int3 that is to go. False: its state cannot be set right. */
-static bool set_back(struct surgery *s, struct stopped *t, uint32_t *count)
+static bool step_back(struct surgery *s, struct stopped *t, uint32_t *count)
 {
         struct user_regs_struct regs;
         siginfo_t info;
@@ -276,14 +270,14 @@ static bool operate(struct surgery *s, uint32_t *count)
         }
         /* First, so that a byte that cannot be written leaves a thread that runs into it once more. */
         for (size_t i = 0; i < s->n; i++)
-                if (!set_back(s, &s->threads[i], count))
+                if (!step_back(s, &s->threads[i], count))
                         return false;
         return put_back(h);
 }
 
 bool heal_write(struct heal *h)
 {
-        struct surgery s = {.h = h, .deadline_ns = monotonic_ns() + HEAL_STOP_MS * NSEC_PER_MSEC};
+        struct surgery s = {.h = h, .deadline_ns = clock_mono_ns() + HEAL_STOP_MS * NSEC_PER_MSEC};
         uint32_t n_set_back = 0;
 
         s.threads = calloc(HEAL_THREADS_MAX, sizeof(*s.threads));
@@ -293,7 +287,7 @@ bool heal_write(struct heal *h)
         }
         /* Asked again: it may have become another's since. */
         h->done = heal_may_touch(h) && stop_all(&s) && operate(&s, &n_set_back);
-        let_go(&s);
+        let_all_go(&s);
         free(s.threads);
         if (n_set_back)
                 heal_note(h,

@@ -11,24 +11,23 @@
 #define PAGE_SWAPPED        (1ULL << 62)
 #define PAGE_PRESENT        (1ULL << 63)
 
-int heal_compare(struct heal_plan *p, const uint8_t *memory, const uint8_t *file, size_t n, uint64_t address,
-                 uint64_t offset, uint32_t file_number, uint64_t *ret_changed)
+int heal_compare(struct heal_plan *p, const struct heal_piece *piece, uint64_t *ret_changed)
 {
-        for (size_t i = 0; i < n; i++) {
-                if (memory[i] == file[i])
+        for (size_t i = 0; i < piece->n; i++) {
+                if (piece->memory[i] == piece->file[i])
                         continue;
-                if (memory[i] != HEAL_INT3) {
-                        *ret_changed = address + i;
+                if (piece->memory[i] != HEAL_INT3) {
+                        *ret_changed = piece->address + i;
                         return -EUCLEAN;
                 }
                 if (p->n == HEAL_SITES_MAX)
                         return -E2BIG;
                 p->sites[p->n++] = (struct heal_site){
-                        .address = address + i,
-                        .offset = offset + i,
-                        .file = file_number,
-                        .was = memory[i],
-                        .is = file[i],
+                        .address = piece->address + i,
+                        .offset = piece->offset + i,
+                        .file = piece->number,
+                        .was = piece->memory[i],
+                        .is = piece->file[i],
                 };
         }
         return 0;

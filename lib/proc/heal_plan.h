@@ -3,7 +3,7 @@
 
 /*
  * Breakpoints that a debugger left in a program's text: what memory has and the file has not. The decisions
- * alone; daemon/heal*.c reads and writes. A byte is put back only if it is int3 in memory, something else in
+ * alone; daemon/heal reads and writes. A byte is put back only if it is int3 in memory, something else in
  * the file, and nothing but such bytes differs: whatever else changed the text (a JIT, a patch, a
  * relocation) is not understood, and then nothing is touched. Pure.
  */
@@ -28,12 +28,18 @@ struct heal_plan {
         struct heal_site sites[HEAL_SITES_MAX]; /* by address, as they were added */
 };
 
+/* A piece of text, at the same place in memory and file. */
+struct heal_piece {
+        const uint8_t *memory, *file;
+        size_t n;
+        uint64_t address, offset; /* in memory; in the file */
+        uint32_t number;          /* the caller's number of that file */
+};
 /*
- * Adds what differs in one piece of text (n bytes at the same place in memory and file). -EUCLEAN: a byte
- * differs in another way, at *ret_changed. -E2BIG: more than HEAL_SITES_MAX.
+ * Adds what differs in it. -EUCLEAN: a byte differs in another way, at *ret_changed. -E2BIG: more than
+ * HEAL_SITES_MAX.
  */
-int heal_compare(struct heal_plan *p, const uint8_t *memory, const uint8_t *file, size_t n, uint64_t address,
-                 uint64_t offset, uint32_t file_number, uint64_t *ret_changed);
+int heal_compare(struct heal_plan *p, const struct heal_piece *piece, uint64_t *ret_changed);
 /* Same places, same bytes. */
 bool heal_same(const struct heal_plan *a, const struct heal_plan *b);
 /* The site whose int3 a thread has just run, if its instruction pointer is there; NULL. */

@@ -25,7 +25,16 @@ static void page(void)
 
 static int compare(uint64_t *changed)
 {
-        return heal_compare(&plan, memory, file, HEAL_PAGE, AT, OFFSET, 3, changed);
+        const struct heal_piece piece = {
+                .memory = memory,
+                .file = file,
+                .n = HEAL_PAGE,
+                .address = AT,
+                .offset = OFFSET,
+                .number = 3,
+        };
+
+        return heal_compare(&plan, &piece, changed);
 }
 
 START_TEST(clean_page_has_nothing_to_heal)
