@@ -14,7 +14,6 @@
 
 #define GO_EXIT_NS    (1 * NSEC_PER_SEC) /* from the SIGTRAP to the end of a Go program, at most */
 #define EXIT_STATUS_2 0x200              /* task_struct.exit_code of the Go runtime after a SIGTRAP */
-#define GO_ENDS       ", as Go programs do: their runtime handles SIGTRAP"
 
 static bool is_sigtrap(const struct event *e, enum event_type type)
 {
@@ -132,6 +131,13 @@ static bool ended_like_go(const struct process *p)
         return p && !p->alive && p->exit_code == EXIT_STATUS_2;
 }
 
+static void say_go_end(struct finding *f)
+{
+        say(f->summary, sizeof(f->summary),
+            ". It ended with status 2, as Go programs do: their runtime handles SIGTRAP");
+        f->end_told = true;
+}
+
 static void say_outcome(const struct orphan *o)
 {
         const struct process *p = process_of(o->m, &o->h->target);
@@ -143,8 +149,9 @@ static void say_outcome(const struct orphan *o)
                 return;
         }
         say(f->summary, sizeof(f->summary), ". Nobody traces it, so the program's own SIGTRAP handler ran");
+        f->handler_ran = true;
         if (status_2)
-                say(f->summary, sizeof(f->summary), ". It ended with status 2" GO_ENDS);
+                say_go_end(f);
         else
                 f->severity = SEVERITY_WARNING;
 }
@@ -465,11 +472,12 @@ static void say_handler(struct finding *f, const struct process *p, const struct
         bool status_2 = ended_like_go(p);
 
         say(f->summary, sizeof(f->summary), " ran a handler");
+        f->handler_ran = true;
         if (scan)
                 say_place(f, scan, scan->ip + 1);
         say(f->summary, sizeof(f->summary), " instead of stopping in a debugger: nobody traces it");
         if (status_2)
-                say(f->summary, sizeof(f->summary), ". It ended with status 2" GO_ENDS);
+                say_go_end(f);
         else if (own)
                 say(f->summary, sizeof(f->summary),
                     ". The handler is the program's own; Go programs always have one");
@@ -505,10 +513,9 @@ static void amend_at_exit(struct model *m, enum finding_code code, const struct 
         const struct process *p = process_of(m, &e->target);
         struct finding *f = ended_like_go(p) ? model_last_finding(m, code, p, 0) : NULL;
 
-        if (!f || strstr(f->summary, "status 2") || !strstr(f->summary, "handler") ||
-            m->now_ns > f->last_ns + GO_EXIT_NS)
+        if (!f || f->end_told || !f->handler_ran || m->now_ns > f->last_ns + GO_EXIT_NS)
                 return;
-        say(f->summary, sizeof(f->summary), ". It ended with status 2" GO_ENDS);
+        say_go_end(f);
         if (code == FIND_ORPHAN_BREAKPOINT)
                 f->severity = SEVERITY_ERROR;
         model_finding_changed(m, f);

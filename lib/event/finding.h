@@ -6,6 +6,7 @@
  * causes and texts are in the rules (lib/diagnosis/rules_*.c). Pure.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <json-c/json.h>
@@ -46,6 +47,9 @@ struct finding {
         char summary[FINDING_TEXT_MAX]; /* one sentence naming pids and commands */
         char remedy[FINDING_TEXT_MAX];  /* the smallest fix */
         char risk[FINDING_TEXT_MAX];    /* of that fix, "" for none */
+        /* For the rules that may add to it; not stored. */
+        bool handler_ran; /* the summary says that a handler ran */
+        bool end_told;    /* and how the process ended after that */
 };
 
 const char *finding_code_to_string(enum finding_code code); /* "attach-refused-traced" */
