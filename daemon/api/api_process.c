@@ -306,7 +306,7 @@ static int find_process(const struct api *api, uint32_t pid, struct process_view
                 .args = info->args,
                 .path = info->path,
                 .unit = info->unit,
-                .tty = info->symbol,
+                .tty = info->tty,
         };
         return 0;
 }

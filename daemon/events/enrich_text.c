@@ -219,7 +219,8 @@ void enrich_text_cached(struct text_cache *cache, const struct rec_text *r, stru
         e->time_ns = r->h.time_ns;
         task_from_record(&e->target, &r->task);
         e->ip = r->address;
-        snprintf(e->note, sizeof(e->note), "%s", r->what == TEXT_HANDLER ? "handler" : "trap");
+        snprintf(e->what, sizeof(e->what), "%s",
+                 scan_kind_to_string(r->what == TEXT_HANDLER ? SCAN_HANDLER : SCAN_TRAP));
 
         file_from_record(r, &file);
         e->file_offset = file.offset;

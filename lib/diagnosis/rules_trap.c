@@ -389,7 +389,7 @@ void rule_orphan_breakpoint(struct diagnosis *d, const struct rule *r, const str
         suspense_begin(d, r, e, finish_orphan, false);
         if (known_scan(process_of(m, &e->target), e->ip, &scan)) {
                 scan.target = e->target;
-                strcpy(scan.note, "trap");
+                strcpy(scan.what, scan_kind_to_string(SCAN_TRAP));
                 suspense_answer(d, &scan);
         }
 }

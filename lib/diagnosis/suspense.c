@@ -110,7 +110,7 @@ bool suspense_count_more(struct diagnosis *d, suspense_fn finish_it, const struc
 /* The oldest one of that thread the scan can answer; one at that very address if there is one. */
 static size_t find_answered(const struct suspenses *all, const struct event *scan)
 {
-        bool handler = strcmp(scan->note, "handler") == 0;
+        bool handler = event_scan_kind(scan) == SCAN_HANDLER;
         size_t found = all->n;
 
         for (size_t i = 0; i < all->n; i++) {

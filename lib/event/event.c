@@ -109,6 +109,10 @@ static const char *const source_names[] = {
         [SOURCE_CLAIM] = "claim", [SOURCE_RULE] = "policy", [SOURCE_SINGLE] = "single"};
 static_assert(ELEMENTSOF(source_names) == _GUARD_SOURCE_MAX, "each source of a refusal has a name");
 
+static const char *const scan_names[] = {
+        [SCAN_OTHER] = "", [SCAN_TRAP] = "trap", [SCAN_HANDLER] = "handler"};
+static_assert(ELEMENTSOF(scan_names) == _SCAN_MAX, "each kind of scan has a name");
+
 static const char *const mode_names[] = {[GUARD_ENFORCE] = "enforce", [GUARD_AUDIT] = "audit"};
 static_assert(ELEMENTSOF(mode_names) == _GUARD_MODE_MAX, "each mode has a name");
 
@@ -225,7 +229,7 @@ static const struct event_field fields[] = {
         U64("tracees", count, T(TRACER_EXIT)),
         U64("first_boottime_ns", first_ns, T(COUNTER)),
 
-        STRING("what", note, T(TEXT_SCAN)),
+        STRING("what", what, T(TEXT_SCAN)),
         STRING("path", path, T(TASK_EXEC) | T(TEXT_SCAN)),
         HEX("file_offset", file_offset, T(TEXT_SCAN)),
         BOOL("file_known", file_known, T(TEXT_SCAN)),
@@ -239,10 +243,10 @@ static const struct event_field fields[] = {
         STRING("exe", path, T(TASK_INFO)),
         STRING("args", args, T(TASK_INFO)),
         STRING("unit", unit, T(TASK_INFO)),
-        STRING("tty", symbol, T(TASK_INFO)),
+        STRING("tty", tty, T(TASK_INFO)),
 
         STRING("cause", note, T(LOSS)),
-        STRING("boot_id", note, T(DAEMON_START)),
+        STRING("boot_id", boot_id, T(DAEMON_START)),
         STRING("tier", path, T(DAEMON_START)),
 
         TASK("caller", actor, T(CLAIM_AUDIT) | CLAIMS | POLICIES),
@@ -267,6 +271,20 @@ const struct event_field *event_fields(size_t *ret_n)
 {
         *ret_n = ELEMENTSOF(fields);
         return fields;
+}
+
+const char *scan_kind_to_string(enum scan_kind scan)
+{
+        assert((size_t)scan < ELEMENTSOF(scan_names));
+        return scan_names[scan];
+}
+
+enum scan_kind event_scan_kind(const struct event *e)
+{
+        for (int i = SCAN_OTHER + 1; e->type == EV_TEXT_SCAN && i < _SCAN_MAX; i++)
+                if (strcmp(e->what, scan_names[i]) == 0)
+                        return (enum scan_kind)i;
+        return SCAN_OTHER;
 }
 
 const char *event_type_to_string(enum event_type type)

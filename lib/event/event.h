@@ -105,6 +105,14 @@ enum detach_cause {
         _DETACHED_MAX
 };
 
+/* What a text.scan looked at. */
+enum scan_kind {
+        SCAN_OTHER, /* or nobody said */
+        SCAN_TRAP,  /* the instruction that raised a SIGTRAP */
+        SCAN_HANDLER,
+        _SCAN_MAX
+};
+
 /* Bits of event.facts in ptrace.refused: the same values as ATT_F_* of bpf/records.h. */
 
 #define EVENT_PATH_MAX   256
@@ -188,14 +196,22 @@ struct event {
 
         uint64_t file_offset;
         uint32_t uid;
-        uint32_t inner_pid;            /* task.info: the pid inside its own pid namespace */
-        char path[EVENT_PATH_MAX];     /* executable, exec'd file, mapped file */
-        char args[EVENT_ARGS_MAX];     /* task.info: command line, NULs replaced by spaces */
-        char unit[EVENT_UNIT_MAX];     /* task.info: systemd unit or container id, from the cgroup path */
-        char symbol[EVENT_SYMBOL_MAX]; /* text.scan: function+offset; task.info: terminal */
+        uint32_t inner_pid;        /* task.info: the pid inside its own pid namespace */
+        char path[EVENT_PATH_MAX]; /* executable, exec'd file, mapped file */
+        char args[EVENT_ARGS_MAX]; /* task.info: command line, NULs replaced by spaces */
+        char unit[EVENT_UNIT_MAX]; /* task.info: systemd unit or container id, from the cgroup path */
+        union {
+                char symbol[EVENT_SYMBOL_MAX]; /* text.scan: function+offset */
+                char tty[EVENT_SYMBOL_MAX];    /* task.info: terminal */
+        };
         char owner[EVENT_OWNER_MAX]; /* whom a claim admits: "pid 4711 (gdb)", "exe /usr/bin/gdb", "uid 1000"
                                       */
-        char note[EVENT_NOTE_MAX];   /* loss: cause; daemon.start: boot id; text.scan: "trap" or "handler" */
+        union {
+                char note[EVENT_NOTE_MAX];    /* of the guard: the rule, what was wrong with a policy; loss:
+                                                 cause */
+                char boot_id[EVENT_NOTE_MAX]; /* daemon.start */
+                char what[EVENT_NOTE_MAX];    /* text.scan: scan_kind_to_string(), event_scan_kind() */
+        };
 };
 
 enum event_field_kind {
@@ -228,6 +244,10 @@ const struct event_field *event_fields(size_t *ret_n);
 /* "signal.generate" and back; NULL / EV_NONE when there is no such thing. */
 const char *event_type_to_string(enum event_type type);
 enum event_type event_type_from_string(const char *s);
+
+/* "trap"; "" for SCAN_OTHER. */
+const char *scan_kind_to_string(enum scan_kind scan);
+enum scan_kind event_scan_kind(const struct event *e);
 
 /* "SIGTRAP" and back (0: no such signal). Numbers pass as "SIG77" or "77". The name is in the caller's
  * buffer. */

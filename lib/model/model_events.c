@@ -339,7 +339,7 @@ static char *copy_string(char **p, const char *s)
 
 static struct process_info *new_info(const struct event *e)
 {
-        size_t n = strlen(e->args) + strlen(e->path) + strlen(e->unit) + strlen(e->symbol) + 4;
+        size_t n = strlen(e->args) + strlen(e->path) + strlen(e->unit) + strlen(e->tty) + 4;
         struct process_info *info = malloc(sizeof(*info) + n);
         char *p = (char *)(info + 1);
 
@@ -348,7 +348,7 @@ static struct process_info *new_info(const struct event *e)
         info->args = copy_string(&p, e->args);
         info->path = copy_string(&p, e->path);
         info->unit = copy_string(&p, e->unit);
-        info->tty = copy_string(&p, e->symbol);
+        info->tty = copy_string(&p, e->tty);
         return info;
 }
 
@@ -463,7 +463,7 @@ static void apply_scan(struct model *m, const struct event *e)
         struct process *p = process_of(m, &e->target);
         struct history *h;
 
-        if (!p || strcmp(e->note, "trap") != 0)
+        if (!p || event_scan_kind(e) != SCAN_TRAP)
                 return;
         h = process_history(m, p);
         if (!h)
@@ -482,11 +482,11 @@ static void apply_loss(struct model *m, const struct event *e)
 
 static void apply_start(struct model *m, const struct event *e)
 {
-        bool another_boot = strcmp(m->boot_id, e->note) != 0;
+        bool another_boot = strcmp(m->boot_id, e->boot_id) != 0;
 
         state_restart(m, another_boot);
         m->now_ns = e->time_ns;
-        memcpy(m->boot_id, e->note, sizeof(m->boot_id));
+        memcpy(m->boot_id, e->boot_id, sizeof(m->boot_id));
 }
 
 static void (*const appliers[_EV_MAX])(struct model *m, const struct event *e) = {

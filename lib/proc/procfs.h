@@ -70,7 +70,7 @@ int procfs_yama_scope(void);
 int procfs_boot_id(char buf[37]);
 
 /* Fill a task.info event (target and parent as whole processes, uid = effective, inner_pid, path, args,
- * unit, symbol = terminal). Not seq or times. */
+ * unit, tty). Not seq or times. */
 int procfs_task_info(uint32_t pid, struct event *ret);
 /* Fill a task.state event for a thread and, when it is traced, its tracer. -ESRCH if task is gone or was
  * reused. */

@@ -238,7 +238,7 @@ int procfs_task_info(uint32_t pid, struct event *ret)
         read_exe(pid, e.path, sizeof(e.path));
         read_args(pid, e.args, sizeof(e.args));
         read_unit(pid, e.unit, sizeof(e.unit));
-        procfs_tty_name(stat.tty, e.symbol, sizeof(e.symbol));
+        procfs_tty_name(stat.tty, e.tty, sizeof(e.tty));
 
         /* These were several reads by number: all of them spoke of one process if it is still the same. */
         r = procfs_stat(pid, 0, &again);

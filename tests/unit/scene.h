@@ -198,7 +198,7 @@ static inline void scans(struct scene *s, struct task_ref target, bool file_know
                           .file_known = file_known,
                           .found_int3 = found_int3};
 
-        strcpy(e.note, "trap");
+        strcpy(e.what, scan_kind_to_string(SCAN_TRAP));
         strcpy(e.path, file_known ? "/usr/bin/api" : "");
         strcpy(e.symbol, file_known ? "main.tick+0x12" : "");
         feed(s, e);
@@ -209,7 +209,7 @@ static inline void scans_handler(struct scene *s, struct task_ref target, const 
 {
         struct event e = {.type = EV_TEXT_SCAN, .target = target, .ip = 0x402000, .file_known = true};
 
-        strcpy(e.note, "handler");
+        strcpy(e.what, scan_kind_to_string(SCAN_HANDLER));
         strcpy(e.path, path);
         strcpy(e.symbol, symbol);
         feed(s, e);

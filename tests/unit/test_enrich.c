@@ -290,7 +290,7 @@ START_TEST(finds_the_breakpoint_of_the_file)
         ck_assert_int_gt(readlink("/proc/self/exe", exe, sizeof(exe) - 1), 0);
         enrich_text(&r, &e);
         ck_assert_int_eq(e.type, EV_TEXT_SCAN);
-        ck_assert_str_eq(e.note, "trap");
+        ck_assert_str_eq(e.what, "trap");
         ck_assert_uint_eq(e.target.pid, pid);
         ck_assert_uint_eq(e.ip, r.address);
         ck_assert(e.file_known);
@@ -308,7 +308,7 @@ START_TEST(finds_the_breakpoint_of_the_file)
 
         r.what = TEXT_HANDLER;
         enrich_text(&r, &e);
-        ck_assert_str_eq(e.note, "handler");
+        ck_assert_str_eq(e.what, "handler");
         ck_assert(e.file_known);
 
         /* Dead already: the record is enough. */

@@ -319,7 +319,7 @@ SCENE(new_faces_are_asked_about_once)
         strcpy(info.args, "api --port 80");
         strcpy(info.path, "/usr/bin/api");
         strcpy(info.unit, "api.service");
-        strcpy(info.symbol, "pts/3");
+        strcpy(info.tty, "pts/3");
         feed(s, info);
         ck_assert(process(s, 4711).info_known);
         ck_assert_str_eq(process(s, 4711).args, "api --port 80");
