@@ -166,6 +166,8 @@ enum guard_source {
         SOURCE_CLAIM,
         SOURCE_RULE,   /* of the policy */
         SOURCE_SINGLE, /* guard on */
+        SOURCE_HOLD, /* no programs of the guard: a hold helper has the place, for the claim if there is one
+                      */
         _GUARD_SOURCE_MAX,
 };
 

@@ -184,7 +184,7 @@ static void say_guard(struct line *l, const struct event *e)
 {
         switch (e->guard_reason) {
         case GUARD_HELD:
-                if (e->guard_source == SOURCE_NONE)
+                if (event_refused_by_hold(e))
                         add(l, "held by ptraced itself");
                 else
                         say_task(l, "already traced by ", &e->tracer);
@@ -193,7 +193,7 @@ static void say_guard(struct line *l, const struct event *e)
                 say_task(l, "at this moment attached to by ", &e->tracer);
                 break;
         case GUARD_CLAIMED:
-                say_text(l, e->error == EPERM ? "held by ptraced for " : "claimed by ", e->owner);
+                say_text(l, event_refused_by_hold(e) ? "held by ptraced for " : "claimed by ", e->owner);
                 break;
         case GUARD_DENIED:
                 add(l, "the policy lets nobody trace it");
@@ -210,7 +210,7 @@ static void say_guard(struct line *l, const struct event *e)
         default:
                 add(l, "the policy forbids reading its memory");
         }
-        if (e->guard_source == SOURCE_CLAIM)
+        if (e->guard_source == SOURCE_CLAIM || (e->guard_source == SOURCE_HOLD && e->claim))
                 add(l, " (claim %lu)", e->claim);
         else if (e->guard_source == SOURCE_RULE) {
                 say_text(l, " (rule \"", e->note);

@@ -12,7 +12,7 @@ static void name_hold(const struct arbiter *a, const struct hold *hold, struct e
                 return;
         c = claim_of(arbiter_book(a), e->target.pid);
         e->guard_reason = c ? GUARD_CLAIMED : GUARD_HELD;
-        e->guard_source = c ? SOURCE_CLAIM : SOURCE_NONE;
+        e->guard_source = SOURCE_HOLD;
         if (!c)
                 return;
         e->claim = c->id;

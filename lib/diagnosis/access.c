@@ -87,9 +87,7 @@ void access_from_event(struct access_facts *f, const struct event *e)
                           .claim = e->claim},
         };
         if (e->guard_reason != GUARD_ALLOWED) {
-                /* The kernel's guard refuses with EBUSY, and never without a source. */
-                f->guard.by_hold = (e->guard_reason == GUARD_CLAIMED && e->error == EPERM) ||
-                                   (e->guard_reason == GUARD_HELD && e->guard_source == SOURCE_NONE);
+                f->guard.by_hold = event_refused_by_hold(e);
                 memcpy(f->guard.owner, e->owner, sizeof(f->guard.owner));
                 memcpy(f->guard.rule, e->note, sizeof(f->guard.rule));
         }

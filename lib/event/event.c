@@ -105,8 +105,10 @@ static const char *const reason_names[] = {
 };
 static_assert(ELEMENTSOF(reason_names) == _GUARD_REASON_MAX, "each reason of the guard has a name");
 
-static const char *const source_names[] = {
-        [SOURCE_CLAIM] = "claim", [SOURCE_RULE] = "policy", [SOURCE_SINGLE] = "single"};
+static const char *const source_names[] = {[SOURCE_CLAIM] = "claim",
+                                           [SOURCE_RULE] = "policy",
+                                           [SOURCE_SINGLE] = "single",
+                                           [SOURCE_HOLD] = "hold"};
 static_assert(ELEMENTSOF(source_names) == _GUARD_SOURCE_MAX, "each source of a refusal has a name");
 
 static const char *const scan_names[] = {
@@ -271,6 +273,16 @@ const struct event_field *event_fields(size_t *ret_n)
 {
         *ret_n = ELEMENTSOF(fields);
         return fields;
+}
+
+bool event_refused_by_hold(const struct event *e)
+{
+        if (e->guard_source == SOURCE_HOLD)
+                return true;
+        /* Recorded before there was SOURCE_HOLD: the kernel's guard refuses with EBUSY, and never without a
+         * source. */
+        return (e->guard_reason == GUARD_CLAIMED && e->error == EPERM) ||
+               (e->guard_reason == GUARD_HELD && e->guard_source == SOURCE_NONE);
 }
 
 const char *scan_kind_to_string(enum scan_kind scan)

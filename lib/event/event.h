@@ -258,6 +258,8 @@ const char *errno_name(int error, char *buf, size_t size);
 
 /* True if `pid` takes part in the event: target, actor, tracer or parent, where its type has them. */
 bool event_concerns(const struct event *e, uint32_t pid);
+/* The refusal is that of a hold helper of ptraced in the place of a tracer. */
+bool event_refused_by_hold(const struct event *e);
 /* Distinct non-zero pids that take part; returns how many were written (at most 4). */
 size_t event_pids(const struct event *e, uint32_t pids[4]);
 

@@ -20,7 +20,7 @@ printf '[guard]\npolicy-dir = %s\n' "$T/policy.d" >"$T/ptraced.conf"
 start_daemon --config "$T/ptraced.conf" --pin-dir "$PINS"
 sees_signals || skip_all "tier proc does not see refused attaches"
 means=$(ctl guard status --json | jq -r .means)
-if [[ $means == kernel ]]; then error=EBUSY words='is claimed by'; else error=EPERM words='held by ptraced for'; fi
+if [[ $means == kernel ]]; then error=EBUSY source=claim words='is claimed by'; else error=EPERM source=hold words='held by ptraced for'; fi
 diag "claims are kept by $means"
 
 # why PID [COMMAND...]: its JSON in $J, asked by COMMAND
@@ -64,7 +64,7 @@ like "$text" "got $error" "and the errno"
 blames_nobody_else "$pid" "and no other finding blames a debugger or a permission"
 like "$("${NOBODY[@]}" "$PTRACECTL" diagnose --json | jq -r '.findings[].code')" 'attach-refused-claimed' "who was refused sees it"
 J=$(ctl events --pid "$pid" --type ptrace.refused --json | jq -c 'select(.type == "ptrace.refused")' | tail -n 1)
-is "$(of '"\(.errno) \(.reason) \(.source) \(.claim) \(.owner)"')" "$error claimed claim $id uid 0 (root)" "the event names it, too"
+is "$(of '"\(.errno) \(.reason) \(.source) \(.claim) \(.owner)"')" "$error claimed $source $id uid 0 (root)" "the event names it, too"
 like "$("${NOBODY[@]}" "$PTRACECTL" why "$pid")" "Refused lately:.*$error, (claimed by|held by ptraced for) uid 0" "why lists the refusal"
 like "$(ctl who "$pid")" "Claim: +uid 0 \(root\) \(claim $id\)" "who shows the claim"
 "${NOBODY[@]}" "$PTRACECTL" debug "$pid" -- true >/dev/null 2>&1

@@ -19,7 +19,7 @@ static struct event guarded(int reason, int source, int error)
         e.yama = 0;
         e.guard_reason = reason;
         e.guard_source = source;
-        if (source == SOURCE_CLAIM) {
+        if (source == SOURCE_CLAIM || (source == SOURCE_HOLD && reason == GUARD_CLAIMED)) {
                 e.claim = 12;
                 strcpy(e.owner, "pid 4802 (dlv)");
         }
@@ -38,6 +38,9 @@ static const struct {
         {GUARD_CLAIMED, SOURCE_CLAIM, EPERM, "claimed",
          "PID 4711 (api) is held by ptraced for pid 4802 (dlv) (claim 12)", "ptracectl debug --take 4711"},
         {GUARD_HELD, SOURCE_NONE, EPERM, "held", "held by ptraced itself", "ptracectl debug 4711"},
+        {GUARD_CLAIMED, SOURCE_HOLD, EPERM, "claimed",
+         "PID 4711 (api) is held by ptraced for pid 4802 (dlv) (claim 12)", "ptracectl debug --take 4711"},
+        {GUARD_HELD, SOURCE_HOLD, EPERM, "held", "held by ptraced itself", "ptracectl debug 4711"},
         {GUARD_HELD, SOURCE_CLAIM, EBUSY, "held", "claim 12 admits one tracer", "ptracectl who 4711"},
         {GUARD_HELD, SOURCE_SINGLE, EBUSY, "held", "admits one tracer to a process", "ptracectl who 4711"},
         {GUARD_HELD, SOURCE_RULE, EBUSY, "held", "rule \"prod\" admits one tracer", "ptracectl who 4711"},
