@@ -172,8 +172,14 @@ int options_parse(int argc, char **argv, struct options *ret, char *error, size_
         struct options o = {.state_dir = STATE_DEFAULT_DIR, .tier = TIER_BEST, .log_level = -1};
         char buf[SHOWN_MAX];
         struct arguments a;
-        int r = arguments_parse(specs, ELEMENTSOF(specs), (1U << _OPTION_MAX) - 1, false,
-                                argc > 0 ? argc - 1 : 0, argv + (argc > 0), &a, error, size);
+        const struct arguments_line line = {
+                .specs = specs,
+                .n_specs = ELEMENTSOF(specs),
+                .allowed = (1U << _OPTION_MAX) - 1,
+                .argc = argc > 0 ? argc - 1 : 0,
+                .argv = argv + (argc > 0),
+        };
+        int r = arguments_parse(&line, &a, error, size);
 
         if (r < 0)
                 return r;

@@ -91,11 +91,16 @@ static int check_arguments(const struct cli *c)
 /* No verb: only --help and --version make sense. */
 static int without_verb(struct cli *c, int argc, char **argv)
 {
-        uint32_t allowed = COMMON_OPTIONS | OPTION(OPT_VERSION);
+        const struct arguments_line line = {
+                .specs = option_specs,
+                .n_specs = _OPT_MAX,
+                .allowed = COMMON_OPTIONS | OPTION(OPT_VERSION),
+                .argc = argc - 1,
+                .argv = argv + 1,
+        };
         char error[256];
 
-        if (arguments_parse(option_specs, _OPT_MAX, allowed, COMMAND_NONE, argc - 1, argv + 1, &c->args,
-                            error, sizeof(error)) < 0)
+        if (arguments_parse(&line, &c->args, error, sizeof(error)) < 0)
                 return usage_error(c, error);
         if (c->args.given & OPTION(OPT_VERSION)) {
                 puts("ptracectl " PTRACED_VERSION);
@@ -124,6 +129,7 @@ static int hide_token(struct cli *c)
 static int with_verb(struct cli *c, int at, int argc, char **argv)
 {
         uint32_t allowed = COMMON_OPTIONS;
+        struct arguments_line line;
         char error[512], list[256];
         int r;
 
@@ -136,8 +142,15 @@ static int with_verb(struct cli *c, int at, int argc, char **argv)
         /* Options before the verb are parsed with those behind it: take the verb's word out. */
         memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof(*argv));
         allowed |= c->verb->options;
-        if (arguments_parse(option_specs, _OPT_MAX, allowed, c->verb->command, argc - 2, argv + 2, &c->args,
-                            error, sizeof(error)) < 0)
+        line = (struct arguments_line){
+                .specs = option_specs,
+                .n_specs = _OPT_MAX,
+                .allowed = allowed,
+                .command = c->verb->command,
+                .argc = argc - 2,
+                .argv = argv + 2,
+        };
+        if (arguments_parse(&line, &c->args, error, sizeof(error)) < 0)
                 return usage_error(c, error);
         if (c->args.given & OPTION(OPT_HELP))
                 return help_verb(c);

@@ -140,8 +140,7 @@ void api_fail(struct api_call *call, unsigned status, const char *code, const ch
 
 struct reading {
         struct request_args *args;
-        uint32_t allowed;
-        uint64_t now_ns;
+        struct request_terms terms;
         char error[API_ERROR_MAX];
         int r;
 };
@@ -151,17 +150,17 @@ static enum MHD_Result read_arg(void *userdata, enum MHD_ValueKind kind _unused_
 {
         struct reading *rd = userdata;
 
-        rd->r = request_arg_set(rd->args, rd->allowed, key, value, rd->now_ns, rd->error, sizeof(rd->error));
+        rd->r = request_arg_set(rd->args, &rd->terms, key, value, rd->error, sizeof(rd->error));
         return rd->r < 0 ? MHD_NO : MHD_YES;
 }
 
 static bool read_args(struct api_call *call)
 {
         struct timespec ts;
-        struct reading rd = {.args = &call->args, .allowed = call->route->args};
+        struct reading rd = {.args = &call->args, .terms.allowed = call->route->args};
 
         clock_gettime(CLOCK_REALTIME, &ts);
-        rd.now_ns = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+        rd.terms.now_ns = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
         MHD_get_connection_values(call->connection, MHD_GET_ARGUMENT_KIND, read_arg, &rd);
         if (rd.r < 0)
                 api_fail(call, MHD_HTTP_BAD_REQUEST, "bad-argument", "", "%s", rd.error);
@@ -176,8 +175,8 @@ static bool read_body(struct api_call *call)
         if (!rt->body)
                 return true;
         call->body = malloc(sizeof(*call->body));
-        if (call->body && request_body_parse(call->body, rt->body, rt->needed, call->upload ?: "",
-                                             call->uploaded, error, sizeof(error)) == 0)
+        if (call->body && request_body_parse(call->body, &(struct body_terms){rt->body, rt->needed},
+                                             call->upload ?: "", call->uploaded, error, sizeof(error)) == 0)
                 return true;
         api_fail(call, MHD_HTTP_BAD_REQUEST, "bad-body", "The body is a JSON object; see ptraced(8).", "%s",
                  error);

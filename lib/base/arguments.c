@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lib/base/arguments.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -116,29 +117,28 @@ static bool is_option(const char *word)
         return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]);
 }
 
-int arguments_parse(const struct option_spec *specs, size_t n_specs, uint32_t allowed,
-                    enum arguments_command command, int argc, char **argv, struct arguments *ret,
-                    char *error, size_t size)
+int arguments_parse(const struct arguments_line *line, struct arguments *ret, char *error, size_t size)
 {
         struct parser p = {
-                .specs = specs,
-                .n_specs = MIN_OF(n_specs, (size_t)ARGUMENTS_OPTIONS_MAX),
-                .allowed = allowed,
-                .argc = argc,
-                .argv = argv,
+                .specs = line->specs,
+                .n_specs = line->n_specs,
+                .allowed = line->allowed,
+                .argc = line->argc,
+                .argv = line->argv,
                 .error = error,
                 .size = size,
         };
         bool only_arguments = false;
         int r = 0;
 
-        while (r == 0 && p.at < argc) {
-                const char *word = argv[p.at];
+        assert(line->n_specs <= ARGUMENTS_OPTIONS_MAX);
+        while (r == 0 && p.at < line->argc) {
+                const char *word = line->argv[p.at];
                 bool dashes = !only_arguments && !strcmp(word, "--");
 
-                if ((command && dashes) || (command == COMMAND_REST && !is_option(word))) {
+                if ((line->command && dashes) || (line->command == COMMAND_REST && !is_option(word))) {
                         p.at += dashes;
-                        p.out.command = p.at < argc ? argv + p.at : NULL;
+                        p.out.command = p.at < line->argc ? line->argv + p.at : NULL;
                         break;
                 }
                 p.at++;

@@ -35,14 +35,21 @@ enum arguments_command {
         COMMAND_AFTER_DASHES /* behind "--", arguments and options before it */,
 };
 
+/* What is to be parsed: argv[0 .. argc-1] (NULL-terminated, program and verb already taken off). */
+struct arguments_line {
+        const struct option_spec *specs;
+        size_t n_specs;
+        uint32_t allowed; /* bits of the options that may be there */
+        enum arguments_command command;
+        int argc;
+        char **argv;
+};
+
 /*
- * Parses argv[0 .. argc-1] (NULL-terminated, program and verb already taken off). allowed: bits of the
- * options that may be there. An argument like "-5" is no option: whoever wants a pid can say what is wrong
- * with it. -EINVAL with a sentence in error.
+ * An argument like "-5" is no option: whoever wants a pid can say what is wrong with it. -EINVAL with a
+ * sentence in error.
  */
-int arguments_parse(const struct option_spec *specs, size_t n_specs, uint32_t allowed,
-                    enum arguments_command command, int argc, char **argv, struct arguments *ret,
-                    char *error, size_t size);
+int arguments_parse(const struct arguments_line *line, struct arguments *ret, char *error, size_t size);
 
 /* A process id: -EINVAL with a sentence saying why it is none. Whether it exists is not looked up. */
 #define PID_LARGEST 4194304 /* PID_MAX_LIMIT of the kernel */

@@ -149,14 +149,14 @@ static const struct {
         {"ended", ARG_ENDED, set_ended}, {"token", ARG_TOKEN, set_token},
 };
 
-int request_arg_set(struct request_args *a, uint32_t allowed, const char *key, const char *value,
-                    uint64_t now_ns, char *error, size_t size)
+int request_arg_set(struct request_args *a, const struct request_terms *terms, const char *key,
+                    const char *value, char *error, size_t size)
 {
         char buf[SHOWN_MAX];
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(args); i++) {
-                if (!(allowed & args[i].bit) || strcmp(args[i].key, key))
+                if (!(terms->allowed & args[i].bit) || strcmp(args[i].key, key))
                         continue;
                 if (a->given & args[i].bit) {
                         snprintf(error, size, "%s is given twice.", args[i].key);
@@ -166,7 +166,7 @@ int request_arg_set(struct request_args *a, uint32_t allowed, const char *key, c
                         snprintf(error, size, "%s needs a value: %s=...", args[i].key, args[i].key);
                         return -EINVAL;
                 }
-                r = args[i].set(a, value, now_ns, error, size);
+                r = args[i].set(a, value, terms->now_ns, error, size);
                 if (r == 0)
                         a->given |= args[i].bit;
                 return r;

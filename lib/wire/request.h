@@ -34,13 +34,17 @@ struct request_args {
         char token[GUARD_TOKEN_MAX];
 };
 
+struct request_terms {
+        uint32_t allowed; /* enum request_arg */
+        uint64_t now_ns;  /* CLOCK_REALTIME */
+};
+
 /*
- * One key=value of a query string, already unescaped. value may be NULL (a key without "="). now_ns is
- * CLOCK_REALTIME. -EINVAL with a sentence for a key that is unknown, not allowed or given twice, and for a
- * value that is none.
+ * One key=value of a query string, already unescaped. value may be NULL (a key without "="). -EINVAL with a
+ * sentence for a key that is unknown, not allowed or given twice, and for a value that is none.
  */
-int request_arg_set(struct request_args *a, uint32_t allowed, const char *key, const char *value,
-                    uint64_t now_ns, char *error, size_t size);
+int request_arg_set(struct request_args *a, const struct request_terms *terms, const char *key,
+                    const char *value, char *error, size_t size);
 
 /*
  * Does the path match? In the pattern "{pid}" stands for a process id, e.g. "/v1/processes/{pid}/why", and

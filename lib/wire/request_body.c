@@ -16,36 +16,41 @@
 #define SHOWN_MAX 64               /* bytes of a wrong key or value that the error repeats */
 #define UID_MAX   (UINT32_MAX - 1) /* (uid_t)-1 means nobody in particular */
 
-static void cleanup_json(struct json_object **o)
+static void release_json(struct json_object **o)
 {
         json_object_put(*o);
 }
 
 /* ---- values ------------------------------------------------------------------------------------------ */
 
-static int get_number(const char *key, struct json_object *v, uint64_t min, uint64_t max, uint64_t *ret,
-                      char *error, size_t size)
+struct number_key {
+        const char *name;
+        uint64_t min, max;
+};
+
+static int get_number(const struct number_key *key, struct json_object *v, uint64_t *ret, char *error,
+                      size_t size)
 {
         int64_t n = json_object_get_int64(v);
 
         if (!json_object_is_type(v, json_type_int)) {
-                snprintf(error, size, "%s must be a whole number.", key);
+                snprintf(error, size, "%s must be a whole number.", key->name);
                 return -EINVAL;
         }
-        if (n < 0 || (uint64_t)n < min || (uint64_t)n > max) {
-                snprintf(error, size, "%s must be from %llu to %llu.", key, (unsigned long long)min,
-                         (unsigned long long)max);
+        if (n < 0 || (uint64_t)n < key->min || (uint64_t)n > key->max) {
+                snprintf(error, size, "%s must be from %llu to %llu.", key->name,
+                         (unsigned long long)key->min, (unsigned long long)key->max);
                 return -EINVAL;
         }
         *ret = (uint64_t)n;
         return 0;
 }
 
-static int get_u32(const char *key, struct json_object *v, uint64_t min, uint64_t max, uint32_t *ret,
-                   char *error, size_t size)
+static int get_u32(const struct number_key *key, struct json_object *v, uint32_t *ret, char *error,
+                   size_t size)
 {
         uint64_t n;
-        int r = get_number(key, v, min, max, &n, error, size);
+        int r = get_number(key, v, &n, error, size);
 
         if (r == 0)
                 *ret = (uint32_t)n;
@@ -53,7 +58,7 @@ static int get_u32(const char *key, struct json_object *v, uint64_t min, uint64_
 }
 
 /* A string without a NUL in it. */
-static int get_string(const char *key, struct json_object *v, const char **ret, char *error, size_t size)
+static int get_text_of(const char *key, struct json_object *v, const char **ret, char *error, size_t size)
 {
         const char *s = json_object_get_string(v);
 
@@ -94,18 +99,18 @@ int token_check(const char *s, char *error, size_t size)
 
 static int set_owner_pid(struct request_body *b, struct json_object *v, char *error, size_t size)
 {
-        return get_u32("owner.pid", v, 1, PID_LARGEST, &b->owner.number, error, size);
+        return get_u32(&(struct number_key){"owner.pid", 1, PID_LARGEST}, v, &b->owner.number, error, size);
 }
 
 static int set_owner_uid(struct request_body *b, struct json_object *v, char *error, size_t size)
 {
-        return get_u32("owner.uid", v, 0, UID_MAX, &b->owner.number, error, size);
+        return get_u32(&(struct number_key){"owner.uid", 0, UID_MAX}, v, &b->owner.number, error, size);
 }
 
 static int set_owner_path(struct request_body *b, struct json_object *v, char *error, size_t size)
 {
         const char *s;
-        int r = get_string("The owner's path", v, &s, error, size);
+        int r = get_text_of("The owner's path", v, &s, error, size);
 
         if (r < 0)
                 return r;
@@ -163,15 +168,15 @@ static int set_owner(struct request_body *b, struct json_object *v, char *error,
 
 /* ---- keys -------------------------------------------------------------------------------------------- */
 
-static int set_pid(struct request_body *b, struct json_object *v, char *error, size_t size)
+static int body_set_pid(struct request_body *b, struct json_object *v, char *error, size_t size)
 {
-        return get_u32("pid", v, 1, PID_LARGEST, &b->pid, error, size);
+        return get_u32(&(struct number_key){"pid", 1, PID_LARGEST}, v, &b->pid, error, size);
 }
 
-static int set_token(struct request_body *b, struct json_object *v, char *error, size_t size)
+static int body_set_token(struct request_body *b, struct json_object *v, char *error, size_t size)
 {
         const char *s;
-        int r = get_string("token", v, &s, error, size);
+        int r = get_text_of("token", v, &s, error, size);
 
         if (r == 0)
                 r = token_check(s, error, size);
@@ -182,13 +187,13 @@ static int set_token(struct request_body *b, struct json_object *v, char *error,
 
 static int set_lease(struct request_body *b, struct json_object *v, char *error, size_t size)
 {
-        return get_number("lease", v, 0, CLAIM_LEASE_MAX_S, &b->lease_s, error, size);
+        return get_number(&(struct number_key){"lease", 0, CLAIM_LEASE_MAX_S}, v, &b->lease_s, error, size);
 }
 
 static int set_mode(struct request_body *b, struct json_object *v, char *error, size_t size)
 {
         const char *s;
-        int r = get_string("mode", v, &s, error, size);
+        int r = get_text_of("mode", v, &s, error, size);
 
         if (r < 0)
                 return r;
@@ -213,7 +218,7 @@ static int set_state(struct request_body *b, struct json_object *v, char *error,
                 {"clear", GUARD_OFF, true},
         };
         const char *s;
-        int r = get_string("state", v, &s, error, size);
+        int r = get_text_of("state", v, &s, error, size);
 
         if (r < 0)
                 return r;
@@ -252,11 +257,11 @@ static const struct {
         enum body_key bit;
         int (*set)(struct request_body *b, struct json_object *v, char *error, size_t size);
 } keys[] = {
-        {"pid", BODY_PID, set_pid},       {"owner", BODY_OWNER, set_owner},
-        {"token", BODY_TOKEN, set_token}, {"lease", BODY_LEASE, set_lease},
-        {"mode", BODY_MODE, set_mode},    {"wait", BODY_WAIT, set_wait},
-        {"take", BODY_TAKE, set_take},    {"state", BODY_STATE, set_state},
-        {"catch", BODY_CATCH, set_catch}, {"dry_run", BODY_DRY_RUN, set_dry_run},
+        {"pid", BODY_PID, body_set_pid},       {"owner", BODY_OWNER, set_owner},
+        {"token", BODY_TOKEN, body_set_token}, {"lease", BODY_LEASE, set_lease},
+        {"mode", BODY_MODE, set_mode},         {"wait", BODY_WAIT, set_wait},
+        {"take", BODY_TAKE, set_take},         {"state", BODY_STATE, set_state},
+        {"catch", BODY_CATCH, set_catch},      {"dry_run", BODY_DRY_RUN, set_dry_run},
 };
 
 /* null is as if the key were not there. */
@@ -309,7 +314,7 @@ static const char *problem_words(enum json_tokener_error problem)
 /* text has more than spaces in it. */
 static int read_json(const char *text, size_t length, struct json_object **ret, char *error, size_t size)
 {
-        _cleanup_(cleanup_json) struct json_object *o = NULL;
+        _cleanup_(release_json) struct json_object *o = NULL;
         struct json_text_end end;
         int r;
 
@@ -334,10 +339,10 @@ static int read_json(const char *text, size_t length, struct json_object **ret, 
         return 0;
 }
 
-int request_body_parse(struct request_body *ret, uint32_t allowed, uint32_t needed, const char *text,
+int request_body_parse(struct request_body *ret, const struct body_terms *terms, const char *text,
                        size_t length, char *error, size_t size)
 {
-        _cleanup_(cleanup_json) struct json_object *o = NULL;
+        _cleanup_(release_json) struct json_object *o = NULL;
         int r = 0;
 
         *ret = (struct request_body){};
@@ -347,13 +352,13 @@ int request_body_parse(struct request_body *ret, uint32_t allowed, uint32_t need
                         return r;
                 json_object_object_foreach(o, key, value)
                 {
-                        r = set_key(ret, allowed, key, value, error, size);
+                        r = set_key(ret, terms->allowed, key, value, error, size);
                         if (r < 0)
                                 return r;
                 }
         }
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
-                if (needed & keys[i].bit & ~ret->given) {
+                if (terms->needed & keys[i].bit & ~ret->given) {
                         snprintf(error, size, "The body must have the key '%s'.", keys[i].key);
                         return -EINVAL;
                 }

@@ -55,12 +55,16 @@ struct request_body {
         bool clear; /* "state":"clear" */
 };
 
+struct body_terms {
+        uint32_t allowed, needed; /* enum body_key */
+};
+
 /*
- * All of *ret is written. allowed and needed: bits of enum body_key. An empty text is an object without
+ * All of *ret is written. An empty text is an object without
  * keys. -EINVAL with a sentence for what is no JSON object, for a key that is unknown, not allowed or
  * missing, and for a value of the wrong type or range. -ENOMEM.
  */
-int request_body_parse(struct request_body *ret, uint32_t allowed, uint32_t needed, const char *text,
+int request_body_parse(struct request_body *ret, const struct body_terms *terms, const char *text,
                        size_t length, char *error, size_t size);
 
 /* Is it one: TOKEN_MIN to GUARD_TOKEN_MAX - 1 printable characters, no spaces? -EINVAL with a sentence. */

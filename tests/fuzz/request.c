@@ -44,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         while (in.size) {
                 char *key = take_string(&in, '='), *value = take_string(&in, '&');
 
-                request_arg_set(&args, UINT32_MAX, key, value, NOW, error, sizeof(error));
+                request_arg_set(&args, &(struct request_terms){UINT32_MAX, NOW}, key, value, error,
+                                sizeof(error));
                 free(key);
                 free(value);
         }

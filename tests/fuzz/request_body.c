@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         static struct request_body body;
         char error[128] = "";
 
-        if (request_body_parse(&body, UINT32_MAX, 0, (const char *)data, size, error, sizeof(error)) < 0) {
+        if (request_body_parse(&body, &(struct body_terms){UINT32_MAX, 0}, (const char *)data, size, error,
+                               sizeof(error)) < 0) {
                 must(*error);
                 return 0;
         }

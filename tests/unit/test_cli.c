@@ -38,8 +38,13 @@ static int parse(enum arguments_command command, char **argv, struct arguments *
         while (argv[argc])
                 argc++;
         error[0] = 0;
-        return arguments_parse(specs, ELEMENTSOF(specs), 1U << ALPHA | 1U << BETA, command, argc, argv, ret,
-                               error, 256);
+        return arguments_parse(&(struct arguments_line){.specs = specs,
+                                                        .n_specs = ELEMENTSOF(specs),
+                                                        .allowed = 1U << ALPHA | 1U << BETA,
+                                                        .command = command,
+                                                        .argc = argc,
+                                                        .argv = argv},
+                               ret, error, 256);
 }
 
 START_TEST(arguments_in_any_order)

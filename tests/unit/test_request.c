@@ -58,21 +58,22 @@ START_TEST(test_paths)
 }
 END_TEST
 
+static const struct request_terms all = {ALL, NOW};
+
 START_TEST(test_args)
 {
         struct request_args a = {};
         char error[ERROR_N];
 
-        ck_assert_int_eq(request_arg_set(&a, ALL, "pid", "12", NOW, error, sizeof(error)), 0);
-        ck_assert_int_eq(request_arg_set(&a, ALL, "since", "-5m", NOW, error, sizeof(error)), 0);
-        ck_assert_int_eq(
-                request_arg_set(&a, ALL, "until", "2023-11-14T22:13:20Z", NOW, error, sizeof(error)), 0);
-        ck_assert_int_eq(request_arg_set(&a, ALL, "type", "signal.generate,loss", NOW, error, sizeof(error)),
+        ck_assert_int_eq(request_arg_set(&a, &all, "pid", "12", error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, &all, "since", "-5m", error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, &all, "until", "2023-11-14T22:13:20Z", error, sizeof(error)),
                          0);
-        ck_assert_int_eq(
-                request_arg_set(&a, ALL, "after", "18446744073709551615", NOW, error, sizeof(error)), 0);
-        ck_assert_int_eq(request_arg_set(&a, ALL, "follow", "1", NOW, error, sizeof(error)), 0);
-        ck_assert_int_eq(request_arg_set(&a, ALL, "ended", "0", NOW, error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, &all, "type", "signal.generate,loss", error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, &all, "after", "18446744073709551615", error, sizeof(error)),
+                         0);
+        ck_assert_int_eq(request_arg_set(&a, &all, "follow", "1", error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, &all, "ended", "0", error, sizeof(error)), 0);
         ck_assert_uint_eq(a.given,
                           ARG_PID | ARG_SINCE | ARG_UNTIL | ARG_TYPE | ARG_AFTER | ARG_FOLLOW | ARG_ENDED);
         ck_assert_uint_eq(a.pid, 12);
@@ -111,8 +112,8 @@ START_TEST(test_wrong_args)
         struct request_args a = {};
         char error[ERROR_N] = "";
 
-        ck_assert_int_eq(request_arg_set(&a, wrong[_i].allowed, wrong[_i].key, wrong[_i].value, NOW, error,
-                                         sizeof(error)),
+        ck_assert_int_eq(request_arg_set(&a, &(struct request_terms){wrong[_i].allowed, NOW}, wrong[_i].key,
+                                         wrong[_i].value, error, sizeof(error)),
                          -EINVAL);
         ck_assert_msg(strstr(error, wrong[_i].word) != NULL, "%s", error);
         ck_assert_uint_eq(a.given, 0);
@@ -124,8 +125,8 @@ START_TEST(test_twice)
         struct request_args a = {};
         char error[ERROR_N];
 
-        ck_assert_int_eq(request_arg_set(&a, ALL, "pid", "12", NOW, error, sizeof(error)), 0);
-        ck_assert_int_eq(request_arg_set(&a, ALL, "pid", "13", NOW, error, sizeof(error)), -EINVAL);
+        ck_assert_int_eq(request_arg_set(&a, &all, "pid", "12", error, sizeof(error)), 0);
+        ck_assert_int_eq(request_arg_set(&a, &all, "pid", "13", error, sizeof(error)), -EINVAL);
         ck_assert_ptr_nonnull(strstr(error, "twice"));
         ck_assert_uint_eq(a.pid, 12);
 }

@@ -14,7 +14,7 @@
 static int parse(struct request_body *b, uint32_t allowed, uint32_t needed, const char *text, char *error)
 {
         strcpy(error, "");
-        return request_body_parse(b, allowed, needed, text, strlen(text), error, 256);
+        return request_body_parse(b, &(struct body_terms){allowed, needed}, text, strlen(text), error, 256);
 }
 
 START_TEST(test_all_keys)
@@ -150,7 +150,9 @@ START_TEST(test_needed_and_allowed)
         ck_assert_int_eq(parse(&b, ALL, 0, "{\"state\":\"clear\"}", error), 0);
         ck_assert(b.clear);
         /* A NUL is no end of the text. */
-        ck_assert_int_eq(request_body_parse(&b, ALL, 0, "{}\0{", 4, error, sizeof(error)), -EINVAL);
+        ck_assert_int_eq(
+                request_body_parse(&b, &(struct body_terms){ALL, 0}, "{}\0{", 4, error, sizeof(error)),
+                -EINVAL);
 }
 END_TEST
 
