@@ -399,7 +399,7 @@ static void tell_lsm(const struct telling *t, char *why, char *remedy, char *ris
  * First match is the cause; all matches are told. Yama and the other security modules come last because
  * the kernel asks them last, and because everybody blames them first.
  */
-static const struct check {
+static const struct obstacle {
         enum access_cause cause;
         int error;        /* what an attempt would get */
         bool last_resort; /* considered only if nothing above refuses */
@@ -494,7 +494,7 @@ static void add_circumstances(struct access_verdict *v, const struct access_fact
                 add_fact(v, "the caller shares the target's memory: it is the target's own helper");
 }
 
-static void conclude(const struct telling *t, const struct check *first, const char *why,
+static void conclude(const struct telling *t, const struct obstacle *first, const char *why,
                      const char *besides, struct access_verdict *v)
 {
         if (first && (first->cause == ACCESS_TRACED || first->guard))
@@ -518,7 +518,7 @@ static bool worth_telling(const struct access_facts *f, enum access_cause first,
 }
 
 /* What refuses first. A refusal that the guard itself made comes before whatever else is true. */
-static const struct check *find_cause(const struct access_facts *f)
+static const struct obstacle *find_cause(const struct access_facts *f)
 {
         if (guard_decided(f))
                 for (size_t i = 0; i < ELEMENTSOF(checks); i++)
@@ -531,7 +531,7 @@ static const struct check *find_cause(const struct access_facts *f)
 }
 
 /* The guard is asked before the kernel's own test for a tracer, and after its tests of ids. */
-static int error_of(const struct access_facts *f, const struct check *first)
+static int error_of(const struct access_facts *f, const struct obstacle *first)
 {
         if (f->error)
                 return f->error;
@@ -567,7 +567,7 @@ enum access_cause access_rights(const struct access_facts *f, char why[ACCESS_TE
         return ACCESS_GONE;
 }
 
-static bool to_be_told(const struct access_facts *f, const struct check *first, const struct check *c)
+static bool to_be_told(const struct access_facts *f, const struct obstacle *first, const struct obstacle *c)
 {
         if (c == first || !c->refuses(f))
                 return false;
@@ -577,7 +577,7 @@ static bool to_be_told(const struct access_facts *f, const struct check *first, 
 void access_decide(const struct access_facts *f, struct access_verdict *ret)
 {
         char why[ACCESS_TEXT_MAX] = "", besides[ACCESS_TEXT_MAX] = "";
-        const struct check *first = find_cause(f);
+        const struct obstacle *first = find_cause(f);
         struct telling t;
 
         memset(ret, 0, sizeof(*ret));

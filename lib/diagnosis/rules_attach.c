@@ -315,7 +315,7 @@ struct split {
 };
 
 /* A helper in the process's own memory (LeakSanitizer, a crash handler) is no rival. */
-static bool is_own_helper(const struct process *p, const struct slot *s)
+static bool is_targets_helper(const struct process *p, const struct slot *s)
 {
         return s->tracer->vm_parent == p->task.pid;
 }
@@ -326,13 +326,13 @@ static bool find_split(const struct process *p, struct split *ret)
         LIST_FOREACH (it, &p->threads) {
                 const struct slot *s = LIST_ENTRY(it, struct thread, in_process)->slot;
 
-                if (s && !is_own_helper(p, s) && (!ret->first || s->s.since_ns < ret->first->s.since_ns))
+                if (s && !is_targets_helper(p, s) && (!ret->first || s->s.since_ns < ret->first->s.since_ns))
                         ret->first = s;
         }
         LIST_FOREACH (it2, &p->threads) {
                 const struct slot *s = LIST_ENTRY(it2, struct thread, in_process)->slot;
 
-                if (!s || is_own_helper(p, s))
+                if (!s || is_targets_helper(p, s))
                         continue;
                 if (s->tracer == ret->first->tracer) {
                         ret->n_first++;

@@ -6,7 +6,7 @@
 #include "lib/diagnosis/rule.h"
 #include "lib/diagnosis/suspense.h"
 
-static void finish(struct diagnosis *d, size_t i, const struct event *scan)
+static void finish_one(struct diagnosis *d, size_t i, const struct event *scan)
 {
         struct suspenses *all = &d->suspenses;
         struct suspense s;
@@ -72,7 +72,7 @@ static struct suspense of_event(const struct model *m, const struct event *e)
         return s;
 }
 
-void suspense_begin(struct diagnosis *d, const struct rule *r, const struct event *e, suspense_fn finish_it,
+void suspense_begin(struct diagnosis *d, const struct rule *r, const struct event *e, suspense_fn finish,
                     bool wants_handler)
 {
         struct suspenses *all = &d->suspenses;
@@ -80,26 +80,26 @@ void suspense_begin(struct diagnosis *d, const struct rule *r, const struct even
 
         for (size_t i = 0; i < all->n; i++) {
                 s = &all->waiting[i];
-                if (s->finish == finish_it && s->ip == e->ip && same_thread(&s->target, &e->target)) {
+                if (s->finish == finish && s->ip == e->ip && same_thread(&s->target, &e->target)) {
                         s->count++;
                         return;
                 }
         }
         if (all->n == SUSPENSES_MAX)
-                finish(d, 0, NULL);
+                finish_one(d, 0, NULL);
         s = &all->waiting[all->n++];
         *s = of_event(d->model, e);
         s->rule = r;
-        s->finish = finish_it;
+        s->finish = finish;
         s->wants_handler = wants_handler;
 }
 
-bool suspense_count_more(struct diagnosis *d, suspense_fn finish_it, const struct event *e)
+bool suspense_count_more(struct diagnosis *d, suspense_fn finish, const struct event *e)
 {
         struct suspenses *all = &d->suspenses;
 
         for (size_t i = all->n; i-- > 0;)
-                if (all->waiting[i].finish == finish_it &&
+                if (all->waiting[i].finish == finish &&
                     task_same_process(&all->waiting[i].target, &e->target)) {
                         all->waiting[i].count += e->count;
                         return true;
@@ -134,17 +134,17 @@ void suspense_answer(struct diagnosis *d, const struct event *e)
                 return;
         i = find_answered(&d->suspenses, e);
         if (i < d->suspenses.n)
-                finish(d, i, e);
+                finish_one(d, i, e);
 }
 
 void suspense_expire(struct diagnosis *d, uint64_t now_ns)
 {
         while (d->suspenses.n && d->suspenses.waiting[0].deadline_ns < now_ns)
-                finish(d, 0, NULL);
+                finish_one(d, 0, NULL);
 }
 
 void suspense_finish_all(struct diagnosis *d)
 {
         while (d->suspenses.n)
-                finish(d, 0, NULL);
+                finish_one(d, 0, NULL);
 }

@@ -202,7 +202,7 @@ struct place {
         const char *key;
 };
 
-static _printf_(2, 3) int complain(const struct place *at, const char *format, ...)
+static _printf_(2, 3) int complain_of(const struct place *at, const char *format, ...)
 {
         char what[128];
         va_list args;
@@ -224,9 +224,9 @@ static const char *quote(struct json_object *v, char buf[48])
 static int get_u64(struct json_object *v, const struct place *at, uint64_t max, uint64_t *ret)
 {
         if (!json_object_is_type(v, json_type_int))
-                return complain(at, "is not a whole number");
+                return complain_of(at, "is not a whole number");
         if (json_object_get_int64(v) < 0 || json_object_get_uint64(v) > max)
-                return complain(at, "is out of range (0 to %llu)", (unsigned long long)max);
+                return complain_of(at, "is out of range (0 to %llu)", (unsigned long long)max);
         *ret = json_object_get_uint64(v);
         return 0;
 }
@@ -236,10 +236,10 @@ static int get_i32(struct json_object *v, const struct place *at, int32_t *ret)
         int64_t n;
 
         if (!json_object_is_type(v, json_type_int))
-                return complain(at, "is not a whole number");
+                return complain_of(at, "is not a whole number");
         n = json_object_get_int64(v);
         if (n < INT32_MIN || n > INT32_MAX)
-                return complain(at, "is out of range (%d to %d)", INT32_MIN, INT32_MAX);
+                return complain_of(at, "is out of range (%d to %d)", INT32_MIN, INT32_MAX);
         *ret = (int32_t)n;
         return 0;
 }
@@ -251,7 +251,7 @@ static int get_hex(struct json_object *v, const struct place *at, uint64_t *ret)
 
         if (!json_object_is_type(v, json_type_string) || strncmp(s, "0x", 2) != 0 ||
             strspn(s + 2, "0123456789abcdefABCDEF") != strlen(s + 2) || strlen(s) < 3 || strlen(s) > 18)
-                return complain(at, "is not a hexadecimal number like \"0x7f00\"");
+                return complain_of(at, "is not a hexadecimal number like \"0x7f00\"");
         *ret = strtoull(s, &end, 16);
         return 0;
 }
@@ -263,9 +263,9 @@ static int get_hex(struct json_object *v, const struct place *at, uint64_t *ret)
 static int get_text(struct json_object *v, const struct place *at, char *buf, size_t size)
 {
         if (!json_object_is_type(v, json_type_string))
-                return complain(at, "is not a string");
+                return complain_of(at, "is not a string");
         if (strlen(json_object_get_string(v)) != (size_t)json_object_get_string_len(v))
-                return complain(at, "has a NUL character in it");
+                return complain_of(at, "has a NUL character in it");
         text_utf8(json_object_get_string(v), buf, size);
         return 0;
 }
@@ -291,9 +291,9 @@ static int get_task(struct json_object *v, const struct place *at, struct task_r
         uint64_t pid, tid;
 
         if (!json_object_is_type(v, json_type_object))
-                return complain(at, "is neither an object nor null");
+                return complain_of(at, "is neither an object nor null");
         if (!json_object_object_get_ex(v, "pid", NULL))
-                return complain(&pid_at, "is missing");
+                return complain_of(&pid_at, "is missing");
         if (get_task_number(v, at, "pid", UINT32_MAX, 0, &pid) < 0 ||
             get_task_number(v, at, "tid", UINT32_MAX, 0, &tid) < 0 ||
             get_task_number(v, at, "start", UINT64_MAX, 0, &t.start) < 0)
@@ -315,13 +315,13 @@ static int get_enum(struct json_object *v, const struct place *at, const struct 
         char shown[48];
 
         if (!json_object_is_type(v, json_type_string))
-                return complain(at, "is not a string");
+                return complain_of(at, "is not a string");
         for (size_t i = 0; i < f->n_names; i++)
                 if (f->names[i] && strcmp(f->names[i], json_object_get_string(v)) == 0) {
                         *ret = (int32_t)i;
                         return 0;
                 }
-        return complain(at, "is \"%s\", which is none of its values", quote(v, shown));
+        return complain_of(at, "is \"%s\", which is none of its values", quote(v, shown));
 }
 
 static int get_errno(struct json_object *v, const struct place *at, int32_t *ret)
@@ -332,7 +332,7 @@ static int get_errno(struct json_object *v, const struct place *at, int32_t *ret
         if (json_object_is_type(v, json_type_int))
                 return get_i32(v, at, ret);
         if (!json_object_is_type(v, json_type_string))
-                return complain(at, "is not a string");
+                return complain_of(at, "is not a string");
         for (int error = 1; error <= ERRNO_NAMED_MAX; error++)
                 if (strcmp(s, errno_name(error, name, sizeof(name))) == 0) {
                         *ret = error;
@@ -341,7 +341,7 @@ static int get_errno(struct json_object *v, const struct place *at, int32_t *ret
         errno = 0;
         long n = strtol(s, &end, 10);
         if (errno || end == s || *end || n < INT32_MIN || n > INT32_MAX)
-                return complain(at, "is \"%s\", which is no error name", quote(v, shown));
+                return complain_of(at, "is \"%s\", which is no error name", quote(v, shown));
         *ret = (int32_t)n;
         return 0;
 }
@@ -351,7 +351,7 @@ static int get_state(struct json_object *v, const struct place *at, int32_t *ret
         if (json_object_is_type(v, json_type_int))
                 return get_i32(v, at, ret);
         if (!json_object_is_type(v, json_type_string) || json_object_get_string_len(v) != 1)
-                return complain(at, "is not a one-letter string");
+                return complain_of(at, "is not a one-letter string");
         *ret = json_object_get_string(v)[0];
         return 0;
 }
@@ -373,7 +373,7 @@ static int get_field(struct json_object *v, const struct place *at, const struct
                 return get_i32(v, at, member);
         case FIELD_BOOL:
                 if (!json_object_is_type(v, json_type_boolean))
-                        return complain(at, "is neither true nor false");
+                        return complain_of(at, "is neither true nor false");
                 *(bool *)member = json_object_get_boolean(v);
                 return 0;
         case FIELD_HEX:
@@ -391,14 +391,14 @@ static int get_field(struct json_object *v, const struct place *at, const struct
         case _FIELD_KIND_MAX:
                 break;
         }
-        return complain(at, "cannot be read");
+        return complain_of(at, "cannot be read");
 }
 
 /* A required member of the event. */
 static int require(struct json_object *o, struct place *at, const char *key, struct json_object **ret)
 {
         at->key = key;
-        return json_object_object_get_ex(o, key, ret) ? 0 : complain(at, "is missing");
+        return json_object_object_get_ex(o, key, ret) ? 0 : complain_of(at, "is missing");
 }
 
 /* What every event has: type, time, boottime_ns, and mostly seq. */
@@ -410,15 +410,15 @@ static int get_frame(struct json_object *o, struct place *at, struct event *e)
         if (require(o, at, "type", &v) < 0)
                 return -EINVAL;
         if (!json_object_is_type(v, json_type_string))
-                return complain(at, "is not a string");
+                return complain_of(at, "is not a string");
         e->type = event_type_from_string(json_object_get_string(v));
         if (e->type == EV_NONE)
-                return complain(at, "is \"%s\", which is no event type", quote(v, shown));
+                return complain_of(at, "is \"%s\", which is no event type", quote(v, shown));
         if (require(o, at, "time", &v) < 0)
                 return -EINVAL;
         if (!json_object_is_type(v, json_type_string) || *json_object_get_string(v) == '-' ||
             time_from_string(json_object_get_string(v), 0, &e->wall_ns) < 0)
-                return complain(at, "is not a time like \"2026-11-22T01:02:03.000000004Z\"");
+                return complain_of(at, "is not a time like \"2026-11-22T01:02:03.000000004Z\"");
         if (require(o, at, "boottime_ns", &v) < 0 || get_u64(v, at, UINT64_MAX, &e->time_ns) < 0)
                 return -EINVAL;
         at->key = "seq";

@@ -137,7 +137,7 @@ static void put_task(struct writer *w, const struct task_ref *t)
                 put_string(w, t->comm, sizeof(t->comm));
 }
 
-static void get_task(struct reader *r, struct task_ref *t)
+static void unpack_task(struct reader *r, struct task_ref *t)
 {
         uint8_t has = get_byte(r);
 
@@ -201,11 +201,11 @@ static void put_field(struct writer *w, const struct event_field *f, const void 
         }
 }
 
-static void get_field(struct reader *r, const struct event_field *f, void *member)
+static void unpack_field(struct reader *r, const struct event_field *f, void *member)
 {
         switch (f->kind) {
         case FIELD_TASK:
-                get_task(r, member);
+                unpack_task(r, member);
                 return;
         case FIELD_BOOL:
                 *(bool *)member = true;
@@ -282,7 +282,7 @@ int event_unpack(enum event_type type, const uint8_t *buf, size_t size, struct e
                 if (!(present & (1ULL << i)))
                         continue;
                 void *member = (char *)&e + of[i]->offset;
-                get_field(&r, of[i], member);
+                unpack_field(&r, of[i], member);
                 r.bad |= !enum_in_range(of[i], member);
         }
         if (r.bad || r.p != r.end)

@@ -8,14 +8,14 @@
 
 #define SLOTS (2 * FAMILY_MAX) /* open addressing, never more than half full; a power of two */
 
-struct member {
+struct family_member {
         uint32_t pid; /* 0: free */
         uint64_t start;
 };
 
 struct family {
         uint64_t n, overflow;
-        struct member slots[SLOTS];
+        struct family_member slots[SLOTS];
 };
 
 static size_t first_slot(uint32_t pid)
@@ -28,7 +28,7 @@ bool family_has(const struct family *f, uint32_t pid, uint64_t start)
         if (pid == 0)
                 return false;
         for (size_t i = first_slot(pid); f->slots[i].pid; i = (i + 1) % SLOTS) {
-                const struct member *m = &f->slots[i];
+                const struct family_member *m = &f->slots[i];
 
                 if (m->pid == pid && (start == 0 || m->start == 0 || m->start == start))
                         return true;
@@ -48,7 +48,7 @@ static void adopt(struct family *f, const struct task_ref *t)
         }
         while (f->slots[i].pid)
                 i = (i + 1) % SLOTS;
-        f->slots[i] = (struct member){.pid = t->pid, .start = t->start};
+        f->slots[i] = (struct family_member){.pid = t->pid, .start = t->start};
         f->n++;
 }
 

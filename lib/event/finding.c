@@ -115,7 +115,7 @@ static struct json_object *member_to_json(const struct member *m, const struct f
         return NULL;
 }
 
-static int add(struct json_object *o, const char *key, struct json_object *value)
+static int add_member(struct json_object *o, const char *key, struct json_object *value)
 {
         if (!value)
                 return -ENOMEM;
@@ -146,13 +146,13 @@ int finding_to_json(const struct finding *f, struct json_object **ret)
         o = json_object_new_object();
         if (!o)
                 return -ENOMEM;
-        r = add(o, "code", json_object_new_string(code));
+        r = add_member(o, "code", json_object_new_string(code));
         if (r >= 0)
-                r = add(o, "severity", json_object_new_string(severity));
+                r = add_member(o, "severity", json_object_new_string(severity));
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(members); i++)
-                r = add(o, members[i].json, member_to_json(&members[i], f));
+                r = add_member(o, members[i].json, member_to_json(&members[i], f));
         if (r >= 0)
-                r = add(o, "evidence", evidence_to_json(f));
+                r = add_member(o, "evidence", evidence_to_json(f));
         if (r < 0) {
                 json_object_put(o);
                 return r;

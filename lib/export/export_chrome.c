@@ -75,7 +75,7 @@ static void put_us(struct export *x, const char *key, uint64_t ns)
 }
 
 /* Events of no task are the recorder's: pid 0. */
-static void put_task(struct export *x, const struct task_ref *t)
+static void put_who(struct export *x, const struct task_ref *t)
 {
         fprintf(x->out, ",\"pid\":%u,\"tid\":%u", t->pid, t->tid ?: t->pid);
 }
@@ -87,7 +87,7 @@ static void put_metadata(struct export *x, const char *what, const struct task_r
 
         next_item(x);
         fprintf(x->out, "{\"ph\":\"M\",\"name\":\"%s\"", what);
-        put_task(x, t);
+        put_who(x, t);
         fprintf(x->out, ",\"args\":{\"%s\":%s}}", key, json_name(value, name));
 }
 
@@ -114,7 +114,7 @@ static void forget_told(struct table *t)
 }
 
 /* True the first time, or when too much was told to remember it all. */
-static bool tell(struct chrome *c, uint64_t hash)
+static bool tell_once(struct chrome *c, uint64_t hash)
 {
         struct told *told;
 
@@ -139,11 +139,11 @@ static void tell_task(struct export *x, const struct task_ref *t)
 
         if (t->pid == 0 || !t->comm[0])
                 return;
-        bool first = tell(c, hash_name(0, t->pid, t->start, ""));
+        bool first = tell_once(c, hash_name(0, t->pid, t->start, ""));
         bool leader = t->tid == 0 || t->tid == t->pid;
-        if ((first || leader) && tell(c, hash_name(1, t->pid, t->start, t->comm)))
+        if ((first || leader) && tell_once(c, hash_name(1, t->pid, t->start, t->comm)))
                 put_metadata(x, "process_name", &process, "name", t->comm);
-        if (t->tid && tell(c, hash_name(2, t->tid, t->tid_start, t->comm)))
+        if (t->tid && tell_once(c, hash_name(2, t->tid, t->tid_start, t->comm)))
                 put_metadata(x, "thread_name", t, "name", t->comm);
 }
 
@@ -156,7 +156,7 @@ static void tell_tasks(struct export *x, const struct event *e)
                 if (f[i].kind == FIELD_TASK && f[i].types & EVENT_BIT(e->type))
                         tell_task(x, (const void *)((const char *)e + f[i].offset));
         if (e->type == EV_TASK_INFO && e->args[0] &&
-            tell(x->state, hash_name(3, e->target.pid, e->target.start, e->args)))
+            tell_once(x->state, hash_name(3, e->target.pid, e->target.start, e->args)))
                 put_metadata(x, "process_labels", &(struct task_ref){.pid = e->target.pid}, "labels",
                              e->args);
 }
@@ -176,7 +176,7 @@ static void put_session(struct export *x, const struct open_session *s, uint64_t
         snprintf(label, sizeof(label), "traced by %s (%u)", s->tracer.comm, s->tracer.pid);
         next_item(x);
         fprintf(x->out, "{\"ph\":\"X\",\"cat\":\"session\",\"name\":%s", json_name(label, name));
-        put_task(x, &s->target);
+        put_who(x, &s->target);
         put_us(x, "ts", s->since_wall_ns);
         put_us(x, "dur", end_ns > s->since_ns ? end_ns - s->since_ns : 0);
         fprintf(x->out,
@@ -243,7 +243,7 @@ static void end_sessions_of(struct export *x, const struct task_ref *tracer, uin
                 }
 }
 
-static const char *detach_cause(const struct event *e)
+static const char *detach_words(const struct event *e)
 {
         size_t n;
         const struct event_field *f = event_fields(&n);
@@ -268,7 +268,7 @@ static void follow_sessions(struct export *x, const struct event *e)
         case EV_PTRACE_DETACH:
                 s = find_session(x->state, &e->target);
                 if (s)
-                        end_session(x, s, e->time_ns, detach_cause(e));
+                        end_session(x, s, e->time_ns, detach_words(e));
                 break;
         case EV_TASK_EXIT:
                 s = find_session(x->state, &e->target);
@@ -325,7 +325,7 @@ static int put_instant(struct export *x, const struct event *e)
         next_item(x);
         fprintf(x->out, "{\"ph\":\"i\",\"s\":\"%s\",\"cat\":\"%s\",\"name\":%s", global ? "g" : "t",
                 event_type_to_string(e->type), json_name(label, name));
-        put_task(x, &e->target);
+        put_who(x, &e->target);
         put_us(x, "ts", e->wall_ns);
         fprintf(x->out, ",\"args\":%s}", text);
         json_object_put(o);
@@ -345,7 +345,7 @@ static int put_counter(struct export *x, const struct event *e)
                 snprintf(label, sizeof(label), "%s", type ?: "counter");
         next_item(x);
         fprintf(x->out, "{\"ph\":\"C\",\"cat\":\"counter\",\"name\":%s", json_name(label, name));
-        put_task(x, &e->target);
+        put_who(x, &e->target);
         put_us(x, "ts", e->wall_ns);
         fprintf(x->out, ",\"args\":{\"count\":%" PRIu64 "}}", e->count);
         return 0;

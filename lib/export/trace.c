@@ -59,7 +59,7 @@ static _printf_(2, 3) int wrong_line(const struct trace *t, const char *format, 
         return -EBADMSG;
 }
 
-static int cannot_read(const char *path, const char *why, int r, char *error, size_t size)
+static int trace_unreadable(const char *path, const char *why, int r, char *error, size_t size)
 {
         char shown[SHOWN_MAX];
 
@@ -76,15 +76,15 @@ static int next_block(struct trace *t)
         t->at = 0;
         t->n_block = n > 0 ? (size_t)n : 0;
         if (status == Z_ERRNO)
-                return cannot_read(t->path, strerror(errno), -errno, t->error, t->size);
+                return trace_unreadable(t->path, strerror(errno), -errno, t->error, t->size);
         if (n < 0 || (n == 0 && status == Z_BUF_ERROR))
-                return cannot_read(t->path, status == Z_BUF_ERROR ? "it is cut off in the middle" : why,
-                                   -EBADMSG, t->error, t->size);
+                return trace_unreadable(t->path, status == Z_BUF_ERROR ? "it is cut off in the middle" : why,
+                                        -EBADMSG, t->error, t->size);
         return n > 0;
 }
 
 /* The next line, without its newline, in t->line. 1, 0 at the end, or -errno with a sentence. */
-static int next_line(struct trace *t)
+static int next_trace_line(struct trace *t)
 {
         int r = 1;
 
@@ -145,7 +145,7 @@ static int read_lines(struct trace *t)
 {
         int r;
 
-        while ((r = next_line(t)) == 1)
+        while ((r = next_trace_line(t)) == 1)
                 if (t->line[strspn(t->line, " \t\r")] != '\0' || strlen(t->line) < t->n_line) {
                         r = read_line(t);
                         if (r != 0)
@@ -169,7 +169,7 @@ static int read_store(const char *path, int (*fn)(void *userdata, const struct e
         while (r == 0 && (r = store_cursor_next(c, &e)) == 1)
                 r = stop = fn(userdata, &e);
         if (r < 0 && stop == 0)
-                cannot_read(path, strerror(-r), r, error, size);
+                trace_unreadable(path, strerror(-r), r, error, size);
         store_cursor_free(c);
         store_close(s);
         return r;
@@ -217,14 +217,14 @@ int trace_read(const char *path, int (*fn)(void *userdata, const struct event *e
         else
                 fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0)
-                return cannot_read(path, strerror(errno), -errno, error, size);
+                return trace_unreadable(path, strerror(errno), -errno, error, size);
         if (S_ISDIR(st.st_mode))
-                return cannot_read(path, strerror(EISDIR), -EISDIR, error, size);
+                return trace_unreadable(path, strerror(EISDIR), -EISDIR, error, size);
         if (S_ISREG(st.st_mode) && is_sqlite(fd))
                 return read_store(path, fn, userdata, error, size);
         r = open_lines(TAKE_FD(fd), &t);
         if (r < 0)
-                return cannot_read(path, strerror(-r), r, error, size);
+                return trace_unreadable(path, strerror(-r), r, error, size);
         t->path = path;
         t->fn = fn;
         t->userdata = userdata;

@@ -329,7 +329,7 @@ static void apply_fork(struct model *m, const struct event *e)
                 t->born_untraced_ns = e->tracer.pid ? 0 : e->time_ns;
 }
 
-static char *copy_string(char **p, const char *s)
+static char *put_string_at(char **p, const char *s)
 {
         char *start = *p;
 
@@ -345,10 +345,10 @@ static struct process_info *new_info(const struct event *e)
 
         if (!info)
                 return NULL;
-        info->args = copy_string(&p, e->args);
-        info->path = copy_string(&p, e->path);
-        info->unit = copy_string(&p, e->unit);
-        info->tty = copy_string(&p, e->tty);
+        info->args = put_string_at(&p, e->args);
+        info->path = put_string_at(&p, e->path);
+        info->unit = put_string_at(&p, e->unit);
+        info->tty = put_string_at(&p, e->tty);
         return info;
 }
 

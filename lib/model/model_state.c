@@ -91,7 +91,7 @@ static void remember_session(struct model *m, const struct session *s)
 
 /* ---- slots ------------------------------------------------------------------------------------------- */
 
-static void note_tracer(struct process *p, uint32_t tracer_pid)
+static void note_attached(struct process *p, uint32_t tracer_pid)
 {
         if (p->n_traced++ == 0) {
                 p->slot_pid = tracer_pid;
@@ -130,7 +130,7 @@ struct slot *slot_begin(struct model *m, struct thread *t, struct process *trace
         t->slot = s;
         t->left_by = 0;
         t->born_untraced_ns = t->hung_since_ns = 0;
-        note_tracer(t->process, tracer->task.pid);
+        note_attached(t->process, tracer->task.pid);
         tracer->n_tracees++;
         tracer->attached_ns = e->time_ns;
         list_append(&m->slots, &s->in_model);

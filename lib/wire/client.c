@@ -14,6 +14,7 @@
 #include <curl/curl.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/json_text.h"
 
 #define POLL_MS 1000 /* how long one wait lasts when nothing else limits it */
@@ -40,7 +41,8 @@ struct transfer {
         int stopped; /* what a callback said, 0: nothing yet */
 };
 
-static _printf_(4, 5) int fail(struct client_error *e, int error, const char *code, const char *format, ...)
+static _printf_(4, 5) int client_fail(struct client_error *e, int error, const char *code,
+                                      const char *format, ...)
 {
         va_list ap;
 
@@ -64,15 +66,7 @@ static _printf_(3, 4) int hint(struct client_error *e, int error, const char *fo
 
 static int no_memory(struct client_error *e)
 {
-        return fail(e, -ENOMEM, "no-memory", "There is not enough memory for the answer of ptraced.");
-}
-
-static uint64_t now_ms(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / NSEC_PER_MSEC;
+        return client_fail(e, -ENOMEM, "no-memory", "There is not enough memory for the answer of ptraced.");
 }
 
 int client_new(struct client **ret, const char *socket, struct client_error *error)
@@ -80,11 +74,12 @@ int client_new(struct client **ret, const char *socket, struct client_error *err
         struct client *c;
 
         if (strlen(socket) >= sizeof(c->socket))
-                return hint(error,
-                            fail(error, -ENAMETOOLONG, "socket-path",
-                                 "The socket path is longer than the %zu bytes that Linux allows: %s.",
-                                 sizeof(c->socket) - 1, socket),
-                            "Use a shorter path with --socket.");
+                return hint(
+                        error,
+                        client_fail(error, -ENAMETOOLONG, "socket-path",
+                                    "The socket path is longer than the %zu bytes that Linux allows: %s.",
+                                    sizeof(c->socket) - 1, socket),
+                        "Use a shorter path with --socket.");
         c = calloc(1, sizeof(*c));
         if (!c)
                 return no_memory(error);
@@ -195,33 +190,35 @@ static int not_connected(struct client *c, int os_error, struct client_error *e)
         case EACCES:
         case EPERM:
                 return hint(e,
-                            fail(e, -EACCES, "socket-permission",
-                                 "The socket %s may not be used by this user: permission denied.",
-                                 c->socket),
+                            client_fail(e, -EACCES, "socket-permission",
+                                        "The socket %s may not be used by this user: permission denied.",
+                                        c->socket),
                             "Run this as root, or make the socket and its directory accessible: ptraced "
                             "creates the socket with mode 0666.");
         case ENOENT:
         case ENOTDIR:
                 return hint(e,
-                            fail(e, -ENOTCONN, "not-running", "ptraced is not running (no socket at %s).",
-                                 c->socket),
+                            client_fail(e, -ENOTCONN, "not-running",
+                                        "ptraced is not running (no socket at %s).", c->socket),
                             "%s", start);
         case ECONNREFUSED:
                 if (stat(c->socket, &st) == 0 && !S_ISSOCK(st.st_mode))
-                        return fail(e, -ENOTCONN, "not-a-socket", "%s is not a socket.", c->socket);
+                        return client_fail(e, -ENOTCONN, "not-a-socket", "%s is not a socket.", c->socket);
                 return hint(e,
-                            fail(e, -ENOTCONN, "not-running",
-                                 "ptraced is not running (nobody listens on the socket %s).", c->socket),
+                            client_fail(e, -ENOTCONN, "not-running",
+                                        "ptraced is not running (nobody listens on the socket %s).",
+                                        c->socket),
                             "%s", start);
         case EAGAIN:
-                return hint(
-                        e,
-                        fail(e, -ETIMEDOUT, "busy", "ptraced does not accept connections on %s.", c->socket),
-                        "It may be overloaded; try again, or look at its log: journalctl -u ptraced.");
+                return hint(e,
+                            client_fail(e, -ETIMEDOUT, "busy", "ptraced does not accept connections on %s.",
+                                        c->socket),
+                            "It may be overloaded; try again, or look at its log: journalctl -u ptraced.");
         default:
                 return hint(e,
-                            fail(e, -ENOTCONN, "not-running", "ptraced cannot be reached at %s: %s.",
-                                 c->socket, os_error ? strerrordesc_np(os_error) : "it does not answer"),
+                            client_fail(e, -ENOTCONN, "not-running", "ptraced cannot be reached at %s: %s.",
+                                        c->socket,
+                                        os_error ? strerrordesc_np(os_error) : "it does not answer"),
                             "%s", start);
         }
 }
@@ -238,17 +235,19 @@ static int transfer_failed(struct transfer *t, CURLcode code, struct client_erro
                 return no_memory(e);
         case CURLE_OPERATION_TIMEDOUT:
                 return hint(e,
-                            fail(e, -ETIMEDOUT, "timeout", "ptraced at %s does not answer in time.",
-                                 t->client->socket),
+                            client_fail(e, -ETIMEDOUT, "timeout", "ptraced at %s does not answer in time.",
+                                        t->client->socket),
                             "Is it stopped or overloaded? Look at its log: journalctl -u ptraced.");
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_WEIRD_SERVER_REPLY:
-                return fail(e, -EBADMSG, "bad-answer",
-                            "What listens on %s does not speak HTTP: it is not ptraced.", t->client->socket);
+                return client_fail(e, -EBADMSG, "bad-answer",
+                                   "What listens on %s does not speak HTTP: it is not ptraced.",
+                                   t->client->socket);
         default:
                 return hint(e,
-                            fail(e, -EPIPE, "connection-lost",
-                                 "ptraced at %s went away in the middle of the answer.", t->client->socket),
+                            client_fail(e, -EPIPE, "connection-lost",
+                                        "ptraced at %s went away in the middle of the answer.",
+                                        t->client->socket),
                             "Look at its log: journalctl -u ptraced.");
         }
 }
@@ -266,7 +265,7 @@ static int server_error(struct transfer *t, long status, struct client_error *e)
 {
         struct json_object *o = NULL, *inner = NULL;
 
-        fail(e, 0, "http", "ptraced answered with HTTP status %ld.", status);
+        client_fail(e, 0, "http", "ptraced answered with HTTP status %ld.", status);
         e->http_status = (int)status;
         if (t->text && client_parse(t->text, t->length, &o) == 0 &&
             json_object_object_get_ex(o, "error", &inner)) {
@@ -279,13 +278,14 @@ static int server_error(struct transfer *t, long status, struct client_error *e)
 }
 
 /* What the finished transfer amounts to. */
-static int conclude(struct transfer *t, CURLcode code, struct client_error *e)
+static int client_conclude(struct transfer *t, CURLcode code, struct client_error *e)
 {
         long status = http_status(t->client);
 
         if (t->stopped == -EMSGSIZE)
-                return fail(e, -EBADMSG, "bad-answer", "ptraced sent more than %lu bytes in one %s.",
-                            t->stream ? CLIENT_LINE_MAX : CLIENT_BODY_MAX, t->stream ? "line" : "answer");
+                return client_fail(e, -EBADMSG, "bad-answer", "ptraced sent more than %lu bytes in one %s.",
+                                   t->stream ? CLIENT_LINE_MAX : CLIENT_BODY_MAX,
+                                   t->stream ? "line" : "answer");
         if (t->stopped == -ENOMEM)
                 return no_memory(e);
         if (t->stopped)
@@ -301,15 +301,15 @@ static int conclude(struct transfer *t, CURLcode code, struct client_error *e)
 
 static void tick(struct transfer *t)
 {
-        if (!t->on_tick || t->stopped || now_ms() < t->tick_ms)
+        if (!t->on_tick || t->stopped || clock_mono_ms() < t->tick_ms)
                 return;
         t->stopped = t->on_tick(t->userdata);
-        t->tick_ms = now_ms() + (uint64_t)t->tick_every_ms;
+        t->tick_ms = clock_mono_ms() + (uint64_t)t->tick_every_ms;
 }
 
 static int wait_ms(const struct transfer *t)
 {
-        uint64_t now = now_ms();
+        uint64_t now = clock_mono_ms();
 
         if (!t->on_tick)
                 return POLL_MS;
@@ -322,7 +322,7 @@ static int on_stop(struct transfer *t)
 }
 
 /* Runs the transfer to its end, or until stop_fd or a callback ends it. *ret_code is libcurl's verdict. */
-static void run(struct transfer *t, CURLcode *ret_code)
+static void fetch_all(struct transfer *t, CURLcode *ret_code)
 {
         int running = 1, left;
         CURLM *multi = t->client->multi;
@@ -404,12 +404,12 @@ static int perform(struct transfer *t, const char *path, struct client_error *er
         snprintf(url, sizeof(url), "http://ptraced%s", path);
         set_options(t, url);
         if (t->on_tick)
-                t->tick_ms = now_ms() + (uint64_t)t->tick_every_ms;
+                t->tick_ms = clock_mono_ms() + (uint64_t)t->tick_every_ms;
         r = set_request(t, &headers);
         if (r == 0 && curl_multi_add_handle(t->client->multi, t->client->easy) == CURLM_OK) {
-                run(t, &code);
+                fetch_all(t, &code);
                 curl_multi_remove_handle(t->client->multi, t->client->easy);
-                r = conclude(t, code, error);
+                r = client_conclude(t, code, error);
         } else
                 r = no_memory(error);
         curl_slist_free_all(headers);
@@ -424,8 +424,8 @@ static int fetch(struct transfer *t, const char *path, struct json_object **ret,
 
         r = perform(t, path, error);
         if (r == 0 && client_parse(t->text ?: "", t->length, &o) < 0)
-                r = fail(error, -EBADMSG, "bad-answer", "The answer of ptraced at %s is not a JSON object.",
-                         t->client->socket);
+                r = client_fail(error, -EBADMSG, "bad-answer",
+                                "The answer of ptraced at %s is not a JSON object.", t->client->socket);
         if (r == 0)
                 *ret = o;
         free(t->text);

@@ -125,15 +125,15 @@ static int parse_amount(const char *s, const struct unit *units, uint64_t *ret)
 
 /* What goes on while one file is parsed. inih only tells the line of the first mistake, so it is kept here,
  * with the reason. */
-struct parsing {
+struct config_parsing {
         const char *at, *end;
-        unsigned line;       /* of the file, counted by next_line() */
+        unsigned line;       /* of the file, counted by next_config_line() */
         unsigned wrong_line; /* of the first mistake, 0: none */
         char reason[CONFIG_ERROR_MAX];
         struct config config;
 };
 
-static _printf_(2, 3) void complain(struct parsing *p, const char *format, ...)
+static _printf_(2, 3) void complain_of_line(struct config_parsing *p, const char *format, ...)
 {
         va_list ap;
 
@@ -176,9 +176,9 @@ static int apply_setting(const struct setting *s, const char *value, struct conf
 }
 
 /* Callback of inih. It goes on after a mistake, but only the first one is kept. Returns 1: understood. */
-static int take_setting(void *userdata, const char *section, const char *key, const char *value)
+static int take_config(void *userdata, const char *section, const char *key, const char *value)
 {
-        struct parsing *p = userdata;
+        struct config_parsing *p = userdata;
         char shown_section[SHOWN_MAX], shown_key[SHOWN_MAX], shown_value[SHOWN_MAX];
         bool section_known = false;
 
@@ -195,26 +195,26 @@ static int take_setting(void *userdata, const char *section, const char *key, co
                         continue;
                 if (apply_setting(s, value, &p->config) == 0)
                         return 1;
-                complain(p, "%s in [%s] cannot be '%s': give %s", s->key, s->section, shown_value,
-                         s->expected);
+                complain_of_line(p, "%s in [%s] cannot be '%s': give %s", s->key, s->section, shown_value,
+                                 s->expected);
                 return 0;
         }
         if (section_known)
-                complain(p, "there is no setting '%s' in section [%s]", shown_key, shown_section);
+                complain_of_line(p, "there is no setting '%s' in section [%s]", shown_key, shown_section);
         else if (*section)
-                complain(p,
-                         "there is no section [%s]: the sections are [store], [thresholds], [guard] "
-                         "and [log]",
-                         shown_section);
+                complain_of_line(p,
+                                 "there is no section [%s]: the sections are [store], [thresholds], [guard] "
+                                 "and [log]",
+                                 shown_section);
         else
-                complain(p, "'%s' stands before the first section", shown_key);
+                complain_of_line(p, "'%s' stands before the first section", shown_key);
         return 0;
 }
 
 /* Reader of inih: like fgets(), but a line that does not fit is a mistake instead of two lines. */
-static char *next_line(char *line, int size, void *stream)
+static char *next_config_line(char *line, int size, void *stream)
 {
-        struct parsing *p = stream;
+        struct config_parsing *p = stream;
         const char *eol;
         size_t length;
 
@@ -224,12 +224,12 @@ static char *next_line(char *line, int size, void *stream)
         eol = memchr(p->at, '\n', (size_t)(p->end - p->at));
         length = (size_t)((eol ? eol + 1 : p->end) - p->at);
         if (memchr(p->at, '\0', length)) {
-                complain(p, "the line holds a NUL byte");
+                complain_of_line(p, "the line holds a NUL byte");
                 p->at = p->end;
                 return NULL;
         }
         if (length >= (size_t)size) {
-                complain(p, "the line is longer than %d bytes", size - 1);
+                complain_of_line(p, "the line is longer than %d bytes", size - 1);
                 strcpy(line, "\n");
         } else {
                 memcpy(line, p->at, length);
@@ -242,11 +242,11 @@ static char *next_line(char *line, int size, void *stream)
 int config_parse(const char *name, const char *text, size_t length, struct config *ret, char *error,
                  size_t size)
 {
-        struct parsing p = {.at = text, .end = text + length};
+        struct config_parsing p = {.at = text, .end = text + length};
         int r;
 
         config_default(&p.config);
-        r = ini_parse_stream(next_line, &p, take_setting, &p);
+        r = ini_parse_stream(next_config_line, &p, take_config, &p);
         if (r < 0) {
                 snprintf(error, size, "%s: not enough memory to read it.", name);
                 return -ENOMEM;

@@ -16,7 +16,7 @@
 #define SHOWN_MAX     64 /* bytes of a wrong key or value that are repeated in the error */
 #define TYPE_NAME_MAX 32
 
-static const char *shown(const char *s, char buf[static SHOWN_MAX])
+static const char *escaped(const char *s, char buf[static SHOWN_MAX])
 {
         return text_escape(s, buf, SHOWN_MAX);
 }
@@ -48,7 +48,7 @@ static int set_time(const char *key, const char *value, uint64_t now_ns, uint64_
                 return 0;
         snprintf(error, size,
                  "%s cannot be '%s': give an ISO 8601 time, or a time back from now such as -5m.", key,
-                 shown(value, buf));
+                 escaped(value, buf));
         return -EINVAL;
 }
 
@@ -60,7 +60,7 @@ static int set_flag(const char *key, const char *value, bool *ret, char *error, 
                 *ret = *value == '1';
                 return 0;
         }
-        snprintf(error, size, "%s cannot be '%s': give 1 or 0.", key, shown(value, buf));
+        snprintf(error, size, "%s cannot be '%s': give 1 or 0.", key, escaped(value, buf));
         return -EINVAL;
 }
 
@@ -93,7 +93,7 @@ static int set_types(struct request_args *a, const char *value, uint64_t now_ns 
                 snprintf(name, sizeof(name), "%.*s", (int)MIN_OF(length, sizeof(name)), s);
                 type = event_type_from_string(name);
                 if (type == EV_NONE) {
-                        snprintf(error, size, "There is no event type '%s'.", shown(name, buf));
+                        snprintf(error, size, "There is no event type '%s'.", escaped(name, buf));
                         return -EINVAL;
                 }
                 types |= EVENT_BIT(type);
@@ -113,7 +113,7 @@ static int set_after(struct request_args *a, const char *value, uint64_t now_ns 
         if (parse_u64(value, &a->after_seq) == 0)
                 return 0;
         snprintf(error, size, "after cannot be '%s': give the number of an event, its seq.",
-                 shown(value, buf));
+                 escaped(value, buf));
         return -EINVAL;
 }
 
@@ -171,7 +171,7 @@ int request_arg_set(struct request_args *a, const struct request_terms *terms, c
                         a->given |= args[i].bit;
                 return r;
         }
-        snprintf(error, size, "This address takes no argument '%s'.", shown(key, buf));
+        snprintf(error, size, "This address takes no argument '%s'.", escaped(key, buf));
         return -EINVAL;
 }
 
@@ -192,7 +192,7 @@ static int read_id(const char *word, uint64_t *ret, char *error, size_t size)
         if (parse_u64(word, ret) == 0 && *ret)
                 return 0;
         snprintf(error, size, "'%s' is no claim: give the number that `ptracectl claims` shows.",
-                 shown(word, buf));
+                 escaped(word, buf));
         return -EINVAL;
 }
 
