@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "bpf/records.h"
+#include "lib/base/clock.h"
 #include "lib/diagnosis/access.h"
 #include "lib/base/json_text.h"
 #include "lib/proc/procfs.h"
@@ -38,15 +39,7 @@ static int note_holder(void *userdata, const struct session *s)
         if (s->until_ns || s->target.tid != f->target.tid || s->tracer.pid != f->holder.pid)
                 return 0;
         f->holder = s->tracer;
-        f->holder_options = s->options;
-        f->holder_options_unknown = s->origin == ORIGIN_SCAN && !s->ptrace;
-        f->holder_traps = s->n_traps;
-        if (s->origin == ORIGIN_SCAN)
-                return 1;
-        f->holder_since_wall_ns = s->since_wall_ns;
-        f->holder_for_ns = realtime_ns() - s->since_wall_ns;
-        if (s->last_active_ns > s->since_ns)
-                f->holder_idle_ns = f->holder_for_ns - (s->last_active_ns - s->since_ns);
+        access_holder(f, s, clock_boot_ns());
         return 1;
 }
 
@@ -63,8 +56,10 @@ static void gather_facts(const struct api_call *call, const struct proc_status *
         }
         attach_facts(caller, &target, ret);
         ret->vpid = call->pid;
-        if (target.tracer_tid && procfs_task(target.tracer_tid, &ret->holder) == 0)
+        if (target.tracer_tid && procfs_task(target.tracer_tid, &ret->holder) == 0) {
+                access_holder(ret, NULL, 0); /* unless the model knows more */
                 model_each_session(pump_model(call->api->pump), target.task.pid, false, note_holder, ret);
+        }
 }
 
 /* ---- the guard ------------------------------------------------------------------------------------ */
@@ -84,9 +79,7 @@ static int note_any_holder(void *userdata, const struct session *s)
         if (s->until_ns || s->target.pid != f->target.pid || s->tracer.pid == f->caller.pid)
                 return 0;
         f->holder = s->tracer;
-        f->holder_options = s->options;
-        f->holder_traps = s->n_traps;
-        f->holder_options_unknown = s->origin == ORIGIN_SCAN && !s->ptrace;
+        access_holder(f, s, clock_boot_ns());
         return 1;
 }
 

@@ -14,6 +14,8 @@
 #include "lib/diagnosis/wording.h"
 
 #define CAP_SYS_PTRACE_BIT 19
+/* A person reads code at a prompt for that long, easily. */
+#define IDLE_WORTH_TELLING_NS (60 * NSEC_PER_SEC)
 
 static const char *const cause_names[] = {
         [ACCESS_NONE] = "",
@@ -62,6 +64,21 @@ void access_compare(struct access_facts *f, const struct access_ids *caller, con
         access_know(f, ATT_F_CAPS_SUBSET, !(target->cap_permitted & ~caller->cap_permitted));
         f->caller_uid = caller->ruid;
         f->target_uid = target->ruid;
+}
+
+void access_holder(struct access_facts *f, const struct session *s, uint64_t now_ns)
+{
+        f->holder_options_unknown = !s || (s->origin == ORIGIN_SCAN && !s->ptrace);
+        if (!s)
+                return;
+        f->holder_options = s->options;
+        f->holder_traps = s->n_traps;
+        if (s->origin == ORIGIN_KERNEL && now_ns >= s->since_ns) {
+                f->holder_since_wall_ns = s->since_wall_ns;
+                f->holder_for_ns = now_ns - s->since_ns;
+        }
+        if (now_ns > s->last_active_ns + IDLE_WORTH_TELLING_NS)
+                f->holder_idle_ns = now_ns - s->last_active_ns;
 }
 
 void access_from_event(struct access_facts *f, const struct event *e)

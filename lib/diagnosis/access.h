@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "lib/event/event.h"
+#include "lib/model/model.h"
 
 enum access_cause {
         ACCESS_NONE, /* allowed, or refused for a reason that could not be told */
@@ -102,6 +103,8 @@ void access_compare(struct access_facts *f, const struct access_ids *caller,
                     const struct access_ids *target);
 /* State one fact. */
 void access_know(struct access_facts *f, uint32_t bit, bool value);
+/* What the session says of the tracer in the way; NULL: it is not known. now_ns: CLOCK_BOOTTIME. */
+void access_holder(struct access_facts *f, const struct session *s, uint64_t now_ns);
 /* The facts of a ptrace.refused event (not about the holder beyond who it is). */
 void access_from_event(struct access_facts *f, const struct event *e);
 

@@ -16,9 +16,6 @@
 #include "lib/diagnosis/wording.h"
 #include "lib/base/text.h"
 
-#define IDLE_WORTH_TELLING_NS                                                                           \
-        (60 * NSEC_PER_SEC)                    /* a person reads code at a prompt for that long, easily \
-                                                */
 #define HAND_OVER_NS     (100 * NSEC_PER_MSEC) /* a debugger that detaches thread by thread takes this long */
 #define CHURN_NS         (5 * NSEC_PER_SEC) /* threads may vanish under a tracer that attaches to them all */
 #define THREAD_SETTLE_NS (1 * NSEC_PER_SEC) /* a debugger has this long to attach to a new thread */
@@ -46,24 +43,6 @@ static const struct session *session_of_holder(const struct model *m, const stru
         return NULL;
 }
 
-/* What the model knows of the tracer in the way. */
-static void describe_holder(const struct model *m, const struct event *e, struct access_facts *f)
-{
-        const struct session *s = session_of_holder(m, e);
-
-        f->holder_options_unknown = !s || (s->origin == ORIGIN_SCAN && !s->ptrace);
-        if (!s)
-                return;
-        f->holder_options = s->options;
-        f->holder_traps = s->n_traps;
-        if (s->origin == ORIGIN_KERNEL && e->time_ns >= s->since_ns) {
-                f->holder_since_wall_ns = s->since_wall_ns;
-                f->holder_for_ns = e->time_ns - s->since_ns;
-        }
-        if (e->time_ns > s->last_active_ns + IDLE_WORTH_TELLING_NS)
-                f->holder_idle_ns = e->time_ns - s->last_active_ns;
-}
-
 /* False where nothing is to be said: not a refusal we explain, or a tracer that attaches twice. */
 static bool explain(const struct model *m, const struct event *e, struct access_verdict *ret)
 {
@@ -85,7 +64,7 @@ static bool explain(const struct model *m, const struct event *e, struct access_
         if (target && target->parent.pid && target->parent.pid == e->actor.pid)
                 f.yama_exempt = ANSWER_YES;
         if (f.holder.pid)
-                describe_holder(m, e, &f);
+                access_holder(&f, session_of_holder(m, e), e->time_ns);
         access_decide(&f, ret);
         return true;
 }

@@ -350,6 +350,40 @@ START_TEST(hold_is_ptraced_and_no_debugger)
 }
 END_TEST
 
+/* What `why` and a finding say of the holder is the same. */
+START_TEST(holder_is_told_as_far_as_it_is_known)
+{
+        struct session seen = {
+                .origin = ORIGIN_KERNEL,
+                .options = PTRACE_O_EXITKILL,
+                .since_ns = 10 * S,
+                .since_wall_ns = 1000 * S,
+                .last_active_ns = 20 * S,
+                .n_traps = 3,
+        };
+        struct access_facts f = {};
+
+        access_holder(&f, &seen, 80 * S);
+        ck_assert(!f.holder_options_unknown);
+        ck_assert_uint_eq(f.holder_options, PTRACE_O_EXITKILL);
+        ck_assert_uint_eq(f.holder_traps, 3);
+        ck_assert_uint_eq(f.holder_since_wall_ns, 1000 * S);
+        ck_assert_uint_eq(f.holder_for_ns, 70 * S);
+        ck_assert_uint_eq(f.holder_idle_ns, 0); /* a person reads code for as long */
+        access_holder(&f, &seen, 80 * S + 1);
+        ck_assert_uint_eq(f.holder_idle_ns, 60 * S + 1);
+
+        seen.origin = ORIGIN_SCAN;
+        f = (struct access_facts){};
+        access_holder(&f, &seen, 80 * S);
+        ck_assert(f.holder_options_unknown);
+        ck_assert_uint_eq(f.holder_since_wall_ns, 0);
+        f = (struct access_facts){};
+        access_holder(&f, NULL, 80 * S);
+        ck_assert(f.holder_options_unknown);
+}
+END_TEST
+
 START_TEST(audit_refuses_nothing_and_is_told)
 {
         static const uint32_t all[] = {GUARD_CLAIMED, GUARD_DENIED, GUARD_HELD, GUARD_CYCLE, GUARD_TAKING};
@@ -464,6 +498,7 @@ int main(void)
         tcase_add_test(t, guard_is_asked_before_an_attach);
         tcase_add_test(t, claimed_and_traced_are_both_told);
         tcase_add_test(t, hold_is_ptraced_and_no_debugger);
+        tcase_add_test(t, holder_is_told_as_far_as_it_is_known);
         tcase_add_test(t, audit_refuses_nothing_and_is_told);
         tcase_add_test(t, any_facts_give_a_verdict);
         tcase_add_loop_test(t, rights_are_the_kernels_rules_and_no_more, 0, ELEMENTSOF(rows));
