@@ -8,7 +8,7 @@
  * looks nothing up and calls nothing.
  */
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 
 #ifdef __bpf__
 #include "bpf/kernel_types.h"

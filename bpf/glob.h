@@ -13,7 +13,7 @@
  * match is not let in.
  */
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 
 #define GLOB_STEPS_MAX 4096
 

@@ -259,7 +259,7 @@ struct rec_guard {
         struct rec_task holder; /* who traces the target, or is attaching to it (pid only); empty: nobody */
         rec_u64 claim;          /* its id, 0: none was looked at */
         rec_u64 request; /* PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_TRACEME; memory: the system call's number */
-        rec_u32 reason;  /* enum guard_reason of guard.h */
+        rec_u32 reason;  /* enum guard_reason of guard_maps.h */
         rec_u32 source;  /* enum guard_source */
         rec_s32 error;   /* positive errno, 0: allowed */
         rec_u32 rule;    /* index of the rule that matched, from 1; 0: none */

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "lib/base/text.h"
 #include "lib/diagnosis/wording.h"
 #include "cli/base/output.h"

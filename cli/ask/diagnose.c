@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl diagnose */
-#include "cli/ask/findings.h"
+#include "cli/base/findings.h"
 #include "cli/base/json.h"
-#include "cli/trace/offline.h"
+#include "cli/ask/offline.h"
 #include "cli/base/session.h"
 
 /* Since when the daemon has records, with a note if they tell little. Only for people: no error if it fails.

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/ask/describe.h"
-#include "cli/ask/findings.h"
+#include "cli/base/findings.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
 

@@ -7,7 +7,7 @@
 #include "lib/base/text.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
-#include "cli/base/table.h"
+#include "cli/base/text_table.h"
 
 #define ANCESTORS_MAX    16 /* generations shown of the parent chain */
 #define ENDED_SHOWN_LIST 10

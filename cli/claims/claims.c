@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "lib/base/text.h"
-#include "cli/claims/claim.h"
-#include "cli/base/table.h"
+#include "cli/claims/claim_view.h"
+#include "cli/base/text_table.h"
 
 static const struct column claim_columns[] = {
         {"ID", FIT_WHOLE, true},      {"PID", FIT_WHOLE, true},   {"COMMAND", FIT_NARROW, false},

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "cli/claims/claim.h"
+#include "cli/claims/claim_view.h"
 #include "cli/base/command.h"
 #include "cli/claims/queue.h"
 

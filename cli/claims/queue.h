@@ -3,7 +3,7 @@
 
 /* Asking for a claim, and waiting for one's turn. */
 
-#include "cli/claims/claim.h"
+#include "cli/claims/claim_view.h"
 
 /*
  * POST /v1/claims with this body. With --wait the answer may take its time: who is in the way, and the place

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "cli/trace/daemon_file.h"
+#include "cli/base/daemon_file.h"
 #include "cli/base/json.h"
 #include "cli/base/output.h"
 #include "cli/base/session.h"

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "daemon/kernel/loader.h"
 
 struct guard;

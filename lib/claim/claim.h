@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "lib/event/event.h"
 
 #define CLAIM_WAITERS_MAX      1024 /* all queues together */

@@ -4,7 +4,7 @@
 /*
  * Policy files: INI (inih), all *.conf of a directory in the order of their names (as bytes); each section
  * is a rule, and the first rule that matches a process counts. Parsed into the layout the kernel compares
- * with (bpf/guard.h), so that what was checked is what holds. Pure but for policy_load(), which reads files,
+ * with (bpf/guard_maps.h), so that what was checked is what holds. Pure but for policy_load(), which reads files,
  * and for the names of users, which are looked up.
  *
  *   [name of the rule]            unique in the whole policy
@@ -33,7 +33,7 @@
 
 #include <json-c/json.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 
 #define POLICY_DEFAULT_DIR "/etc/ptraced/policy.d"
 #define POLICY_FILE_MAX    (64 * 1024) /* bytes of one file */

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "lib/diagnosis/access.h"
 #include "lib/diagnosis/wording.h"
 

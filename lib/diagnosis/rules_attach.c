@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "lib/base/cleanup.h"
 #include "lib/diagnosis/access.h"
 #include "lib/diagnosis/rule.h"

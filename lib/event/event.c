@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "lib/base/cleanup.h"
 
 static const char *const type_names[] = {

@@ -187,7 +187,7 @@ struct event {
 
         /* the guard; owner and note (the rule's name, what was wrong with a policy) are below */
         uint64_t claim;       /* id of the claim, 0: none */
-        int32_t guard_reason; /* enum guard_reason of bpf/guard.h */
+        int32_t guard_reason; /* enum guard_reason of bpf/guard_maps.h */
         int32_t guard_source; /* enum guard_source */
         int32_t guard_mode;   /* enum guard_mode */
         int32_t guard_state;  /* enum guard_state, of policy.guard */

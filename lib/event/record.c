@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "lib/base/cleanup.h"
 
 void task_from_record(struct task_ref *ret, const struct rec_task *t)

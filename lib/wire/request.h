@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 
 /* Bits of request_args.given, and what an endpoint allows. */
 enum request_arg {

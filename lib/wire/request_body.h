@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 
 #define BODY_PATH_MAX  4096 /* bytes of a path, with its NUL */
 #define BODY_DEPTH_MAX 4    /* of nested objects */

@@ -2,7 +2,7 @@
 
 /* The decision about an attach: asked before, and explained after. */
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "lib/diagnosis/access.h"
 #include "tests/unit/scene.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/ptrace.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "lib/base/cleanup.h"
 #include "lib/event/record.h"
 

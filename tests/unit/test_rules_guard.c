@@ -2,7 +2,7 @@
 
 /* Refusals of the guard: the finding for each, its clean twin, and events of the guard that give none. */
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "tests/unit/scene.h"
 
 #define API    named(4711, "api")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/ask/findings.h"
+#include "cli/base/findings.h"
 
 #include <string.h>
 

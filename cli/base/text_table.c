@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/base/table.h"
+#include "cli/base/text_table.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/trace/offline.h"
+#include "cli/ask/offline.h"
 
 #include <errno.h>
 
 #include "lib/diagnosis/diagnosis.h"
 #include "lib/export/trace.h"
-#include "cli/ask/findings.h"
+#include "cli/base/findings.h"
 #include "cli/base/losses.h"
 
 struct reading {

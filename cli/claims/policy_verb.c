@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 #include "lib/base/json_text.h"
-#include "cli/claims/claim.h"
-#include "cli/base/table.h"
+#include "cli/claims/claim_view.h"
+#include "cli/base/text_table.h"
 
 /* A verb's first word, from a table. */
 struct action {

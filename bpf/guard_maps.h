@@ -172,9 +172,9 @@ enum guard_source {
 };
 
 #ifndef __bpf__
-static_assert(sizeof(struct guard_process) == 16, "guard.h: a key must have no padding");
-static_assert(sizeof(struct guard_owner) == 48, "guard.h: owner has no padding");
-static_assert(sizeof(struct guard_claim) == 160, "guard.h: claim has no padding");
+static_assert(sizeof(struct guard_process) == 16, "guard_maps.h: a key must have no padding");
+static_assert(sizeof(struct guard_owner) == 48, "guard_maps.h: owner has no padding");
+static_assert(sizeof(struct guard_claim) == 160, "guard_maps.h: claim has no padding");
 #endif
 
 #endif

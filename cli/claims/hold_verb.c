@@ -2,8 +2,8 @@
 /* ptracectl hold, catch, heal */
 #include <string.h>
 
-#include "cli/claims/claim.h"
-#include "cli/base/table.h"
+#include "cli/claims/claim_view.h"
+#include "cli/base/text_table.h"
 
 #define FOUND_SHOWN_MAX 16 /* breakpoints of a process that is not healed */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/trace/daemon_file.h"
+#include "cli/base/daemon_file.h"
 
 #include <errno.h>
 #include <stdbool.h>

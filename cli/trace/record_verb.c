@@ -12,7 +12,7 @@
 #include "lib/base/json_text.h"
 #include "lib/proc/procfs.h"
 #include "cli/base/command.h"
-#include "cli/ask/findings.h"
+#include "cli/base/findings.h"
 #include "cli/base/json.h"
 #include "cli/base/outfile.h"
 #include "cli/trace/private_daemon.h"

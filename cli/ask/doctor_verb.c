@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "cli/trace/daemon_file.h"
+#include "cli/base/daemon_file.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
-#include "cli/base/table.h"
+#include "cli/base/text_table.h"
 
 #define PROBE_OUTPUT_MAX (256 << 10)
 
