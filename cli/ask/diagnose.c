@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl diagnose */
+#include "cli/ask/ask_verbs.h"
+
 #include "cli/base/findings.h"
 #include "cli/base/json.h"
 #include "cli/ask/offline.h"

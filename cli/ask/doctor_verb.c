@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl doctor: asks the daemon, or has `ptraced --probe` look for itself when there is none. */
+#include "cli/ask/ask_verbs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl events: the record, as lines for people or as JSON Lines. */
+#include "cli/ask/ask_verbs.h"
+
 #include <errno.h>
 #include <string.h>
 

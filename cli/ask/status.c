@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl status */
+#include "cli/ask/ask_verbs.h"
+
 #include <errno.h>
 #include <time.h>
 

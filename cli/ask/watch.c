@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl watch: what happens now, for people. */
+#include "cli/ask/ask_verbs.h"
+
 #include <errno.h>
 #include <string.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl who: the tracer graph thread by thread, or the card of one process. */
+#include "cli/ask/ask_verbs.h"
+
 #include <errno.h>
 #include <string.h>
 

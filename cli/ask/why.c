@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl why: would an attach succeed, and what was refused lately. */
+#include "cli/ask/ask_verbs.h"
+
 #include "lib/base/text.h"
 #include "cli/ask/describe.h"
 #include "cli/base/json.h"

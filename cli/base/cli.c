@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "cli/base/help.h"
 #include "cli/base/output.h"
 
 #define COMMON_OPTIONS (OPTION(OPT_HELP) | OPTION(OPT_JSON) | OPTION(OPT_SOCKET))

@@ -6,7 +6,7 @@
 
 #include <signal.h>
 
-#include "cli/base/cli.h"
+#include "cli/base/verb.h"
 
 #define COMMAND_NOT_RUN 127 /* exit status, as of a shell */
 #define COMMAND_SIGNAL  128 /* and the number of the signal that killed it */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* --help, made from the verb table and the option table. */
+#include "cli/base/help.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/wrap.h"
-#include "cli/base/output.h"
 
 #define HELP_WIDTH 100 /* lines are not made longer than this, however wide the terminal is */
 

@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "cli/base/cli.h"
+#include "cli/base/verb.h"
 
 /* A sentence on stderr, and with --json the error object on stdout. hint may be "". Returns status. */
 int cli_fail(const struct cli *c, int status, const char *code, const char *hint, const char *format, ...)

@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* What the verbs about claims share: requests, and the sentences about a claim. Functions that return int
- * return an exit status, EXIT_DONE to go on, and have said what is wrong otherwise. */
+/* What the verbs about claims share: the claims as the daemon tells them, and the sentences about one. */
 
 #include "cli/base/json.h"
 #include "cli/base/session.h"
 
 #define CLAIM_WORDS_MAX 256
-#define CLAIM_TOKEN_NEW "new" /* value of --token: one is made */
-#define CLAIM_TOKEN_MIN 8     /* bytes; shorter ones can be guessed */
 
-/* The body of POST /v1/claims for the verb's options: pid, owner, token, lease, mode, take. The token that
- * was made for `--token new` is in it. */
-int claim_request(const struct cli *c, uint32_t pid, struct json_object **ret);
-/* --lease in seconds; 0: none */
-int claim_lease(const struct cli *c, unsigned *ret);
-
-/* Method on path, with a body or without. */
+/* Method on path, with a body or without. An exit status, and has said what is wrong. */
 int claim_ask(const struct cli *c, const char *method, const char *path, struct json_object *body,
               struct json_object **ret);
 /* The claims on a process, and who waits for it. Quietly: -errno of the client. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl claims: who reserved what, and who waits for it. */
+#include "cli/claims/claims_verbs.h"
+
 #include <string.h>
 
 #include "lib/base/text.h"

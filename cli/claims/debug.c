@@ -4,6 +4,8 @@
  * and so are its descendants: it is the one to whom orphans among them go, and it ends after the debugger.
  * All that happens meanwhile comes in one place, follow(): signals, the claim's events, and a tick.
  */
+#include "cli/claims/claims_verbs.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "cli/claims/claim_request.h"
 #include "cli/claims/claim_view.h"
 #include "cli/base/command.h"
 #include "cli/claims/queue.h"

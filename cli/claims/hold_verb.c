@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl hold, catch, heal */
+#include "cli/claims/claims_verbs.h"
+
 #include <string.h>
 
 #include "cli/claims/claim_view.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl policy show|check|reload, ptracectl guard on|off|status */
+#include "cli/claims/claims_verbs.h"
+
 #include "lib/claim/policy.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl export: events in the form of other tools, as they come. */
+#include "cli/trace/trace_verbs.h"
+
 #include "lib/export/export.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "cli/base/cli.h"
+#include "cli/base/verb.h"
 
 #define PRIVATE_READY_MS 20000 /* BPF programs may take seconds to load on a busy machine */
 #define PRIVATE_STOP_MS  5000  /* then it is killed: everything was read before */

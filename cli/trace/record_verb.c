@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ptracectl record: one command under a ptraced of its own, then the trace and the diagnosis. */
+#include "cli/trace/trace_verbs.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
