@@ -3,8 +3,8 @@
 
 /*
  * The verbs that ask the daemon what it knows, or a saved trace, and show the answer to people; none of them
- * changes anything. Each is the file of its name; describe has the words for events, offline the diagnosis of
- * a trace.
+ * changes anything. Each is the file of its name; describe has the words for events, offline the diagnosis
+ * of a trace.
  */
 
 #include "cli/base/verb.h"

@@ -24,7 +24,7 @@ struct line {
         size_t size, length;
 };
 
-static _printf_(2, 3) void add(struct line *l, const char *format, ...)
+static _printf_(2, 3) void append_words(struct line *l, const char *format, ...)
 {
         va_list ap;
         int n;
@@ -41,14 +41,14 @@ static void say_task(struct line *l, const char *before, const struct task_ref *
 {
         char text[TASK_TEXT_MAX];
 
-        add(l, "%s%s", before, t->pid || t->tid ? task_text(t, text, sizeof(text)) : "nobody");
+        append_words(l, "%s%s", before, t->pid || t->tid ? task_text(t, text, sizeof(text)) : "nobody");
 }
 
 static void say_text(struct line *l, const char *before, const char *s)
 {
         char safe[DESCRIBE_MAX];
 
-        add(l, "%s%s", before, text_escape(s, safe, sizeof(safe)));
+        append_words(l, "%s%s", before, text_escape(s, safe, sizeof(safe)));
 }
 
 /* The name of an enum member, from the table that JSON uses. */
@@ -102,11 +102,11 @@ static void say_signal(struct line *l, const struct event *e)
         const char *meaning = code_meaning(e->sig, e->code);
         char name[16];
 
-        add(l, "%s", signal_name(e->sig, name, sizeof(name)));
+        append_words(l, "%s", signal_name(e->sig, name, sizeof(name)));
         if (meaning)
-                add(l, " (%s)", meaning);
+                append_words(l, " (%s)", meaning);
         else
-                add(l, " (code %d)", e->code);
+                append_words(l, " (code %d)", e->code);
 }
 
 static void say_tracer(struct line *l, const struct event *e)
@@ -115,7 +115,7 @@ static void say_tracer(struct line *l, const struct event *e)
                 say_task(l, ", traced by ", &e->tracer);
         else if (e->sig == SIGTRAP ||
                  e->sig == SIGSTOP) /* where somebody may have been meant to wait for it */
-                add(l, ", not traced");
+                append_words(l, ", not traced");
 }
 
 static void describe_generate(struct line *l, const struct event *e)
@@ -124,12 +124,12 @@ static void describe_generate(struct line *l, const struct event *e)
         if (e->actor.pid && !(e->actor.pid == e->target.pid && e->actor.tid == e->target.tid))
                 say_task(l, " from ", &e->actor);
         say_task(l, " to ", &e->target);
-        add(l, ": %s", enum_name("result", e->result));
+        append_words(l, ": %s", enum_name("result", e->result));
         say_tracer(l, e);
         if (e->blocked)
-                add(l, ", blocked");
+                append_words(l, ", blocked");
         if (e->forced_blocked || e->forced_ignored)
-                add(l, ", forced through by the kernel");
+                append_words(l, ", forced through by the kernel");
 }
 
 static void describe_deliver(struct line *l, const struct event *e)
@@ -137,9 +137,9 @@ static void describe_deliver(struct line *l, const struct event *e)
         say_signal(l, e);
         say_task(l, " delivered to ", &e->target);
         if (e->disposition == DISP_HANDLER)
-                add(l, ", handler 0x%lx", e->handler);
+                append_words(l, ", handler 0x%lx", e->handler);
         else
-                add(l, ", disposition %s", enum_name("disposition", e->disposition));
+                append_words(l, ", disposition %s", enum_name("disposition", e->disposition));
         say_tracer(l, e);
 }
 
@@ -159,9 +159,9 @@ static void describe_attach(struct line *l, const struct event *e)
                                                       : " attached to ",
                          &e->target);
         if (found)
-                add(l, " (found in /proc)");
+                append_words(l, " (found in /proc)");
         if (e->options & PTRACE_O_EXITKILL)
-                add(l, " (EXITKILL: it dies with its tracer)");
+                append_words(l, " (EXITKILL: it dies with its tracer)");
 }
 
 static void describe_detach(struct line *l, const struct event *e)
@@ -185,7 +185,7 @@ static void say_guard(struct line *l, const struct event *e)
         switch (e->guard_reason) {
         case GUARD_HELD:
                 if (event_refused_by_hold(e))
-                        add(l, "held by ptraced itself");
+                        append_words(l, "held by ptraced itself");
                 else
                         say_task(l, "already traced by ", &e->tracer);
                 break;
@@ -196,27 +196,27 @@ static void say_guard(struct line *l, const struct event *e)
                 say_text(l, event_refused_by_hold(e) ? "held by ptraced for " : "claimed by ", e->owner);
                 break;
         case GUARD_DENIED:
-                add(l, "the policy lets nobody trace it");
+                append_words(l, "the policy lets nobody trace it");
                 break;
         case GUARD_NOT_OWNER:
-                add(l, "the policy lets only others trace it");
+                append_words(l, "the policy lets only others trace it");
                 break;
         case GUARD_CYCLE:
-                add(l, "it traces the caller");
+                append_words(l, "it traces the caller");
                 break;
         case GUARD_NO_SLOT:
-                add(l, "no memory to note the attach");
+                append_words(l, "no memory to note the attach");
                 break;
         default:
-                add(l, "the policy forbids reading its memory");
+                append_words(l, "the policy forbids reading its memory");
         }
         if (e->guard_source == SOURCE_CLAIM || (e->guard_source == SOURCE_HOLD && e->claim))
-                add(l, " (claim %lu)", e->claim);
+                append_words(l, " (claim %lu)", e->claim);
         else if (e->guard_source == SOURCE_RULE) {
                 say_text(l, " (rule \"", e->note);
-                add(l, "\")");
+                append_words(l, "\")");
         } else if (e->guard_source == SOURCE_SINGLE)
-                add(l, " (guard on)");
+                append_words(l, " (guard on)");
 }
 
 static void describe_refused(struct line *l, const struct event *e)
@@ -225,14 +225,14 @@ static void describe_refused(struct line *l, const struct event *e)
 
         say_task(l, "", &e->actor);
         if (e->request == PTRACE_TRACEME)
-                add(l, " may not be traced by its parent");
+                append_words(l, " may not be traced by its parent");
         else if (e->target.pid)
                 say_task(l, " may not attach to ", &e->target);
         else
-                add(l, " may not attach to pid %u", e->vpid);
-        add(l, ": %s", errno_name(e->error, name, sizeof(name)));
+                append_words(l, " may not attach to pid %u", e->vpid);
+        append_words(l, ": %s", errno_name(e->error, name, sizeof(name)));
         if (e->guard_reason) {
-                add(l, ", ");
+                append_words(l, ", ");
                 say_guard(l, e);
         } else if (e->tracer.pid)
                 say_task(l, ", already traced by ", &e->tracer);
@@ -242,15 +242,15 @@ static void describe_audit(struct line *l, const struct event *e)
 {
         say_task(l, "", &e->actor);
         say_task(l, " attaches to ", &e->target);
-        add(l, " (audit: it would be refused, ");
+        append_words(l, " (audit: it would be refused, ");
         say_guard(l, e);
-        add(l, ")");
+        append_words(l, ")");
 }
 
 static void describe_tracer_exit(struct line *l, const struct event *e)
 {
         say_task(l, "tracer ", &e->target);
-        add(l, " ended with %lu tracees", e->count);
+        append_words(l, " ended with %lu tracees", e->count);
 }
 
 /* An exit code or wait status in words. */
@@ -259,13 +259,13 @@ static void say_status(struct line *l, int status)
         char name[16];
 
         if (WIFEXITED(status))
-                add(l, "exit status %d", WEXITSTATUS(status));
+                append_words(l, "exit status %d", WEXITSTATUS(status));
         else if (WIFSIGNALED(status))
-                add(l, "killed by %s", signal_name(WTERMSIG(status), name, sizeof(name)));
+                append_words(l, "killed by %s", signal_name(WTERMSIG(status), name, sizeof(name)));
         else if (WIFSTOPPED(status))
-                add(l, "stopped by %s", signal_name(WSTOPSIG(status) & 0x7f, name, sizeof(name)));
+                append_words(l, "stopped by %s", signal_name(WSTOPSIG(status) & 0x7f, name, sizeof(name)));
         else
-                add(l, "status 0x%x", (unsigned)status);
+                append_words(l, "status 0x%x", (unsigned)status);
 }
 
 static void describe_reap(struct line *l, const struct event *e)
@@ -273,7 +273,7 @@ static void describe_reap(struct line *l, const struct event *e)
         say_task(l, "", &e->target);
         if (e->actor.pid)
                 say_task(l, " got the state of ", &e->actor);
-        add(l, ": ");
+        append_words(l, ": ");
         say_status(l, e->status);
 }
 
@@ -282,16 +282,16 @@ static void describe_wait_error(struct line *l, const struct event *e)
         char name[24];
 
         say_task(l, "", &e->target);
-        add(l, " waited for %d: %s%s", e->upid, errno_name(e->error, name, sizeof(name)),
-            e->sigchld_ignored ? ", SIGCHLD is ignored" : "");
+        append_words(l, " waited for %d: %s%s", e->upid, errno_name(e->error, name, sizeof(name)),
+                     e->sigchld_ignored ? ", SIGCHLD is ignored" : "");
 }
 
-static void say_handler(struct line *l, uint64_t handler)
+static void say_disposition(struct line *l, uint64_t handler)
 {
         if (handler <= 1)
-                add(l, "%s", handler ? "ignore" : "default");
+                append_words(l, "%s", handler ? "ignore" : "default");
         else
-                add(l, "handler 0x%lx", handler);
+                append_words(l, "handler 0x%lx", handler);
 }
 
 static void describe_sigaction(struct line *l, const struct event *e)
@@ -299,11 +299,11 @@ static void describe_sigaction(struct line *l, const struct event *e)
         char name[16];
 
         say_task(l, "", &e->target);
-        add(l, " set %s to ", signal_name(e->sig, name, sizeof(name)));
-        say_handler(l, e->handler);
-        add(l, " (was ");
-        say_handler(l, e->old_handler);
-        add(l, ")");
+        append_words(l, " set %s to ", signal_name(e->sig, name, sizeof(name)));
+        say_disposition(l, e->handler);
+        append_words(l, " (was ");
+        say_disposition(l, e->old_handler);
+        append_words(l, ")");
 }
 
 static void describe_fork(struct line *l, const struct event *e)
@@ -313,7 +313,7 @@ static void describe_fork(struct line *l, const struct event *e)
         if (e->tracer.pid)
                 say_task(l, ", traced by ", &e->tracer);
         else if (e->parent_tracer)
-                add(l, ", not followed by the tracer of its parent (%u)", e->parent_tracer);
+                append_words(l, ", not followed by the tracer of its parent (%u)", e->parent_tracer);
 }
 
 static void describe_exec(struct line *l, const struct event *e)
@@ -327,7 +327,7 @@ static void describe_exec(struct line *l, const struct event *e)
 static void describe_exit(struct line *l, const struct event *e)
 {
         say_task(l, "", &e->target);
-        add(l, e->group_dead ? " ended: " : " ended (one thread): ");
+        append_words(l, e->group_dead ? " ended: " : " ended (one thread): ");
         say_status(l, e->status);
 }
 
@@ -365,13 +365,13 @@ static void describe_memory(struct line *l, const struct event *e)
         say_task(l, "", &e->actor);
         say_task(l, e->error ? " may not access the memory of " : " accessed the memory of ", &e->target);
         if (how)
-                add(l, " by %s", how);
+                append_words(l, " by %s", how);
         else
-                add(l, " by system call %d", e->request);
+                append_words(l, " by system call %d", e->request);
         if (e->error)
-                add(l, ": %s, ", errno_name(e->error, name, sizeof(name)));
+                append_words(l, ": %s, ", errno_name(e->error, name, sizeof(name)));
         else if (e->guard_reason)
-                add(l, ", audit: ");
+                append_words(l, ", audit: ");
         if (e->error || e->guard_reason)
                 say_guard(l, e);
 }
@@ -380,15 +380,15 @@ static void describe_counter(struct line *l, const struct event *e)
 {
         char name[WORD_MAX];
 
-        add(l, "%lu more: ", e->count);
+        append_words(l, "%lu more: ", e->count);
         if (e->of_type == EV_NONE)
-                add(l, "%s", word_request(e->request, name));
+                append_words(l, "%s", word_request(e->request, name));
         else
-                add(l, "%s", enum_name("of_type", e->of_type));
+                append_words(l, "%s", enum_name("of_type", e->of_type));
         if (e->guard_reason)
-                add(l, " (%s)", enum_name("reason", e->guard_reason));
+                append_words(l, " (%s)", enum_name("reason", e->guard_reason));
         if (e->sig) {
-                add(l, " ");
+                append_words(l, " ");
                 say_signal(l, e);
         }
         if (e->target.pid)
@@ -399,7 +399,7 @@ static void describe_counter(struct line *l, const struct event *e)
 
 static void describe_loss(struct line *l, const struct event *e)
 {
-        add(l, "%lu %s lost", e->count, e->count == 1 ? "event was" : "events were");
+        append_words(l, "%lu %s lost", e->count, e->count == 1 ? "event was" : "events were");
         say_text(l, ": ", e->note);
 }
 
@@ -408,32 +408,33 @@ static void describe_info(struct line *l, const struct event *e)
         say_task(l, "", &e->target);
         if (e->parent.pid)
                 say_task(l, ", child of ", &e->parent);
-        add(l, ", uid %u", e->uid);
+        append_words(l, ", uid %u", e->uid);
         say_text(l, ": ", e->args[0] ? e->args : e->path);
 }
 
 static void describe_state(struct line *l, const struct event *e)
 {
         say_task(l, "", &e->target);
-        add(l, " is in state %c", e->state > 32 && e->state < 127 ? e->state : '?');
+        append_words(l, " is in state %c", e->state > 32 && e->state < 127 ? e->state : '?');
         if (e->tracer.pid) {
                 say_task(l, ", its tracer ", &e->tracer);
-                add(l, " in %c", e->tracer_state > 32 && e->tracer_state < 127 ? e->tracer_state : '?');
+                append_words(l, " in %c",
+                             e->tracer_state > 32 && e->tracer_state < 127 ? e->tracer_state : '?');
         }
 }
 
 static void describe_scan(struct line *l, const struct event *e)
 {
         say_task(l, "", &e->target);
-        add(l, " address 0x%lx", e->ip);
+        append_words(l, " address 0x%lx", e->ip);
         if (e->symbol[0])
                 say_text(l, " is ", e->symbol);
         if (e->path[0])
                 say_text(l, " in ", e->path);
         if (!strcmp(e->note, "trap"))
-                add(l, !e->file_known  ? "; the file could not be read"
-                       : e->found_int3 ? "; the file has a breakpoint instruction there"
-                                       : "; the file has no breakpoint instruction there");
+                append_words(l, !e->file_known  ? "; the file could not be read"
+                                : e->found_int3 ? "; the file has a breakpoint instruction there"
+                                                : "; the file has no breakpoint instruction there");
 }
 
 static void describe_start(struct line *l, const struct event *e)
@@ -443,9 +444,9 @@ static void describe_start(struct line *l, const struct event *e)
 }
 
 /* "claim 12 of uid 1000 on api(4711)" */
-static void say_claim(struct line *l, const struct event *e)
+static void say_which_claim(struct line *l, const struct event *e)
 {
-        add(l, "claim %lu of ", e->claim);
+        append_words(l, "claim %lu of ", e->claim);
         say_text(l, "", e->owner);
         say_task(l, " on ", &e->target);
 }
@@ -456,9 +457,9 @@ static void say_terms(struct line *l, const struct event *e)
         char lease[64];
 
         if (e->guard_mode == GUARD_AUDIT)
-                add(l, ", audit only");
+                append_words(l, ", audit only");
         if (e->lease_ns)
-                add(l, ", for %s", text_duration(e->lease_ns, lease, sizeof(lease)));
+                append_words(l, ", for %s", text_duration(e->lease_ns, lease, sizeof(lease)));
         if (e->actor.pid)
                 say_task(l, ", asked for by ", &e->actor);
         if (e->note[0])
@@ -481,40 +482,41 @@ static void describe_claim(struct line *l, const struct event *e)
         if (e->type == EV_CLAIM_QUEUED) {
                 say_text(l, "", e->owner);
                 say_task(l, " waits for ", &e->target);
-                add(l, ", place %lu", e->count);
+                append_words(l, ", place %lu", e->count);
                 say_terms(l, e);
                 return;
         }
         /* The number is that of the claim which ends by it. */
         if (e->type == EV_CLAIM_TAKEN) {
                 say_text(l, "", e->owner);
-                add(l, " takes over claim %lu", e->claim);
+                append_words(l, " takes over claim %lu", e->claim);
                 say_task(l, " on ", &e->target);
                 say_terms(l, e);
                 return;
         }
-        say_claim(l, e);
+        say_which_claim(l, e);
         if (e->type == EV_CLAIM_ENDED) {
-                add(l, " %s", ends[e->claim_end > 0 && e->claim_end < _CLAIM_END_MAX ? e->claim_end : 0]);
+                append_words(l, " %s",
+                             ends[e->claim_end > 0 && e->claim_end < _CLAIM_END_MAX ? e->claim_end : 0]);
                 if (e->note[0])
                         say_text(l, ": ", e->note);
                 return;
         }
-        add(l, e->type == EV_CLAIM_MADE ? " was made" : " was renewed");
+        append_words(l, e->type == EV_CLAIM_MADE ? " was made" : " was renewed");
         say_terms(l, e);
 }
 
 static void describe_policy(struct line *l, const struct event *e)
 {
         if (e->type == EV_POLICY_GUARD)
-                add(l, "the guard was switched %s", enum_name("state", e->guard_state));
+                append_words(l, "the guard was switched %s", enum_name("state", e->guard_state));
         else if (e->type == EV_POLICY_LOADED)
-                add(l, "the policy was read: %lu %s", e->count, e->count == 1 ? "rule" : "rules");
+                append_words(l, "the policy was read: %lu %s", e->count, e->count == 1 ? "rule" : "rules");
         else
-                add(l, "the policy was rejected, and the former one stays");
+                append_words(l, "the policy was rejected, and the former one stays");
         if (e->actor.pid) {
                 say_task(l, ", by ", &e->actor);
-                add(l, " (uid %u)", e->caller_uid);
+                append_words(l, " (uid %u)", e->caller_uid);
         }
         if (e->note[0])
                 say_text(l, ": ", e->note);

@@ -53,7 +53,7 @@ static void print_machine(const struct cli *c, struct json_object *o)
 }
 
 /* How attaches are refused here, and whether that outlives the daemon; or why they cannot be. */
-static void print_guard(const struct cli *c, struct json_object *o)
+static void print_guard_proof(const struct cli *c, struct json_object *o)
 {
         struct json_object *guard = member_object(o, "guard");
         const char *reason = member_string(guard, "reason"), *dir = member_string(guard, "pin_dir");
@@ -104,22 +104,22 @@ static int print_hooks(const struct cli *c, struct json_object *hooks)
                 {.name = "SEES", .fit = FIT_WRAP},
                 {.name = "REASON", .fit = FIT_WRAP},
         };
-        _cleanup_table_ struct table *t = NULL;
+        _cleanup_text_table_ struct text_table *t = NULL;
 
-        if (table_new(&t, c, columns, ELEMENTSOF(columns)) < 0)
+        if (text_table_new(&t, c, columns, ELEMENTSOF(columns)) < 0)
                 return cli_no_memory(c);
         for (size_t i = 0; i < array_length(hooks); i++) {
                 struct json_object *h = json_object_array_get_idx(hooks, i);
                 const char *state = member_string(h, "state");
 
-                table_row(t);
-                table_cell(t, 0, PAINT_NONE, "%s", member_string(h, "section"));
-                table_cell(t, 1, hook_paint(state), "%s", state);
-                table_cell(t, 2, PAINT_NONE, "%s", member_string(h, "sees"));
-                table_cell(t, 3, PAINT_NONE, "%s", member_string(h, "reason"));
+                text_table_row(t);
+                text_table_cell(t, 0, PAINT_NONE, "%s", member_string(h, "section"));
+                text_table_cell(t, 1, hook_paint(state), "%s", state);
+                text_table_cell(t, 2, PAINT_NONE, "%s", member_string(h, "sees"));
+                text_table_cell(t, 3, PAINT_NONE, "%s", member_string(h, "reason"));
         }
         puts("\nHooks:");
-        return table_print(t) < 0 ? cli_no_memory(c) : EXIT_DONE;
+        return text_table_print(t) < 0 ? cli_no_memory(c) : EXIT_DONE;
 }
 
 static int print_doctor(const struct cli *c, struct json_object *o)
@@ -133,7 +133,7 @@ static int print_doctor(const struct cli *c, struct json_object *o)
                  member_string(o, "kernel"), *reason ? ": " : ".", reason);
         print_wrapped(c, "", line);
         print_machine(c, o);
-        print_guard(c, o);
+        print_guard_proof(c, o);
         if (array_length(hooks) > 0)
                 r = print_hooks(c, hooks);
         puts("\nBlind spots:");
@@ -187,7 +187,7 @@ static int run_probe(const char *path, char *output, size_t size, size_t *ret_le
         return status == 0 ? 0 : -ECHILD;
 }
 
-static int probe(const struct cli *c, struct json_object **ret)
+static int probe_without_daemon(const struct cli *c, struct json_object **ret)
 {
         _cleanup_free_ char *output = malloc(PROBE_OUTPUT_MAX);
         char path[DAEMON_PATH_MAX];
@@ -223,7 +223,7 @@ int verb_doctor(struct cli *c)
         if (r == 0)
                 r = client_get(client, "/v1/doctor", &o, &e);
         if (r == -ENOTCONN) {
-                r = probe(c, &o);
+                r = probe_without_daemon(c, &o);
                 if (r != EXIT_DONE)
                         return r;
                 cli_note("ptraced is not running; this is what 'ptraced --probe' found.");

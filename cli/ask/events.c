@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "cli/ask/describe.h"
 #include "cli/base/session.h"
 
@@ -113,7 +114,7 @@ int verb_events(struct cli *c)
                 return cli_fail(c, EXIT_USAGE, "usage", "",
                                 "--follow goes on without end: leave out --until.");
         if (follow && !since)
-                since = wall_now();
+                since = clock_wall_ns();
         r = ask_events_path(c, path, pid, since, until);
         if (r == EXIT_DONE && !follow)
                 r = ask_pid_known(c, pid);

@@ -8,7 +8,7 @@
 #include "cli/base/findings.h"
 #include "cli/base/losses.h"
 
-struct reading {
+struct trace_reading {
         struct diagnosis *diagnosis;
         struct losses losses;
         uint64_t n_events, first_wall_ns, since_wall_ns;
@@ -18,7 +18,7 @@ struct reading {
 
 static int take_event(void *userdata, const struct event *e)
 {
-        struct reading *r = userdata;
+        struct trace_reading *r = userdata;
         int error;
 
         losses_add(&r->losses, e);
@@ -35,7 +35,7 @@ static int take_event(void *userdata, const struct event *e)
 
 static int add_finding(void *userdata, const struct finding *f)
 {
-        struct reading *r = userdata;
+        struct trace_reading *r = userdata;
         struct json_object *o;
         int error;
 
@@ -45,7 +45,7 @@ static int add_finding(void *userdata, const struct finding *f)
         return error < 0 ? error : json_object_array_add(r->findings, o);
 }
 
-static struct json_object *conclude(struct reading *r, uint32_t pid)
+static struct json_object *diagnosis_of_trace(struct trace_reading *r, uint32_t pid)
 {
         struct json_object *o = json_object_new_object();
         struct model_counts counts;
@@ -67,7 +67,7 @@ static struct json_object *conclude(struct reading *r, uint32_t pid)
 int offline_diagnosis(const struct cli *c, const char *file, uint32_t pid, uint64_t since_wall_ns,
                       struct json_object **ret, uint64_t *ret_first_wall_ns)
 {
-        struct reading r = {.since_wall_ns = since_wall_ns};
+        struct trace_reading r = {.since_wall_ns = since_wall_ns};
         struct model_thresholds thresholds;
         char error[SHOWN_TEXT_MAX] = "";
         int status = EXIT_DONE, e;
@@ -81,7 +81,7 @@ int offline_diagnosis(const struct cli *c, const char *file, uint32_t pid, uint6
         else if (e < 0)
                 status = cli_fail(c, EXIT_FAILED, "bad-trace", "", "%s", error);
         else {
-                *ret = conclude(&r, pid);
+                *ret = diagnosis_of_trace(&r, pid);
                 *ret_first_wall_ns = r.first_wall_ns;
                 diagnosis_note_tier(r.tier, "");
                 status = *ret ? EXIT_DONE : cli_no_memory(c);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
@@ -78,7 +79,7 @@ static void print_losses(const struct cli *c, struct json_object *o)
         print_wrapped(c, "  Lost:     ", line);
 }
 
-static void print_guard(const struct cli *c, struct json_object *o)
+static void print_guard_line(const struct cli *c, struct json_object *o)
 {
         struct json_object *guard = member_object(o, "guard");
         const char *reason = member_string(guard, "reason");
@@ -112,18 +113,10 @@ static void print_status(const struct cli *c, struct json_object *o)
         snprintf(line, sizeof(line), "%s%s%s", member_string(o, "tier"), *reason ? ": " : "", reason);
         print_wrapped(c, "  Tier:     ", line);
         print_wrapped(c, "  Socket:   ", member_string(o, "socket"));
-        print_guard(c, o);
+        print_guard_line(c, o);
         print_store(c, o);
         print_counts(c, o);
         print_losses(c, o);
-}
-
-static uint64_t monotonic_ms(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / NSEC_PER_MSEC;
 }
 
 /* Asks until the daemon is ready or the time is over. What only starting up cures is asked again. */
@@ -131,12 +124,12 @@ static int get_status(struct client *client, unsigned wait_s, struct json_object
                       struct client_error *e)
 {
         const struct timespec pause = {.tv_nsec = WAIT_RETRY_MS * (long)NSEC_PER_MSEC};
-        uint64_t deadline = monotonic_ms() + wait_s * 1000ULL;
+        uint64_t deadline = clock_mono_ms() + wait_s * 1000ULL;
         int r;
 
         for (;;) {
                 struct json_object *o = NULL;
-                uint64_t now = monotonic_ms();
+                uint64_t now = clock_mono_ms();
                 bool over = now >= deadline;
 
                 if (wait_s)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "cli/ask/describe.h"
 #include "cli/base/findings.h"
 #include "cli/base/json.h"
@@ -105,7 +106,7 @@ static void show_new_findings(struct watcher *w)
         }
 }
 
-static int on_tick(void *userdata)
+static int on_watch_tick(void *userdata)
 {
         struct watcher *w = userdata;
 
@@ -169,11 +170,11 @@ static int print_header(struct watcher *w)
         return EXIT_DONE;
 }
 
-static int watch(struct watcher *w, struct client *streaming, int stop)
+static int watch_stream(struct watcher *w, struct client *streaming, int stop)
 {
         struct client_stream s = {
                 .on_line = on_line,
-                .on_tick = on_tick,
+                .on_tick = on_watch_tick,
                 .tick_ms = TICK_MS,
                 .userdata = w,
                 .stop_fd = stop,
@@ -183,7 +184,7 @@ static int watch(struct watcher *w, struct client *streaming, int stop)
         struct client_error e;
         int r;
 
-        w->begin_wall_ns = wall_now();
+        w->begin_wall_ns = clock_wall_ns();
         r = ask_events_path(w->c, path, w->pid, w->begin_wall_ns, 0);
         if (r != EXIT_DONE)
                 return r;
@@ -221,5 +222,5 @@ int verb_watch(struct cli *c)
         if (r < 0)
                 return cli_fail_client(c, r, &e);
         w->client = asking;
-        return watch(w, streaming, stop);
+        return watch_stream(w, streaming, stop);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/proc/procfs.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
@@ -30,7 +31,7 @@ static const char *party(struct json_object *o, char *buf, size_t size)
         return buf;
 }
 
-static const char *seconds_text(double seconds, char *buf, size_t size)
+static const char *duration_of_seconds(double seconds, char *buf, size_t size)
 {
         return text_duration(seconds > 0 ? (uint64_t)(seconds * NSEC_PER_SEC) : 0, buf, size);
 }
@@ -95,31 +96,34 @@ static const char *user_text(struct json_object *process, char *buf, size_t size
         return buf;
 }
 
-static void thread_row(struct table *t, struct json_object *process, struct json_object *thread, bool split)
+static void thread_row(struct text_table *t, struct json_object *process, struct json_object *thread,
+                       bool split)
 {
         struct json_object *tracer = member_object(thread, "tracer");
-        uint64_t active = member_time(thread, "last_active"), now = wall_now();
+        uint64_t active = member_time(thread, "last_active"), now = clock_wall_ns();
         bool found = !strcmp(member_string(thread, "how"), "scan");
         char text[TASK_TEXT_MAX], options[OPTIONS_TEXT_MAX];
         bool exitkill, stopped = !strcmp(member_string(thread, "state"), "t");
 
-        table_row(t);
-        table_cell(t, COL_PID, PAINT_NONE, "%lu", member_u64(process, "pid"));
-        table_cell(t, COL_TID, PAINT_NONE, "%lu", member_u64(thread, "tid"));
-        table_cell(t, COL_COMMAND, PAINT_NONE, "%s", member_string(thread, "comm"));
-        table_cell(t, COL_USER, PAINT_NONE, "%s", user_text(process, text, sizeof(text)));
-        table_cell(t, COL_TRACER, split ? PAINT_RED : PAINT_NONE, "%s", party(tracer, text, sizeof(text)));
-        table_cell(t, COL_HOW, PAINT_NONE, "%s", found ? "found" : member_string(thread, "how"));
-        seconds_text(member_double(thread, "for_s"), text, sizeof(text));
-        table_cell(t, COL_SINCE, PAINT_NONE, "%s%s", found ? "> " : "", text);
-        table_cell(t, COL_STATE, stopped ? PAINT_YELLOW : PAINT_NONE, "%s", stopped ? "stopped" : "running");
+        text_table_row(t);
+        text_table_cell(t, COL_PID, PAINT_NONE, "%lu", member_u64(process, "pid"));
+        text_table_cell(t, COL_TID, PAINT_NONE, "%lu", member_u64(thread, "tid"));
+        text_table_cell(t, COL_COMMAND, PAINT_NONE, "%s", member_string(thread, "comm"));
+        text_table_cell(t, COL_USER, PAINT_NONE, "%s", user_text(process, text, sizeof(text)));
+        text_table_cell(t, COL_TRACER, split ? PAINT_RED : PAINT_NONE, "%s",
+                        party(tracer, text, sizeof(text)));
+        text_table_cell(t, COL_HOW, PAINT_NONE, "%s", found ? "found" : member_string(thread, "how"));
+        duration_of_seconds(member_double(thread, "for_s"), text, sizeof(text));
+        text_table_cell(t, COL_SINCE, PAINT_NONE, "%s%s", found ? "> " : "", text);
+        text_table_cell(t, COL_STATE, stopped ? PAINT_YELLOW : PAINT_NONE, "%s",
+                        stopped ? "stopped" : "running");
         if (active)
-                table_cell(t, COL_ACTIVITY, PAINT_NONE, "%s ago",
-                           text_duration(now > active ? now - active : 0, text, sizeof(text)));
+                text_table_cell(t, COL_ACTIVITY, PAINT_NONE, "%s ago",
+                                text_duration(now > active ? now - active : 0, text, sizeof(text)));
         else
-                table_cell(t, COL_ACTIVITY, PAINT_DIM, "none seen");
+                text_table_cell(t, COL_ACTIVITY, PAINT_DIM, "none seen");
         exitkill = options_text(thread, options, sizeof(options));
-        table_cell(t, COL_OPTIONS, exitkill ? PAINT_RED : PAINT_NONE, "%s", options);
+        text_table_cell(t, COL_OPTIONS, exitkill ? PAINT_RED : PAINT_NONE, "%s", options);
 }
 
 static struct json_object *tracer_of(struct json_object *threads, size_t i)
@@ -136,7 +140,7 @@ static bool is_split(struct json_object *threads)
         return false;
 }
 
-static void thread_rows(struct table *t, struct json_object *process, struct json_object *threads)
+static void thread_rows(struct text_table *t, struct json_object *process, struct json_object *threads)
 {
         bool split = is_split(threads);
 
@@ -178,7 +182,7 @@ static const char *claim_text(struct json_object *o, char *buf, size_t size)
         if (n < size && member_time(claim, "lease_ends"))
                 n += (size_t)snprintf(
                         buf + n, size - n, ", %s left",
-                        seconds_text(member_double(claim, "lease_left_s"), left, sizeof(left)));
+                        duration_of_seconds(member_double(claim, "lease_left_s"), left, sizeof(left)));
         if (n < size && member_u64(claim, "waiters"))
                 snprintf(buf + n, size - n, ", %lu waiting", member_u64(claim, "waiters"));
         return buf;
@@ -210,7 +214,7 @@ static void print_remarks(const struct cli *c, struct json_object *process, stru
         }
 }
 
-static void print_claim(const struct cli *c, struct json_object *o)
+static void print_claim_remark(const struct cli *c, struct json_object *o)
 {
         struct json_object *process = member_object(o, "process");
         char line[SHOWN_TEXT_MAX], text[SHOWN_TEXT_MAX / 2];
@@ -258,31 +262,31 @@ static int print_ended(const struct cli *c, const char *title, struct json_objec
                 {.name = "TRAPS", .right = true},
                 {.name = "ENDED BY", .fit = FIT_CUT},
         };
-        _cleanup_table_ struct table *t = NULL;
+        _cleanup_text_table_ struct text_table *t = NULL;
         size_t n = array_length(ended);
         char text[TASK_TEXT_MAX];
 
         if (n == 0)
                 return EXIT_DONE;
-        if (table_new(&t, c, columns, ELEMENTSOF(columns)) < 0)
+        if (text_table_new(&t, c, columns, ELEMENTSOF(columns)) < 0)
                 return cli_no_memory(c);
         json_object_array_sort(ended, newest_first);
         for (size_t i = 0; i < MIN_OF(n, max); i++) {
                 struct json_object *s = json_object_array_get_idx(ended, i),
                                    *tracer = member_object(s, "tracer");
 
-                table_row(t);
-                table_cell(t, 0, PAINT_NONE, "%s", local_time(member_time(s, "until"), true, text));
-                table_cell(t, 1, PAINT_NONE, "%s", party(tracer, text, sizeof(text)));
-                table_cell(t, 2, PAINT_NONE, "%s", party(s, text, sizeof(text)));
-                table_cell(t, 3, PAINT_NONE, "%s", member_string(s, "how"));
-                table_cell(t, 4, PAINT_NONE, "%s",
-                           seconds_text(member_double(s, "lasted_s"), text, sizeof(text)));
-                table_cell(t, 5, PAINT_NONE, "%lu", member_u64(s, "traps"));
-                table_cell(t, 6, PAINT_NONE, "%s", ended_text(member_string(s, "ended_by")));
+                text_table_row(t);
+                text_table_cell(t, 0, PAINT_NONE, "%s", local_time(member_time(s, "until"), true, text));
+                text_table_cell(t, 1, PAINT_NONE, "%s", party(tracer, text, sizeof(text)));
+                text_table_cell(t, 2, PAINT_NONE, "%s", party(s, text, sizeof(text)));
+                text_table_cell(t, 3, PAINT_NONE, "%s", member_string(s, "how"));
+                text_table_cell(t, 4, PAINT_NONE, "%s",
+                                duration_of_seconds(member_double(s, "lasted_s"), text, sizeof(text)));
+                text_table_cell(t, 5, PAINT_NONE, "%lu", member_u64(s, "traps"));
+                text_table_cell(t, 6, PAINT_NONE, "%s", ended_text(member_string(s, "ended_by")));
         }
         printf("\n%s\n", title);
-        if (table_print(t) < 0)
+        if (text_table_print(t) < 0)
                 return cli_no_memory(c);
         if (n > max)
                 printf("(%zu earlier ones: --json shows all)\n", n - max);
@@ -294,10 +298,10 @@ static int print_ended(const struct cli *c, const char *title, struct json_objec
 static int print_all(const struct cli *c, struct json_object *o)
 {
         struct json_object *processes = member_array(o, "processes");
-        _cleanup_table_ struct table *t = NULL;
+        _cleanup_text_table_ struct text_table *t = NULL;
         size_t n_traced = 0;
 
-        if (table_new(&t, c, thread_columns, ELEMENTSOF(thread_columns)) < 0)
+        if (text_table_new(&t, c, thread_columns, ELEMENTSOF(thread_columns)) < 0)
                 return cli_no_memory(c);
         for (size_t i = 0; i < array_length(processes); i++) {
                 struct json_object *p = json_object_array_get_idx(processes, i);
@@ -308,13 +312,13 @@ static int print_all(const struct cli *c, struct json_object *o)
         }
         if (n_traced == 0)
                 puts("Nothing is traced now.");
-        else if (table_print(t) < 0)
+        else if (text_table_print(t) < 0)
                 return cli_no_memory(c);
         for (size_t i = 0; i < array_length(processes); i++) {
                 struct json_object *p = json_object_array_get_idx(processes, i);
 
                 print_remarks(c, member_object(p, "process"), member_array(p, "threads"));
-                print_claim(c, p);
+                print_claim_remark(c, p);
         }
         return print_ended(c, "Ended lately:", member_array(o, "ended"), ENDED_SHOWN_LIST);
 }
@@ -388,7 +392,7 @@ static void print_tracees(const struct cli *c, struct json_object *tracees)
 static int print_card(const struct cli *c, struct json_object *o)
 {
         struct json_object *p = member_object(o, "process"), *threads = member_array(o, "threads");
-        _cleanup_table_ struct table *t = NULL;
+        _cleanup_text_table_ struct text_table *t = NULL;
         char claim[SHOWN_TEXT_MAX / 2];
 
         print_process(c, p);
@@ -397,11 +401,11 @@ static int print_card(const struct cli *c, struct json_object *o)
         if (array_length(threads) == 0)
                 puts("\nNo thread of it is traced.");
         else {
-                if (table_new(&t, c, thread_columns, ELEMENTSOF(thread_columns)) < 0)
+                if (text_table_new(&t, c, thread_columns, ELEMENTSOF(thread_columns)) < 0)
                         return cli_no_memory(c);
                 thread_rows(t, p, threads);
                 puts("\nTraced threads:");
-                if (table_print(t) < 0)
+                if (text_table_print(t) < 0)
                         return cli_no_memory(c);
                 print_remarks(c, p, threads);
         }

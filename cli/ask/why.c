@@ -7,7 +7,7 @@
 #include "cli/base/json.h"
 #include "cli/base/session.h"
 
-static void print_part(const struct cli *c, const char *label, const char *text)
+static void print_labelled(const struct cli *c, const char *label, const char *text)
 {
         char prefix[32];
 
@@ -34,7 +34,7 @@ static void print_refusals(struct json_object *refusals)
 }
 
 /* Who reserved it, and until when. */
-static void print_claim(const struct cli *c, struct json_object *claim)
+static void print_claim_of_refusal(const struct cli *c, struct json_object *claim)
 {
         char line[SHOWN_TEXT_MAX], time[TIME_STRING_MAX];
         uint64_t ends = member_time(claim, "lease_ends");
@@ -45,7 +45,7 @@ static void print_claim(const struct cli *c, struct json_object *claim)
                  member_string(claim, "owner"), ends ? ", until " : "",
                  ends ? local_time(ends, false, time) : "",
                  member_bool(claim, "admits") ? ", admits you" : "");
-        print_part(c, "Claim:", line);
+        print_labelled(c, "Claim:", line);
 }
 
 static void print_why(const struct cli *c, struct json_object *o)
@@ -59,15 +59,15 @@ static void print_why(const struct cli *c, struct json_object *o)
         if (!allowed) {
                 snprintf(line, sizeof(line), "%s, cause: %s", member_string(o, "errno"),
                          member_string(o, "cause"));
-                print_part(c, "Errno:", line);
+                print_labelled(c, "Errno:", line);
         }
-        print_claim(c, member_object(o, "claim"));
-        print_part(c, "Fix:", member_string(o, "remedy"));
-        print_part(c, "Risk:", member_string(o, "risk"));
+        print_claim_of_refusal(c, member_object(o, "claim"));
+        print_labelled(c, "Fix:", member_string(o, "remedy"));
+        print_labelled(c, "Risk:", member_string(o, "risk"));
         snprintf(line, sizeof(line), "pid %lu, uid %lu", member_u64(by, "pid"), member_u64(by, "uid"));
-        print_part(c, "Asked by:", line);
+        print_labelled(c, "Asked by:", line);
         for (size_t i = 0; i < array_length(facts); i++)
-                print_part(c, i ? "" : "Facts:", array_string(facts, i));
+                print_labelled(c, i ? "" : "Facts:", array_string(facts, i));
         print_refusals(member_array(o, "refusals"));
 }
 

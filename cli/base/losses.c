@@ -7,7 +7,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 
-static size_t find_cause(struct losses *l, const char *cause)
+static size_t place_of_cause(struct losses *l, const char *cause)
 {
         for (size_t i = 0; i < l->n; i++)
                 if (!strcmp(l->by_cause[i].cause, cause))
@@ -28,14 +28,14 @@ void losses_add(struct losses *l, const struct event *e)
                 losses_count(l, e->note, e->count);
                 return;
         }
-        i = find_cause(l, e->note);
+        i = place_of_cause(l, e->note);
         l->by_cause[i].told = MAX_OF(l->by_cause[i].told, e->count);
 }
 
 void losses_count(struct losses *l, const char *cause, uint64_t count)
 {
         if (count)
-                l->by_cause[find_cause(l, cause)].recorded += count;
+                l->by_cause[place_of_cause(l, cause)].recorded += count;
 }
 
 struct json_object *losses_json(const struct losses *l)

@@ -224,14 +224,6 @@ const char *local_time(uint64_t wall_ns, bool milliseconds, char buf[TIME_STRING
         return buf;
 }
 
-uint64_t wall_now(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_REALTIME, &t);
-        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
 uint64_t losses_text(struct json_object *losses, char *buf, size_t size)
 {
         uint64_t total = 0, n;

@@ -53,7 +53,6 @@ const char *task_text(const struct task_ref *t, char *buf, size_t size);
 
 /* Local time for people: "2026-11-22 01:02:03", with milliseconds if wanted. */
 const char *local_time(uint64_t wall_ns, bool milliseconds, char buf[TIME_STRING_MAX]);
-uint64_t wall_now(void);
 
 /* Losses by cause: "ring-full 12, store 3". "" for none. Returns the total. */
 uint64_t losses_text(struct json_object *losses, char *buf, size_t size);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
 
 int ask_pid(const struct cli *c, const char *text, uint32_t *ret)
@@ -38,7 +39,7 @@ int ask_time(const struct cli *c, enum option o, uint64_t *ret_wall_ns)
         const char *text = c->args.value[o];
 
         *ret_wall_ns = 0;
-        if (!text || time_from_string(text, wall_now(), ret_wall_ns) == 0)
+        if (!text || time_from_string(text, clock_wall_ns(), ret_wall_ns) == 0)
                 return EXIT_DONE;
         return cli_fail(c, EXIT_USAGE, "bad-time",
                         "Give a time like 2026-11-22T10:00:00Z, or how long ago: -5m, -2h30m, -10s.",

@@ -12,7 +12,7 @@ struct tame {
         bool lead; /* a C1_LEAD was the last byte and is not written yet */
 };
 
-static void put_byte(struct tame *t, unsigned char c)
+static void tame_byte(struct tame *t, unsigned char c)
 {
         bool c1 = t->lead && c >= 0x80 && c <= 0x9f;
 
@@ -32,7 +32,7 @@ static ssize_t tame_write(void *cookie, const char *buf, size_t size)
         struct tame *t = cookie;
 
         for (size_t i = 0; i < size; i++)
-                put_byte(t, (unsigned char)buf[i]);
+                tame_byte(t, (unsigned char)buf[i]);
         return ferror(t->below) ? 0 : (ssize_t)size; /* 0: it failed */
 }
 

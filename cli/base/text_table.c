@@ -13,14 +13,14 @@
 #define USUAL_WIDTH 80
 #define SMALLEST    0.1 /* of the terminal's width, for a column that gives way */
 
-struct table {
+struct text_table {
         struct libscols_table *scols;
         struct libscols_line *row;
         size_t n_columns;
         int error;
 };
 
-static int add_column(struct table *t, const struct column *c, bool narrow)
+static int add_text_column(struct text_table *t, const struct column *c, bool narrow)
 {
         bool cut = c->fit == FIT_CUT || (c->fit == FIT_NARROW && narrow);
         int flags = (c->right ? SCOLS_FL_RIGHT : 0) | (cut ? SCOLS_FL_TRUNC : 0) |
@@ -31,9 +31,9 @@ static int add_column(struct table *t, const struct column *c, bool narrow)
         return column ? scols_cell_set_color(scols_column_get_header(column), "bold") : -ENOMEM;
 }
 
-int table_new(struct table **ret, const struct cli *c, const struct column *columns, size_t n)
+int text_table_new(struct text_table **ret, const struct cli *c, const struct column *columns, size_t n)
 {
-        struct table *t = calloc(1, sizeof(*t));
+        struct text_table *t = calloc(1, sizeof(*t));
         int r = 0;
 
         if (!t)
@@ -41,7 +41,7 @@ int table_new(struct table **ret, const struct cli *c, const struct column *colu
         t->n_columns = n;
         t->scols = scols_new_table();
         if (!t->scols) {
-                table_free(t);
+                text_table_free(t);
                 return -ENOMEM;
         }
         scols_table_enable_noencoding(t->scols, 1); /* cells are escaped already */
@@ -50,16 +50,16 @@ int table_new(struct table **ret, const struct cli *c, const struct column *colu
         if (c->terminal)
                 scols_table_set_termwidth(t->scols, c->width);
         for (size_t i = 0; i < n && r == 0; i++)
-                r = add_column(t, &columns[i], c->terminal && c->width < USUAL_WIDTH);
+                r = add_text_column(t, &columns[i], c->terminal && c->width < USUAL_WIDTH);
         if (r < 0) {
-                table_free(t);
+                text_table_free(t);
                 return -ENOMEM;
         }
         *ret = t;
         return 0;
 }
 
-struct table *table_free(struct table *t)
+struct text_table *text_table_free(struct text_table *t)
 {
         if (!t)
                 return NULL;
@@ -68,14 +68,14 @@ struct table *table_free(struct table *t)
         return NULL;
 }
 
-void table_row(struct table *t)
+void text_table_row(struct text_table *t)
 {
         t->row = scols_table_new_line(t->scols, NULL);
         if (!t->row)
                 t->error = -ENOMEM;
 }
 
-void table_cell(struct table *t, size_t column, enum paint p, const char *format, ...)
+void text_table_cell(struct text_table *t, size_t column, enum paint p, const char *format, ...)
 {
         static const char *const names[] = {
                 [PAINT_NONE] = NULL, [PAINT_BOLD] = "bold",     [PAINT_DIM] = "halfbright",
@@ -95,7 +95,7 @@ void table_cell(struct table *t, size_t column, enum paint p, const char *format
                 t->error = -ENOMEM;
 }
 
-int table_print(struct table *t)
+int text_table_print(struct text_table *t)
 {
         if (scols_print_table(t->scols) < 0)
                 t->error = -ENOMEM;

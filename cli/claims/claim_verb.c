@@ -66,7 +66,7 @@ static void print_means(const struct cli *c, struct json_object *claim)
                 print_wrapped(c, "  Kept by:  ", "the kernel: others get EBUSY, root too");
 }
 
-static void print_claim(const struct cli *c, struct json_object *answer, bool renewed)
+static void print_claim_made(const struct cli *c, struct json_object *answer, bool renewed)
 {
         struct json_object *claim = member_object(answer, "claim");
         const char *token = member_string(answer, "token"), *risk = member_string(answer, "risk");
@@ -129,7 +129,7 @@ int verb_claim(struct cli *c)
         if (c->json)
                 json_print(c, answer);
         else
-                print_claim(c, answer, false);
+                print_claim_made(c, answer, false);
         return EXIT_DONE;
 }
 
@@ -179,7 +179,7 @@ int verb_renew(struct cli *c)
         if (c->json)
                 json_print(c, answer);
         else
-                print_claim(c, answer, true);
+                print_claim_made(c, answer, true);
         return EXIT_DONE;
 }
 

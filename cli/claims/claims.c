@@ -28,7 +28,7 @@ static bool is_null(struct json_object *o, const char *key)
 }
 
 /* A member that is seconds as a duration, "-" for null. */
-static const char *seconds_text(struct json_object *o, const char *key, char *buf, size_t size)
+static const char *member_duration(struct json_object *o, const char *key, char *buf, size_t size)
 {
         if (is_null(o, key)) {
                 snprintf(buf, size, "-");
@@ -48,56 +48,57 @@ static const char *alive_text(struct json_object *claim, char *buf, size_t size)
                 snprintf(buf, size, "yes");
         else
                 snprintf(buf, size, "no, grace %s",
-                         seconds_text(claim, "grace_left_s", grace, sizeof(grace)));
+                         member_duration(claim, "grace_left_s", grace, sizeof(grace)));
         return buf;
 }
 
-static void add_claim(struct table *t, struct json_object *claim)
+static void show_claim_row(struct text_table *t, struct json_object *claim)
 {
         char text[64], tracer[CLAIM_WORDS_MAX];
         bool blocked = claim_is_blocked(claim);
 
-        table_row(t);
-        table_cell(t, 0, PAINT_NONE, "%lu", member_u64(claim, "id"));
-        table_cell(t, 1, PAINT_BOLD, "%lu", member_u64(claim, "pid"));
-        table_cell(t, 2, PAINT_NONE, "%s", member_string(claim, "comm"));
-        table_cell(t, 3, PAINT_NONE, "%s", claim_owner(claim));
-        table_cell(t, 4, PAINT_NONE, "%s", member_string(claim, "mode"));
-        table_cell(t, 5, PAINT_NONE, "%s", seconds_text(claim, "lease_left_s", text, sizeof(text)));
-        table_cell(t, 6, member_bool(claim, "owner_alive") ? PAINT_NONE : PAINT_YELLOW, "%s",
-                   alive_text(claim, text, sizeof(text)));
-        table_cell(t, 7, PAINT_NONE, "%s", seconds_text(claim, "idle_s", text, sizeof(text)));
+        text_table_row(t);
+        text_table_cell(t, 0, PAINT_NONE, "%lu", member_u64(claim, "id"));
+        text_table_cell(t, 1, PAINT_BOLD, "%lu", member_u64(claim, "pid"));
+        text_table_cell(t, 2, PAINT_NONE, "%s", member_string(claim, "comm"));
+        text_table_cell(t, 3, PAINT_NONE, "%s", claim_owner(claim));
+        text_table_cell(t, 4, PAINT_NONE, "%s", member_string(claim, "mode"));
+        text_table_cell(t, 5, PAINT_NONE, "%s", member_duration(claim, "lease_left_s", text, sizeof(text)));
+        text_table_cell(t, 6, member_bool(claim, "owner_alive") ? PAINT_NONE : PAINT_YELLOW, "%s",
+                        alive_text(claim, text, sizeof(text)));
+        text_table_cell(t, 7, PAINT_NONE, "%s", member_duration(claim, "idle_s", text, sizeof(text)));
         claim_tracer(claim, tracer);
-        table_cell(t, 8, blocked ? PAINT_YELLOW : PAINT_NONE, "%s%s", *tracer ? tracer : "-",
-                   blocked ? ", not the owner's" : "");
-        table_cell(t, 9, PAINT_NONE, "%lu", member_u64(claim, "waiters"));
+        text_table_cell(t, 8, blocked ? PAINT_YELLOW : PAINT_NONE, "%s%s", *tracer ? tracer : "-",
+                        blocked ? ", not the owner's" : "");
+        text_table_cell(t, 9, PAINT_NONE, "%lu", member_u64(claim, "waiters"));
 }
 
-static void add_waiter(struct table *t, struct json_object *w)
+static void add_waiter(struct text_table *t, struct json_object *w)
 {
         struct json_object *by = member_object(w, "asked_by"), *owner = member_object(w, "owner");
         char time[TIME_STRING_MAX];
         uint64_t since = member_time(w, "since");
 
-        table_row(t);
-        table_cell(t, 0, PAINT_NONE, "%lu", member_u64(w, "position"));
-        table_cell(t, 1, PAINT_BOLD, "%lu", member_u64(w, "pid"));
-        table_cell(t, 2, PAINT_NONE, "%s", member_string(w, "comm"));
-        table_cell(t, 3, PAINT_NONE, "%s", owner ? member_string(owner, "text") : member_string(w, "owner"));
-        table_cell(t, 4, PAINT_NONE, "pid %lu, uid %lu", member_u64(by, "pid"), member_u64(by, "uid"));
-        table_cell(t, 5, PAINT_NONE, "%s", since ? local_time(since, false, time) : "-");
+        text_table_row(t);
+        text_table_cell(t, 0, PAINT_NONE, "%lu", member_u64(w, "position"));
+        text_table_cell(t, 1, PAINT_BOLD, "%lu", member_u64(w, "pid"));
+        text_table_cell(t, 2, PAINT_NONE, "%s", member_string(w, "comm"));
+        text_table_cell(t, 3, PAINT_NONE, "%s",
+                        owner ? member_string(owner, "text") : member_string(w, "owner"));
+        text_table_cell(t, 4, PAINT_NONE, "pid %lu, uid %lu", member_u64(by, "pid"), member_u64(by, "uid"));
+        text_table_cell(t, 5, PAINT_NONE, "%s", since ? local_time(since, false, time) : "-");
 }
 
 static int print_list(const struct cli *c, struct json_object *list, const struct column *columns, size_t n,
-                      void (*add)(struct table *t, struct json_object *o))
+                      void (*add)(struct text_table *t, struct json_object *o))
 {
-        _cleanup_table_ struct table *t = NULL;
+        _cleanup_text_table_ struct text_table *t = NULL;
 
-        if (table_new(&t, c, columns, n) < 0)
+        if (text_table_new(&t, c, columns, n) < 0)
                 return cli_no_memory(c);
         for (size_t i = 0; i < array_length(list); i++)
                 add(t, json_object_array_get_idx(list, i));
-        return table_print(t) < 0 ? cli_no_memory(c) : EXIT_DONE;
+        return text_table_print(t) < 0 ? cli_no_memory(c) : EXIT_DONE;
 }
 
 static int print_claims(const struct cli *c, struct json_object *o)
@@ -108,7 +109,7 @@ static int print_claims(const struct cli *c, struct json_object *o)
         if (array_length(claims) == 0)
                 print_wrapped(c, "", "There are no claims. ptracectl claim PID makes one.");
         else
-                r = print_list(c, claims, claim_columns, ELEMENTSOF(claim_columns), add_claim);
+                r = print_list(c, claims, claim_columns, ELEMENTSOF(claim_columns), show_claim_row);
         if (r == EXIT_DONE && array_length(waiting) > 0) {
                 puts("\nWaiting for their turn:");
                 r = print_list(c, waiting, waiting_columns, ELEMENTSOF(waiting_columns), add_waiter);

@@ -2,7 +2,7 @@
 /*
  * ptracectl debug: claim a process, run a debugger as the claim's owner, release. The owner is this process,
  * and so are its descendants: it is the one to whom orphans among them go, and it ends after the debugger.
- * All that happens meanwhile comes in one place, follow(): signals, the claim's events, and a tick.
+ * All that happens meanwhile comes in one place, follow_claim(): signals, the claim's events, and a tick.
  */
 #include "cli/claims/claims_verbs.h"
 
@@ -13,8 +13,8 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "lib/base/clock.h"
 #include "cli/claims/claim_request.h"
 #include "cli/claims/claim_view.h"
 #include "cli/base/command.h"
@@ -48,14 +48,6 @@ struct debug {
         uint64_t give_up_ms;
         struct json_object *claim; /* as it was made */
 };
-
-static uint64_t monotonic_ms(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / NSEC_PER_MSEC;
-}
 
 static int request(struct debug *d, const char *method, const char *path, struct json_object *body,
                    struct json_object **ret, struct client_error *e)
@@ -127,7 +119,7 @@ static int adopt_claim(struct debug *d, struct json_object *body)
 static void renew_if_due(struct debug *d)
 {
         _cleanup_json_ struct json_object *body = NULL, *answer = NULL;
-        uint64_t now = monotonic_ms();
+        uint64_t now = clock_mono_ms();
         struct client_error e;
         char path[64];
 
@@ -147,7 +139,7 @@ static void renew_if_due(struct debug *d)
 /* Waits until a tracer whom the claim does not admit has left: after a take, its debugger is told to. */
 static int wait_until_free(struct debug *d)
 {
-        uint64_t patient_ms = monotonic_ms() + FREE_PATIENT_S * 1000ULL;
+        uint64_t patient_ms = clock_mono_ms() + FREE_PATIENT_S * 1000ULL;
         struct pollfd p = {.fd = d->signals, .events = POLLIN};
         char tracer[CLAIM_WORDS_MAX], target[CLAIM_WORDS_MAX];
         struct client_error e;
@@ -166,7 +158,7 @@ static int wait_until_free(struct debug *d)
                                         "The claim on process %u has ended again.", d->pid);
                 if (!claim_is_blocked(claim))
                         return EXIT_DONE;
-                if (!told && monotonic_ms() >= patient_ms) {
+                if (!told && clock_mono_ms() >= patient_ms) {
                         cli_note("%s still traces %s, and nobody can detach it from outside: detach in it, "
                                  "or end it if its risk is acceptable (ptracectl why %u). Waiting. Ctrl-C "
                                  "gives up.",
@@ -204,12 +196,12 @@ static void lose_claim(struct debug *d, struct json_object *now)
                 "The claim on process %u was taken over: it is for %s now%s. Hanging up %s, so that it lets "
                 "go.",
                 d->pid, now ? claim_owner(now) : d->taker, maker, d->command.argv[0]);
-        d->give_up_ms = monotonic_ms() + HANG_UP_S * 1000ULL;
+        d->give_up_ms = clock_mono_ms() + HANG_UP_S * 1000ULL;
         kill(pid, SIGHUP);
         kill(pid, SIGCONT); /* one that is stopped does not hear it */
 }
 
-static void look_at_claim(struct debug *d)
+static void check_claim_held(struct debug *d)
 {
         _cleanup_json_ struct json_object *claims = NULL;
         struct client_error e;
@@ -233,7 +225,7 @@ static int on_claim_event(void *userdata, const char *line, size_t length)
                         snprintf(d->taker, sizeof(d->taker), "%s", member_string(o, "owner"));
         }
         json_object_put(o);
-        look_at_claim(d);
+        check_claim_held(d);
         return 0;
 }
 
@@ -268,7 +260,7 @@ static void reap(struct debug *d)
 
 /* Keys of the terminal reach the command directly, as does the terminal's own hang-up. What somebody sends
  * to us to end us is meant for it. */
-static int on_signal(void *userdata)
+static int on_debug_signal(void *userdata)
 {
         struct signalfd_siginfo info;
         struct debug *d = userdata;
@@ -286,15 +278,15 @@ static int on_signal(void *userdata)
 
 static bool is_over(const struct debug *d)
 {
-        return d->ended || (d->give_up_ms && monotonic_ms() >= d->give_up_ms);
+        return d->ended || (d->give_up_ms && clock_mono_ms() >= d->give_up_ms);
 }
 
-static int on_tick(void *userdata)
+static int on_debug_tick(void *userdata)
 {
         struct debug *d = userdata;
 
         if (!d->looked)
-                look_at_claim(d);
+                check_claim_held(d);
         renew_if_due(d);
         return is_over(d);
 }
@@ -311,19 +303,19 @@ static void wait_for_daemon(struct debug *d, const struct client_error *e)
                          d->command.argv[0]);
         d->gone_told = true;
         if (poll(&p, 1, AWAY_TICK_MS) > 0)
-                on_signal(d);
+                on_debug_signal(d);
         renew_if_due(d);
 }
 
-static int follow(struct debug *d)
+static int follow_claim(struct debug *d)
 {
         const struct client_stream s = {
                 .on_line = on_claim_event,
-                .on_tick = on_tick,
+                .on_tick = on_debug_tick,
                 .tick_ms = FOLLOW_TICK_MS,
                 .userdata = d,
                 .stop_fd = d->signals,
-                .on_stop = on_signal,
+                .on_stop = on_debug_signal,
                 .follow = true,
         };
         _cleanup_client_ struct client *streaming = NULL;
@@ -352,7 +344,7 @@ static int run_command(struct debug *d)
         error = command_go(&d->command);
         if (error)
                 return command_not_run(c, &d->command, error);
-        r = follow(d);
+        r = follow_claim(d);
         if (r != EXIT_DONE)
                 return r;
         if (d->ended)
@@ -367,7 +359,7 @@ static int run_command(struct debug *d)
 
 /* If ptraced sits in the slot itself, because the kernel has no guard or for ptracectl hold and catch, it
  * has to make room. */
-static int enter(struct debug *d)
+static int enter_target(struct debug *d)
 {
         _cleanup_json_ struct json_object *answer = NULL;
         struct client_error e;
@@ -420,11 +412,11 @@ static int claim_and_run(struct debug *d)
         r = d->c->args.value[OPT_TOKEN] ? adopt_claim(d, body) : -ENOENT;
         if (r == -ENOENT)
                 r = make_claim(d, body);
-        d->renew_ms = monotonic_ms() + d->lease_s * 1000ULL / RENEW_PARTS;
+        d->renew_ms = clock_mono_ms() + d->lease_s * 1000ULL / RENEW_PARTS;
         if (r == EXIT_DONE && d->c->args.given & (OPTION(OPT_TAKE) | OPTION(OPT_WAIT_TURN)))
                 r = wait_until_free(d);
         if (r == EXIT_DONE)
-                r = enter(d);
+                r = enter_target(d);
         if (r == EXIT_DONE)
                 r = run_command(d);
         give_back(d);
@@ -450,7 +442,7 @@ static int take_signals(struct debug *d)
                               : EXIT_DONE;
 }
 
-static void print_result(const struct debug *d, int status)
+static void print_debugged(const struct debug *d, int status)
 {
         _cleanup_json_ struct json_object *o = NULL;
 
@@ -485,7 +477,7 @@ int verb_debug(struct cli *c)
         if (r == EXIT_DONE) {
                 error = client_new(&d.client, c->socket, &e);
                 r = error < 0 ? cli_fail_client(c, error, &e) : claim_and_run(&d);
-                print_result(&d, r);
+                print_debugged(&d, r);
         }
         command_abandon(&d.command);
         json_object_put(d.claim);

@@ -17,30 +17,31 @@ static const struct column columns[] = {
 
 static int print_holds(const struct cli *c, struct json_object *holds)
 {
-        _cleanup_table_ struct table *t = NULL;
+        _cleanup_text_table_ struct text_table *t = NULL;
         char time[TIME_STRING_MAX];
 
         if (array_length(holds) == 0) {
                 print_wrapped(c, "", "Nothing is held. ptracectl hold PID holds a process.");
                 return EXIT_DONE;
         }
-        if (table_new(&t, c, columns, ELEMENTSOF(columns)) < 0)
+        if (text_table_new(&t, c, columns, ELEMENTSOF(columns)) < 0)
                 return cli_no_memory(c);
         for (size_t i = 0; i < array_length(holds); i++) {
                 struct json_object *h = json_object_array_get_idx(holds, i);
                 uint64_t since = member_time(h, "since");
 
-                table_row(t);
-                table_cell(t, 0, PAINT_BOLD, "%lu", member_u64(h, "pid"));
-                table_cell(t, 1, PAINT_NONE, "%s", member_string(h, "comm"));
-                table_cell(t, 2, strcmp(member_string(h, "state"), "caught") ? PAINT_NONE : PAINT_YELLOW,
-                           "%s", member_string(h, "state"));
-                table_cell(t, 3, PAINT_NONE, "%s", member_bool(h, "catch") ? "yes" : "no");
-                table_cell(t, 4, PAINT_NONE, "%lu", member_u64(h, "threads"));
-                table_cell(t, 5, PAINT_NONE, "%lu", member_u64(member_object(h, "helper"), "pid"));
-                table_cell(t, 6, PAINT_NONE, "%s", since ? local_time(since, false, time) : "-");
+                text_table_row(t);
+                text_table_cell(t, 0, PAINT_BOLD, "%lu", member_u64(h, "pid"));
+                text_table_cell(t, 1, PAINT_NONE, "%s", member_string(h, "comm"));
+                text_table_cell(t, 2,
+                                strcmp(member_string(h, "state"), "caught") ? PAINT_NONE : PAINT_YELLOW,
+                                "%s", member_string(h, "state"));
+                text_table_cell(t, 3, PAINT_NONE, "%s", member_bool(h, "catch") ? "yes" : "no");
+                text_table_cell(t, 4, PAINT_NONE, "%lu", member_u64(h, "threads"));
+                text_table_cell(t, 5, PAINT_NONE, "%lu", member_u64(member_object(h, "helper"), "pid"));
+                text_table_cell(t, 6, PAINT_NONE, "%s", since ? local_time(since, false, time) : "-");
         }
-        return table_print(t) < 0 ? cli_no_memory(c) : EXIT_DONE;
+        return text_table_print(t) < 0 ? cli_no_memory(c) : EXIT_DONE;
 }
 
 static int list_holds(const struct cli *c)

@@ -14,19 +14,19 @@
 #include "cli/base/text_table.h"
 
 /* A verb's first word, from a table. */
-struct action {
+struct verb_action {
         const char *name;
         size_t max_args; /* behind it */
         uint32_t options;
         int (*run)(struct cli *c);
 };
 
-static int run_action(struct cli *c, const struct action *actions, size_t n)
+static int run_action(struct cli *c, const struct verb_action *actions, size_t n)
 {
         uint32_t common = OPTION(OPT_JSON) | OPTION(OPT_SOCKET);
 
         for (size_t i = 0; i < n; i++) {
-                const struct action *a = &actions[i];
+                const struct verb_action *a = &actions[i];
 
                 if (strcmp(a->name, c->args.args[0]) != 0)
                         continue;
@@ -47,7 +47,7 @@ static const struct column rule_columns[] = {
         {"TRACERS", FIT_WRAP, false}, {"FROM", FIT_NARROW, false},
 };
 
-static void append(char *buf, size_t size, const char *key, const char *value)
+static void append_condition(char *buf, size_t size, const char *key, const char *value)
 {
         size_t n = strlen(buf);
 
@@ -62,9 +62,9 @@ static const char *conditions_text(struct json_object *rule, char *buf, size_t s
         buf[0] = 0;
         for (size_t i = 0; i < ELEMENTSOF(patterns); i++)
                 if (*member_string(rule, patterns[i]))
-                        append(buf, size, patterns[i], member_string(rule, patterns[i]));
+                        append_condition(buf, size, patterns[i], member_string(rule, patterns[i]));
         if (json_object_object_get_ex(rule, "uid", &uid) && uid)
-                append(buf, size, "uid", json_object_get_string(uid));
+                append_condition(buf, size, "uid", json_object_get_string(uid));
         if (!buf[0])
                 snprintf(buf, size, "all");
         return buf;
@@ -77,9 +77,10 @@ static const char *tracers_text(struct json_object *rule, char *buf, size_t size
 
         buf[0] = 0;
         for (size_t i = 0; i < array_length(exes); i++)
-                append(buf, size, "exe", array_string(exes, i));
+                append_condition(buf, size, "exe", array_string(exes, i));
         for (size_t i = 0; i < array_length(uids); i++)
-                append(buf, size, "uid", json_object_get_string(json_object_array_get_idx(uids, i)));
+                append_condition(buf, size, "uid",
+                                 json_object_get_string(json_object_array_get_idx(uids, i)));
         if (!buf[0])
                 snprintf(buf, size, strcmp(member_string(rule, "say"), "owner-only") ? "-" : "claim owners");
         return buf;
@@ -87,28 +88,28 @@ static const char *tracers_text(struct json_object *rule, char *buf, size_t size
 
 static int print_rules(const struct cli *c, struct json_object *rules)
 {
-        _cleanup_table_ struct table *t = NULL;
+        _cleanup_text_table_ struct text_table *t = NULL;
         char text[1024];
 
         if (array_length(rules) == 0) {
                 print_wrapped(c, "", "No rules.");
                 return EXIT_DONE;
         }
-        if (table_new(&t, c, rule_columns, ELEMENTSOF(rule_columns)) < 0)
+        if (text_table_new(&t, c, rule_columns, ELEMENTSOF(rule_columns)) < 0)
                 return cli_no_memory(c);
         for (size_t i = 0; i < array_length(rules); i++) {
                 struct json_object *r = json_object_array_get_idx(rules, i);
 
-                table_row(t);
-                table_cell(t, 0, PAINT_BOLD, "%s", member_string(r, "name"));
-                table_cell(t, 1, PAINT_NONE, "%s", conditions_text(r, text, sizeof(text)));
-                table_cell(t, 2, PAINT_NONE, "%s%s%s", member_string(r, "say"),
-                           !strcmp(member_string(r, "mode"), "audit") ? ", audit" : "",
-                           !strcmp(member_string(r, "memory"), "deny") ? ", memory deny" : "");
-                table_cell(t, 3, PAINT_NONE, "%s", tracers_text(r, text, sizeof(text)));
-                table_cell(t, 4, PAINT_NONE, "%s:%lu", member_string(r, "file"), member_u64(r, "line"));
+                text_table_row(t);
+                text_table_cell(t, 0, PAINT_BOLD, "%s", member_string(r, "name"));
+                text_table_cell(t, 1, PAINT_NONE, "%s", conditions_text(r, text, sizeof(text)));
+                text_table_cell(t, 2, PAINT_NONE, "%s%s%s", member_string(r, "say"),
+                                !strcmp(member_string(r, "mode"), "audit") ? ", audit" : "",
+                                !strcmp(member_string(r, "memory"), "deny") ? ", memory deny" : "");
+                text_table_cell(t, 3, PAINT_NONE, "%s", tracers_text(r, text, sizeof(text)));
+                text_table_cell(t, 4, PAINT_NONE, "%s:%lu", member_string(r, "file"), member_u64(r, "line"));
         }
-        return table_print(t) < 0 ? cli_no_memory(c) : EXIT_DONE;
+        return text_table_print(t) < 0 ? cli_no_memory(c) : EXIT_DONE;
 }
 
 static int print_policy(const struct cli *c, struct json_object *o)
@@ -212,7 +213,7 @@ static int policy_check(struct cli *c)
 
 int verb_policy(struct cli *c)
 {
-        static const struct action actions[] = {
+        static const struct verb_action actions[] = {
                 {"show", 0, 0, policy_show},
                 {"check", 1, 0, policy_check},
                 {"reload", 0, 0, policy_reload},
@@ -223,7 +224,7 @@ int verb_policy(struct cli *c)
 
 /* ---- guard ------------------------------------------------------------------------------------------- */
 
-static void print_guard(const struct cli *c, struct json_object *o)
+static void print_guard_state(const struct cli *c, struct json_object *o)
 {
         const char *state = member_string(o, "state"), *reason = member_string(o, "reason");
         char line[SHOWN_TEXT_MAX];
@@ -280,7 +281,7 @@ static int set_guard(struct cli *c, const char *state)
         if (c->json)
                 json_print(c, o);
         else
-                print_guard(c, o);
+                print_guard_state(c, o);
         return EXIT_DONE;
 }
 
@@ -305,13 +306,13 @@ static int guard_status(struct cli *c)
         if (c->json)
                 json_print(c, o);
         else
-                print_guard(c, o);
+                print_guard_state(c, o);
         return EXIT_DONE;
 }
 
 int verb_guard(struct cli *c)
 {
-        static const struct action actions[] = {
+        static const struct verb_action actions[] = {
                 {"on", 0, OPTION(OPT_AUDIT), guard_on},
                 {"off", 0, OPTION(OPT_ALL), guard_off},
                 {"status", 0, 0, guard_status},

@@ -109,7 +109,8 @@ static int cannot_write(const struct cli *c, int r)
 }
 
 /* Streams into the exporter. An exit status; *ret_complete: everything is there. */
-static int stream(const struct cli *c, const char *path, struct exporting *e, int stop, bool *ret_complete)
+static int export_stream(const struct cli *c, const char *path, struct exporting *e, int stop,
+                         bool *ret_complete)
 {
         const struct client_stream s = {.on_line = take_line, .userdata = e, .stop_fd = stop};
         _cleanup_client_ struct client *client = NULL;
@@ -142,7 +143,7 @@ static int export_to(const struct cli *c, enum export_format format, const char 
                 sink_close(sink, false);
                 return cannot_write(c, r);
         }
-        status = stream(c, path, &e, stop, &complete);
+        status = export_stream(c, path, &e, stop, &complete);
         /* Also after an interruption: what is on standard output already gets a proper end. */
         r = export_finish(e.x);
         export_free(e.x);

@@ -20,7 +20,7 @@
 #define LOG_TAIL_MAX  4096
 #define REMOVE_FD_MAX 8
 
-static void pause_ms(unsigned ms)
+static void sleep_ms(unsigned ms)
 {
         const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * (long)NSEC_PER_MSEC};
 
@@ -130,7 +130,7 @@ static int wait_ready(const struct cli *c, struct private_daemon *d)
                 }
                 if (is_ready(client))
                         return EXIT_DONE;
-                pause_ms(POLL_MS);
+                sleep_ms(POLL_MS);
         }
         return cli_fail(c, EXIT_UNREACHABLE, "timeout", "",
                         "The ptraced for this run is not ready after %d s: %s.", PRIVATE_READY_MS / 1000,
@@ -177,7 +177,7 @@ void private_daemon_stop(struct private_daemon *d)
                 while (waitpid(d->pid, NULL, WNOHANG) == 0) {
                         if (waited >= PRIVATE_STOP_MS)
                                 kill(d->pid, SIGKILL);
-                        pause_ms(POLL_MS);
+                        sleep_ms(POLL_MS);
                         waited += POLL_MS;
                 }
         }

@@ -119,8 +119,8 @@ static void keep_own_findings(struct json_object *diagnosis, const struct family
         json_object_object_add(diagnosis, "findings", own);
 }
 
-static void print_result(const struct cli *c, const struct command *cmd, const struct keeping *k,
-                         const char *path, struct json_object *diagnosis, int status)
+static void print_recording(const struct cli *c, const struct command *cmd, const struct keeping *k,
+                            const char *path, struct json_object *diagnosis, int status)
 {
         char line[SHOWN_TEXT_MAX], name[16];
 
@@ -144,8 +144,8 @@ static void print_result(const struct cli *c, const struct command *cmd, const s
         diagnosis_print(c, diagnosis, "the command or its children", 0);
 }
 
-static int conclude(const struct cli *c, const struct command *cmd, const struct private_daemon *d,
-                    int status)
+static int diagnose_recording(const struct cli *c, const struct command *cmd, const struct private_daemon *d,
+                              int status)
 {
         const struct timespec settle = {.tv_nsec = SETTLE_MS * (long)NSEC_PER_MSEC};
         _cleanup_client_ struct client *client = NULL;
@@ -167,7 +167,7 @@ static int conclude(const struct cli *c, const struct command *cmd, const struct
         r = r < 0 ? cli_fail_client(c, r, &e) : save_events(c, client, &k, file);
         if (r == EXIT_DONE) {
                 keep_own_findings(o, k.family);
-                print_result(c, cmd, &k, file, o, status);
+                print_recording(c, cmd, &k, file, o, status);
                 if (client_get(client, "/v1/status", &about, &e) == 0)
                         diagnosis_note_tier(member_string(about, "tier"),
                                             member_string(about, "tier_reason"));
@@ -207,6 +207,6 @@ int verb_record(struct cli *c)
         if (error)
                 return command_not_run(c, &cmd, error);
         status = command_wait(&cmd, &set);
-        r = conclude(c, &cmd, &d, status);
+        r = diagnose_recording(c, &cmd, &d, status);
         return r == EXIT_DONE || status != 0 ? status : r;
 }
