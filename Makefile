@@ -86,11 +86,23 @@ $(O)/ptraced_guard.skel.h: $(O)/bpf/guard.bpf.o
 $(O)/daemon/kernel/loader.o: $(O)/ptraced.skel.h
 $(O)/daemon/guard/guard_object.o: $(O)/ptraced_guard.skel.h
 
-# Unit tests: one Check program per file in tests/unit.
+# Unit tests: one Check program per file in tests/unit. Those about the daemon's or the client's modules link
+# these, from archives: the linker takes what a test calls, and a test's own model in the place of lib's.
+DAEMON_TESTS := backlog departed enrich proctier sampler scan
+CLI_TESTS    := describe
+$(O)/daemon/daemon.a: $(filter-out $(O)/daemon/main.o,$(DAEMON_OBJS))
+$(O)/cli/cli.a: $(filter-out $(O)/cli/ptracectl.o,$(CLI_OBJS))
+$(O)/daemon/daemon.a $(O)/cli/cli.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(addprefix $(O)/tests/unit/test_,$(DAEMON_TESTS)): $(O)/daemon/daemon.a
+$(addprefix $(O)/tests/unit/test_,$(CLI_TESTS)): $(O)/cli/cli.a
+
 $(O)/tests/unit/test_%: tests/unit/test_%.c $(O)/libptraced.a
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(O)/libptraced.a $(CHECK_FLAGS) $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+		$(filter-out %/libptraced.a,$(filter %.a,$^)) $(O)/libptraced.a $(CHECK_FLAGS) $(LDLIBS)
 
 test-unit: $(UNIT_BINS)
 	$(Q)tests/unit/run $^

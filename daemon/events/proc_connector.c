@@ -13,12 +13,11 @@
 
 #include "lib/base/cleanup.h"
 
-#define MESSAGE_MAX    1024
 #define ACK_TIMEOUT_MS 200
 #define ACK_ROUNDS     64 /* other events may come before the acknowledgement */
 
-/* The event in a netlink message, copied: inside it is not aligned, and older kernels send less. */
-static int parse_message(const uint8_t *data, size_t size, struct proc_event *ret)
+/* Copied: inside the message it is not aligned, and older kernels send less. */
+int proc_connector_parse(const uint8_t *data, size_t size, struct proc_event *ret)
 {
         struct nlmsghdr header;
         struct cn_msg message;
@@ -41,7 +40,7 @@ static int parse_message(const uint8_t *data, size_t size, struct proc_event *re
 static int receive(int fd, struct proc_event *ret)
 {
         for (unsigned i = 0; i < PROC_CONNECTOR_BATCH; i++) {
-                uint8_t data[MESSAGE_MAX];
+                uint8_t data[PROC_CONNECTOR_MESSAGE_MAX];
                 struct sockaddr_nl from = {};
                 socklen_t length = sizeof(from);
                 ssize_t n =
@@ -51,7 +50,7 @@ static int receive(int fd, struct proc_event *ret)
                         continue;
                 if (n < 0)
                         return errno == EAGAIN ? 0 : -errno;
-                if (from.nl_pid == 0 && parse_message(data, (size_t)n, ret) == 0)
+                if (from.nl_pid == 0 && proc_connector_parse(data, (size_t)n, ret) == 0)
                         return 1;
         }
         return 0;

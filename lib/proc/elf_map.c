@@ -28,8 +28,7 @@ struct wanted_file {
 
 /* ---- mappings -------------------------------------------------------------------------------------- */
 
-/* "55d0-55d8 r-xp 00002000 fe:01 1234    /usr/bin/cat" */
-static bool parse_mapping(const char *line, struct elf_mapping *ret)
+bool elf_text_parse_mapping(const char *line, struct elf_mapping *ret)
 {
         unsigned long long start, end, offset, inode;
         unsigned major, minor;
@@ -71,7 +70,7 @@ int elf_text_each_mapping(uint32_t pid, int (*fn)(void *userdata, const struct e
 
                 if (r <= 0)
                         return r;
-                if (!parse_mapping(line, &mapping))
+                if (!elf_text_parse_mapping(line, &mapping))
                         continue;
                 r = fn(userdata, &mapping);
                 if (r)
@@ -163,12 +162,6 @@ static int open_resolved(int dirfd, const char *path, uint64_t resolve)
         return -errno;
 }
 
-struct mount_line {
-        unsigned major, minor;
-        char *root, *point;
-        const char *fstype;
-};
-
 static bool is_overlay(const char *fstype)
 {
         static const char name[] = "overlay ";
@@ -218,8 +211,7 @@ static void unescape_octal(char *s)
         *to = 0;
 }
 
-/* "36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/root rw", proc_pid_mountinfo(5). */
-static bool parse_mount(char *line, struct mount_line *ret)
+bool elf_text_parse_mount(char *line, struct mount_line *ret)
 {
         enum {
                 DEVICE = 2,
@@ -298,7 +290,7 @@ static enum held can_hold(const char *mountinfo, uint32_t dev, const struct want
         for (unsigned i = 0; i < ELF_MOUNTS_MAX && line_reader_next(&reader, &line) > 0; i++) {
                 struct mount_line m;
 
-                if (!parse_mount(line, &m) || (m.major << 20 | m.minor) != dev)
+                if (!elf_text_parse_mount(line, &m) || (m.major << 20 | m.minor) != dev)
                         continue;
                 return !is_remote(m.fstype) && (dev == file->dev || is_overlay(m.fstype)) ? HELD : HELD_NOT;
         }
@@ -362,7 +354,7 @@ static int try_mounts(const char *proc, const struct wanted_file *file, char *bu
                 bool same;
                 int found;
 
-                if (!parse_mount(line, &m))
+                if (!elf_text_parse_mount(line, &m))
                         continue;
                 same = (m.major << 20 | m.minor) == file->dev;
                 if (is_remote(m.fstype)) {

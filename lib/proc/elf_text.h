@@ -57,6 +57,8 @@ struct elf_mapping {
         const char *path; /* "" for anonymous memory; may be "[vdso]", or end in " (deleted)" */
         bool executable, shared;
 };
+/* A line of /proc/PID/maps: "55d0-55d8 r-xp 00002000 fe:01 1234    /usr/bin/cat". path is in the line. */
+bool elf_text_parse_mapping(const char *line, struct elf_mapping *ret);
 /* Call fn for each mapping of a live process until it returns non-zero; returns that. path is valid during
  * the call. */
 int elf_text_each_mapping(uint32_t pid, int (*fn)(void *userdata, const struct elf_mapping *m),
@@ -64,3 +66,12 @@ int elf_text_each_mapping(uint32_t pid, int (*fn)(void *userdata, const struct e
 /* Which mapping of a live process holds an address: its path ("" for anonymous) and the file offset.
  * -ENOENT. */
 int elf_text_mapping(uint32_t pid, uint64_t address, char *buf, size_t size, uint64_t *ret_offset);
+
+struct mount_line {
+        unsigned major, minor;
+        char *root, *point;
+        const char *fstype;
+};
+/* "36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/root rw", proc_pid_mountinfo(5). The line is cut
+ * into its fields. */
+bool elf_text_parse_mount(char *line, struct mount_line *ret);

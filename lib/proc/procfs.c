@@ -221,9 +221,9 @@ static void store_status_line(struct proc_status *status, const struct status_li
         }
 }
 
-static int read_status(int dirfd, struct proc_status *status)
+int procfs_read_status(int task_fd, struct proc_status *ret)
 {
-        _cleanup_close_ int fd = openat(dirfd, "status", O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int fd = openat(task_fd, "status", O_RDONLY | O_CLOEXEC);
         struct line_reader reader;
         char *line;
         int r;
@@ -237,13 +237,13 @@ static int read_status(int dirfd, struct proc_status *status)
                 for (size_t i = 0; i < ELEMENTSOF(status_lines); i++)
                         if (strlen(status_lines[i].key) == length &&
                             memcmp(line, status_lines[i].key, length) == 0 && line[length]) {
-                                store_status_line(status, &status_lines[i], line + length + 1);
+                                store_status_line(ret, &status_lines[i], line + length + 1);
                                 break;
                         }
         }
         if (r < 0)
                 return proc_errno(-r);
-        return status->task.pid && status->task.tid ? 0 : -EBADMSG;
+        return ret->task.pid && ret->task.tid ? 0 : -EBADMSG;
 }
 
 int procfs_status(uint32_t pid, uint32_t tid, struct proc_status *ret)
@@ -258,7 +258,7 @@ int procfs_status(uint32_t pid, uint32_t tid, struct proc_status *ret)
         r = read_stat(dirfd, &stat);
         if (r < 0)
                 return r;
-        r = read_status(dirfd, &status);
+        r = procfs_read_status(dirfd, &status);
         if (r < 0)
                 return r;
 
@@ -304,7 +304,7 @@ int procfs_dumpable(uint32_t pid, bool *ret)
         r = read_stat(dirfd, &stat);
         if (r < 0)
                 return r;
-        r = read_status(dirfd, &status);
+        r = procfs_read_status(dirfd, &status);
         if (r < 0)
                 return r;
         /* Not the directory itself: that one always belongs to the euid, dumpable or not. */

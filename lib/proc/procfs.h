@@ -38,6 +38,9 @@ struct proc_stat {
 /* The text of a stat file. A comm may hold anything, ") R 1" too. -EBADMSG if it is not one. */
 int procfs_parse_stat(const char *text, struct proc_stat *ret);
 
+/* The status file of a task's directory, which is open: all but start times, comm and what stat says. */
+int procfs_read_status(int task_fd, struct proc_status *ret);
+
 /* tid 0: the thread group leader. */
 int procfs_status(uint32_t pid, uint32_t tid, struct proc_status *ret);
 /* Only the identity: pid, tid, start times, comm. A tid is accepted for pid and resolved to its process. */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * Files of /proc: stat, status, maps, mountinfo, cgroup. The functions that take the text of such a file are
- * not public, so their sources are included.
- */
+/* Files of /proc: stat, status, maps, mountinfo, cgroup. */
 
-#include "lib/proc/elf_map.c"
-#include "lib/proc/procfs.c"
+#include <fcntl.h>
 
+#include "lib/base/line_reader.h"
+#include "lib/proc/elf_text.h"
+#include "lib/proc/procfs.h"
 #include "tests/fuzz/fuzz.h"
 
 static char dir[DIR_MAX];
@@ -39,9 +38,9 @@ static void read_lines(const struct input *in)
         line_reader_init(&reader, status_fd);
         while (line_reader_next(&reader, &line) > 0) {
                 must(strlen(line) <= in->size);
-                if (parse_mapping(line, &mapping))
+                if (elf_text_parse_mapping(line, &mapping))
                         must(mapping.path >= line && mapping.path <= line + strlen(line));
-                parse_mount(line, &mount);
+                elf_text_parse_mount(line, &mount);
         }
 }
 
@@ -55,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (dir_fd < 0)
                 start();
         fill_file(status_fd, data, size);
-        read_status(dir_fd, &status);
+        procfs_read_status(dir_fd, &status);
         must(status.n_nspid <= PROC_NSPID_MAX);
         read_lines(&in);
         text = take_string(&in, '\0');

@@ -2,7 +2,8 @@
 
 #include <check.h>
 
-#include "daemon/kernel/backlog.c"
+#include "lib/base/cleanup.h"
+#include "daemon/kernel/backlog.h"
 
 #define RECORD_MAX 4096
 

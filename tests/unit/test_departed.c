@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include <check.h>
+#include <errno.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/diagnosis/diagnosis.h"
 #include "lib/proc/procfs.h"
-
-#include "daemon/events/departed.c"
+#include "daemon/events/departed.h"
 
 static struct diagnosis *diagnosis;
 static const struct model *model; /* its */

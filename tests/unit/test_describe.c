@@ -4,16 +4,12 @@
 
 #include "tests/unit/scene.h"
 
-#include "cli/ask/describe.c"
+#include <errno.h>
+#include <sys/syscall.h>
 
-/* As output.c has it, without what belongs to a terminal. */
-const char *task_text(const struct task_ref *t, char *buf, size_t size)
-{
-        char comm[64];
-
-        snprintf(buf, size, "%s(%u)", text_escape(t->comm, comm, sizeof(comm)), t->pid);
-        return buf;
-}
+#include "bpf/guard_maps.h"
+#include "lib/base/text.h"
+#include "cli/ask/describe.h"
 
 #define API                                \
         {                                  \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +14,11 @@
 #include "tests/unit/child.h"
 #include "tests/unit/own_file.h"
 
-#include "daemon/events/enrich.c"
-#include "daemon/events/enrich_text.c"
+#include "lib/base/cleanup.h"
+#include "lib/event/record.h"
+#include "lib/proc/elf_text.h"
+#include "lib/proc/procfs.h"
+#include "daemon/events/enrich.h"
 
 #define NOBODY 65534
 

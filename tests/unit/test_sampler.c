@@ -6,7 +6,9 @@
 #include "tests/unit/child.h"
 #include "tests/unit/fake_model.h"
 
-#include "daemon/events/sampler.c"
+#include "lib/base/cleanup.h"
+#include "lib/proc/procfs.h"
+#include "daemon/events/sampler.h"
 
 static struct model model;
 static struct sampler *sampler;
@@ -95,21 +97,44 @@ static void trace_a_child(void)
         child_trace(*shared_pid);
 }
 
-START_TEST(tells_of_a_tracer_that_cannot_serve)
+/* A tracer with a tracee in a stop. */
+static uint32_t tracer_new(uint32_t *ret_tracee)
 {
-        uint32_t tracer, tracee;
-        struct task_ref a, b;
-        siginfo_t info;
-        size_t n;
+        uint32_t tracer;
 
         shared_pid =
                 mmap(NULL, sizeof(*shared_pid), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         ck_assert_ptr_ne(shared_pid, MAP_FAILED);
         tracer = child_new(trace_a_child);
-        tracee = *shared_pid;
-        a = task_of(tracer);
-        b = task_of(tracee);
+        *ret_tracee = *shared_pid;
+        return tracer;
+}
+
+static uint32_t stopped_tracer(uint32_t *ret_tracee)
+{
+        uint32_t tracer = tracer_new(ret_tracee);
+        siginfo_t info;
+
+        ck_assert_int_eq(kill((pid_t)tracer, SIGSTOP), 0);
+        ck_assert_int_eq(waitid(P_PID, tracer, &info, WSTOPPED | WNOWAIT), 0);
+        return tracer;
+}
+
+static void fake_attach_pids(uint32_t tracer, uint32_t tracee)
+{
+        struct task_ref a = task_of(tracer), b = task_of(tracee);
+
         fake_attach(&model, &a, &b);
+}
+
+START_TEST(tells_of_a_tracer_that_cannot_serve)
+{
+        uint32_t tracer, tracee;
+        siginfo_t info;
+        size_t n;
+
+        tracer = tracer_new(&tracee);
+        fake_attach_pids(tracer, tracee);
         ck_assert_int_eq(sampler_new(&sampler), 0);
 
         run_at(1);
@@ -133,22 +158,38 @@ START_TEST(tells_of_a_tracer_that_cannot_serve)
 }
 END_TEST
 
+/* Each is seen when its turn comes: the last one in the third walk, then the first one. */
 START_TEST(walks_more_sessions_than_one_turn_takes)
 {
         struct task_ref nobody = {.pid = 4000000, .tid = 4000000};
+        uint32_t tracers[2], tracees[2];
+        size_t n = SAMPLER_WALK_MAX * 2;
 
-        for (size_t i = 0; i < SAMPLER_WALK_MAX * 2 + 7; i++) {
+        ck_assert_int_eq(sampler_new(&sampler), 0);
+        for (size_t i = 0; i < 2; i++)
+                tracers[i] = stopped_tracer(&tracees[i]);
+        fake_attach_pids(tracers[0], tracees[0]);
+        for (size_t i = 1; i < n; i++) {
                 nobody.tid = 4000000 + (uint32_t)i;
                 fake_attach(&model, &nobody, &nobody);
         }
-        ck_assert_int_eq(sampler_new(&sampler), 0);
+        fake_attach_pids(tracers[1], tracees[1]);
+
         run_at(1);
-        ck_assert_uint_eq(sampler->cursor, SAMPLER_WALK_MAX);
+        ck_assert_ptr_nonnull(fake_event(&model, EV_TASK_STATE, tracees[0], NULL));
+        ck_assert_ptr_null(fake_event(&model, EV_TASK_STATE, tracees[1], NULL));
         run_at(2);
-        ck_assert_uint_eq(sampler->cursor, SAMPLER_WALK_MAX * 2);
+        ck_assert_ptr_null(fake_event(&model, EV_TASK_STATE, tracees[1], NULL));
         run_at(3);
-        ck_assert_uint_eq(sampler->n_walk, 7);
-        ck_assert_uint_eq(sampler->cursor, 0);
+        ck_assert_ptr_nonnull(fake_event(&model, EV_TASK_STATE, tracees[1], NULL));
+
+        child_end(tracers[0]);
+        tracers[0] = stopped_tracer(&tracees[0]);
+        model.sessions[0] = (struct session){.tracer = task_of(tracers[0]), .target = task_of(tracees[0])};
+        run_at(4);
+        ck_assert_ptr_nonnull(fake_event(&model, EV_TASK_STATE, tracees[0], NULL));
+        child_end(tracers[0]);
+        child_end(tracers[1]);
         sampler_free(sampler);
 }
 END_TEST

@@ -5,7 +5,9 @@
 #include "tests/unit/child.h"
 #include "tests/unit/fake_model.h"
 
-#include "daemon/events/scan.c"
+#include "lib/base/cleanup.h"
+#include "lib/proc/procfs.h"
+#include "daemon/events/scan.h"
 
 static struct model model;
 static unsigned flushes;
