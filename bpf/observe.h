@@ -19,6 +19,13 @@ const volatile __u32 own_pid __weak = 0; /* the daemon: its own waits and childr
 /* Set by the reader before it sleeps: the next record wakes it, and disarms. */
 __u32 wakeup_armed __weak = 0;
 
+/* The context of tp/syscalls/sys_exit_*, as its format file has it. */
+struct sys_exit {
+        __u64 common;
+        __s64 nr;
+        __s64 ret;
+};
+
 static __always_inline __u64 submit_flags(void)
 {
         if (!wakeup_armed)

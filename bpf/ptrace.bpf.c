@@ -313,11 +313,6 @@ struct sys_enter {
         __s64 nr;
         __u64 args[6];
 };
-struct sys_exit {
-        __u64 common;
-        __s64 nr;
-        __s64 ret;
-};
 
 static __always_inline const struct task_struct *find_tracee(struct task_struct *tracer, __u32 vpid,
                                                              __u32 level)

@@ -33,6 +33,10 @@ typedef uint64_t rec_u64;
 #define REC_TEXT_BYTES 16 /* bytes of program text around a trap */
 #define REC_EXEC_PATH  256
 
+/* The comm of ptraced's own tracer, which occupies a thread and passes everything on. Both sides know it by
+ * this name. */
+#define HOLDER_COMM "ptraced-hold"
+
 enum rec_type {
         REC_SIGNAL = 1,  /* struct rec_signal: generated or delivered */
         REC_TEXT,        /* struct rec_text: what was mapped where a trap hit, or where its handler is */
@@ -341,6 +345,7 @@ static_assert(sizeof(struct rec_guard) == 16 + 3 * 40 + 56, "records.h: guard ha
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
 static_assert(sizeof(struct watch) == 24, "records.h: watch");
+static_assert(sizeof(HOLDER_COMM) <= REC_COMM_LEN, "records.h: a comm is not longer");
 #endif
 
 #endif

@@ -7,12 +7,9 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define HOLDER_COMM_HEAD 0x2d64656361727470ULL /* "ptraced-" */
-#define HOLDER_COMM_TAIL 0x00000000646c6f68ULL /* "hold" and its end */
-#define HOLDER_COMM_MASK 0x000000ffffffffffULL
-#define SIGNAL_BIT(sig)  (1u << (sig))
-#define ALWAYS           (SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD))
-#define IF_TRACED        (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGTERM))
+#define SIGNAL_BIT(sig) (1u << (sig))
+#define ALWAYS          (SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD))
+#define IF_TRACED       (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGTERM))
 
 #define SIBLINGS_MAX 64 /* threads looked at for a traced one */
 
@@ -162,13 +159,17 @@ static __always_inline void map_executable(struct mapping *m, struct rec_text *r
         r->flags = TEXT_F_FROM_CODE;
 }
 
-/* By ptraced itself (HOLDER_COMM of lib/event/tools.h), which passes every signal on. */
+/* By ptraced itself, which passes every signal on. */
 static __always_inline bool is_held(const struct task_struct *t)
 {
-        __u64 comm[2] = {};
+        char comm[REC_COMM_LEN];
 
         BPF_CORE_READ_INTO(&comm, t, parent, comm);
-        return comm[0] == HOLDER_COMM_HEAD && (comm[1] & HOLDER_COMM_MASK) == HOLDER_COMM_TAIL;
+#pragma unroll
+        for (__u32 i = 0; i < sizeof(HOLDER_COMM); i++)
+                if (comm[i] != HOLDER_COMM[i])
+                        return false;
+        return true;
 }
 
 /*
@@ -203,13 +204,62 @@ static __noinline int send_text(struct task_struct *t, __u64 address, __u32 what
         return 0;
 }
 
-/* ---- generate ------------------------------------------------------------------------------------------
- */
+/* The breakpoint instruction that a task has just run. */
+static __always_inline void send_trap(struct task_struct *t)
+{
+        struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
+
+        send_text(t, BPF_CORE_READ(regs, ip) - 1, TEXT_TRAP);
+}
+
+/* ---- what generate and deliver have in common --------------------------------------------------------- */
 
 static __always_inline bool is_watched(struct task_struct *t, struct task_struct *leader)
 {
         return t->ptrace || watch_bits_of(leader) & ~WATCH_HANDLER;
 }
+
+/* The flood that a signal belongs to, but for kind, result and tracer. */
+static __always_inline void fill_key(struct count_key *ret, const struct task_struct *t,
+                                     const struct task_struct *leader, int sig,
+                                     const struct siginfo_head *info, const struct action *action)
+{
+        *ret = (struct count_key){
+                .start_ns = leader->start_boottime,
+                .pid = t->tgid,
+                .code = info->code,
+                .sig = sig,
+                .handled = disposition(action->handler),
+        };
+}
+
+/* The record of a signal that has no room in the ring is counted in its flood. */
+static __always_inline struct rec_signal *reserve_signal(const struct count_key *key, __u64 now)
+{
+        struct rec_signal *r = reserve_record(REC_SIGNAL, sizeof(*r), now);
+
+        if (!r)
+                count_instead(key, now);
+        return r;
+}
+
+/* All but the tasks. Of a delivery nobody is the sender. */
+static __always_inline void fill_signal(struct rec_signal *r, int sig, __u32 flags,
+                                        const struct siginfo_head *info, const struct action *action)
+{
+        r->sig = sig;
+        r->code = info->code;
+        r->info_pid = info->pid;
+        r->info_status = info->status;
+        r->flags = flags;
+        r->handler = action->handler;
+        r->sa_flags = action->sa_flags;
+        r->result = 0;
+        r->uid = r->sibling_tracer = 0;
+}
+
+/* ---- generate ------------------------------------------------------------------------------------------
+ */
 
 /* SIGCHLD: everything odd, and everything about tracers and tracees. The rest within the allowance. */
 static __always_inline bool deserves_record(int sig, const struct siginfo_head *info, int result,
@@ -240,101 +290,116 @@ static __always_inline void count_plain(const struct count_key *key, __u64 now)
                 count_loss(LOSS_COUNTER_FULL);
 }
 
-SEC("tp_btf/signal_generate")
-int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct task_struct *target,
-             int group, int result)
-{
+/* Loaded before the paths part: verifiers of today take a millisecond over a member that is a pointer, on
+ * each. */
+struct sending {
         struct task_struct *leader, *parent, *tracer, *sender;
         const struct sighand_struct *sighand;
         const struct signal_struct *signal;
         const struct cred *cred;
+};
+
+static __always_inline void load_sending(struct sending *s, struct task_struct *target)
+{
+        s->leader = load_early(target->group_leader);
+        s->parent = load_early(target->real_parent);
+        s->sighand = load_early(target->sighand);
+        s->signal = load_early(target->signal);
+        s->tracer = load_early(target->parent);
+        s->sender = bpf_get_current_task_btf();
+        s->cred = load_early(s->sender->cred);
+}
+
+/* Its tracer may be gone when the stop takes effect; tier tracepoint learns of the tracee only here. */
+static __always_inline void watch_stopped(struct task_struct *target, struct task_struct *leader, int sig)
+{
+        if (sig == SIGSTOP && target->ptrace)
+                watch_process(leader, WATCH_TRACEE);
+}
+
+static __always_inline void read_action_sent(struct action *ret, const struct sending *s,
+                                             struct task_struct *target, int sig)
+{
+        if (sig == SIGTRAP) /* the hot one: a known index into the table that is loaded */
+                read_action(ret, &s->sighand->action[SIGTRAP - 1]);
+        else
+                read_action_of(ret, target, sig);
+}
+
+static __always_inline void describe_sending(struct rec_signal *r, const struct sending *s,
+                                             struct task_struct *target)
+{
+        r->uid = s->cred->uid.val;
+        describe_typed_task(&r->sender, s->sender);
+        describe_target(r, target, s->parent);
+        if (r->tracer.pid && r->tracer.pid == r->sender.pid)
+                r->flags |= SIG_F_SENDER_TRACES;
+        if (r->sig != SIGTRAP)
+                return;
+        /* Only the kernel's own signals are forced; those of kill() and raise() have a code below 1. */
+        if (r->code > 0 && s->sender == target)
+                describe_forced(r, s->sender);
+        if (!target->ptrace && s->signal->nr_threads > 1)
+                r->sibling_tracer = sibling_tracer(s->signal);
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct task_struct *target,
+             int group, int result)
+{
         struct siginfo_head info;
         struct action action;
         struct count_key key;
         struct rec_signal *r;
-        __u32 flags;
+        struct sending s;
         __u64 now, place;
+        __u32 flags;
 
         if (!is_interesting(sig, ALWAYS | IF_TRACED))
                 return 0;
-        /* Before the paths part: verifiers of today take a millisecond over a member that is a pointer, on
-         * each. */
-        leader = load_early(target->group_leader);
-        parent = load_early(target->real_parent);
-        sighand = load_early(target->sighand);
-        signal = load_early(target->signal);
-        tracer = load_early(target->parent);
-        sender = bpf_get_current_task_btf();
-        cred = load_early(sender->cred);
-        if (is_interesting(sig, IF_TRACED) && !is_watched(target, leader))
+        load_sending(&s, target);
+        if (is_interesting(sig, IF_TRACED) && !is_watched(target, s.leader))
                 return 0;
-        /* Its tracer may be gone when the stop takes effect; tier tracepoint learns of the tracee only here.
-         */
-        if (sig == SIGSTOP && target->ptrace)
-                watch_process(leader, WATCH_TRACEE);
+        watch_stopped(target, s.leader, sig);
 
         now = bpf_ktime_get_boot_ns();
-        flags = read_siginfo(&info, siginfo);
-        if (sig == SIGTRAP)
-                read_action(&action, &sighand->action[SIGTRAP - 1]);
-        else
-                read_action_of(&action, target, sig);
-        key = (struct count_key){
-                .start_ns = leader->start_boottime,
-                .pid = target->tgid,
-                .tracer = target->ptrace ? tracer->tgid : 0,
-                .code = info.code,
-                .sig = sig,
-                .result = result,
-                .kind = COUNT_GENERATE,
-                .handled = disposition(action.handler),
-        };
-        if (!deserves_record(sig, &info, result, leader, sender, now)) {
+        flags = read_siginfo(&info, siginfo) | (group ? SIG_F_GROUP : 0);
+        read_action_sent(&action, &s, target, sig);
+        fill_key(&key, target, s.leader, sig, &info, &action);
+        key.kind = COUNT_GENERATE;
+        key.result = result;
+        key.tracer = target->ptrace ? s.tracer->tgid : 0;
+        if (!deserves_record(sig, &info, result, s.leader, s.sender, now)) {
                 count_plain(&key, now);
                 return 0;
         }
         place = place_in_window(&key, now);
-        if (!place)
+        r = place ? reserve_signal(&key, now) : NULL;
+        if (!r)
                 return 0;
-
-        r = reserve_record(REC_SIGNAL, sizeof(*r), now);
-        if (!r) {
-                count_instead(&key, now);
-                return 0;
-        }
-        r->sig = sig;
-        r->code = info.code;
+        fill_signal(r, sig, flags, &info, &action);
         r->result = result;
-        r->info_pid = info.pid;
-        r->info_status = info.status;
-        r->flags = flags | (group ? SIG_F_GROUP : 0);
-        r->handler = action.handler;
-        r->sa_flags = action.sa_flags;
-        r->uid = cred->uid.val;
-        describe_typed_task(&r->sender, sender);
-        describe_target(r, target, parent);
-        if (r->tracer.pid && r->tracer.pid == r->sender.pid)
-                r->flags |= SIG_F_SENDER_TRACES;
-        /* Only the kernel's own signals are forced; those of kill() and raise() have a code below 1. */
-        if (sig == SIGTRAP && info.code > 0 && sender == target)
-                describe_forced(r, sender);
-        r->sibling_tracer = 0;
-        if (sig == SIGTRAP && !target->ptrace && signal->nr_threads > 1)
-                r->sibling_tracer = sibling_tracer(signal);
-        flags = r->flags;
+        describe_sending(r, &s, target);
         bpf_ringbuf_submit(r, submit_flags());
-
         if (place <= TEXT_BURST && sig == SIGTRAP && info.code == SI_KERNEL && !(flags & SIG_F_PRIV) &&
-            sender == target && !sender->ptrace) {
-                struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(sender);
-
-                send_text(sender, BPF_CORE_READ(regs, ip) - 1, TEXT_TRAP);
-        }
+            s.sender == target && !s.sender->ptrace)
+                send_trap(s.sender);
         return 0;
 }
 
 /* ---- deliver -------------------------------------------------------------------------------------------
  */
+
+/* The text that a trap leads to. */
+static __always_inline void send_delivered(struct task_struct *t, const struct siginfo_head *info,
+                                           const struct action *action)
+{
+        if (action->handler > 1 && !t->ptrace)
+                send_text(t, action->handler, TEXT_HANDLER);
+        /* Held, it has not been kept: the breakpoint is nobody's now as much as without. */
+        if (info->code == SI_KERNEL && t->ptrace && is_held(t))
+                send_trap(t);
+}
 
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct k_sigaction *ka)
@@ -356,49 +421,22 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
                 return 0;
 
         now = bpf_ktime_get_boot_ns();
-        flags = read_siginfo(&info, siginfo);
+        flags = read_siginfo(&info, siginfo) | SIG_F_DELIVER;
         read_action(&action, ka);
-        key = (struct count_key){
-                .start_ns = leader->start_boottime,
-                .pid = t->tgid,
-                .tracer = t->ptrace ? t->parent->tgid : 0,
-                .code = info.code,
-                .sig = sig,
-                .kind = COUNT_DELIVER,
-                .handled = disposition(action.handler),
-        };
+        fill_key(&key, t, leader, sig, &info, &action);
+        key.kind = COUNT_DELIVER;
+        key.tracer = t->ptrace ? t->parent->tgid : 0;
         place = place_in_window(&key, now);
-        if (!place)
+        r = place ? reserve_signal(&key, now) : NULL;
+        if (!r)
                 return 0;
-
-        r = reserve_record(REC_SIGNAL, sizeof(*r), now);
-        if (!r) {
-                count_instead(&key, now);
-                return 0;
-        }
-        r->sig = sig;
-        r->code = info.code;
-        r->result = 0;
-        r->info_pid = info.pid;
-        r->info_status = info.status;
-        r->flags = flags | SIG_F_DELIVER;
-        r->handler = action.handler;
-        r->sa_flags = action.sa_flags;
-        r->uid = r->sibling_tracer = 0;
+        fill_signal(r, sig, flags, &info, &action);
         describe_nobody(&r->sender);
         describe_target(r, t, parent);
         bpf_ringbuf_submit(r, submit_flags());
 
-        if (sig != SIGTRAP || place > TEXT_BURST)
-                return 0;
-        if (action.handler > 1 && !t->ptrace)
-                send_text(t, action.handler, TEXT_HANDLER);
-        /* Held, it has not been kept: the breakpoint is nobody's now as much as without. */
-        if (info.code == SI_KERNEL && t->ptrace && is_held(t)) {
-                struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
-
-                send_text(t, BPF_CORE_READ(regs, ip) - 1, TEXT_TRAP);
-        }
+        if (sig == SIGTRAP && place <= TEXT_BURST)
+                send_delivered(t, &info, &action);
         return 0;
 }
 

@@ -99,12 +99,6 @@ int BPF_PROG(on_wait, struct wait_opts *wo, long ret)
         return send_wait(t, upid, ret, status, BPF_CORE_READ(wo, wo_flags));
 }
 
-struct sys_exit {
-        __u64 common;
-        __s64 nr;
-        __s64 ret;
-};
-
 SEC("tp/syscalls/sys_exit_wait4")
 int exit_wait4(struct sys_exit *ctx)
 {

@@ -8,11 +8,8 @@
 
 #include <stdbool.h>
 
+#include "bpf/records.h"
 #include "lib/event/event.h"
-
-/* ptraced's own: occupies a thread and passes everything on, so that to the program nobody traces it. The
- * kernel's part (bpf/signals.bpf.c) knows it by the same name. */
-#define HOLDER_COMM "ptraced-hold"
 
 struct tool {
         const char *comm;
