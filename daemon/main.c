@@ -23,6 +23,7 @@
 #include "daemon/claims/refusal.h"
 #include "daemon/http/server.h"
 #include "daemon/http/socket.h"
+#include "daemon/http/turns.h"
 
 #define ERROR_MAX       1024
 #define STORE_ERROR_MAX 960 /* leaves room for the words around it */
@@ -48,6 +49,8 @@ struct daemon {
         struct hold *hold;
         struct arbiter *arbiter;
         sd_event_source *tend; /* once a second */
+        struct turns *turns;
+        struct turn *reload; /* of the policy, asked for by SIGHUP */
         struct server *socket_server, *metrics_server;
         struct api api;
         char socket_path[SOCKET_MAX];
@@ -68,13 +71,16 @@ static int read_config(const struct options *o, struct config *ret, char *error,
         return r;
 }
 
-static void reload_policy(struct daemon *d)
+/* Refusals so far are in the model: they were named by the rules that they came from. */
+static enum turn_result reload_policy(void *userdata)
 {
+        struct daemon *d = userdata;
         char error[ERROR_MAX];
 
-        pump_flush(d->pump); /* refusals so far are named by the rules that they came from */
         if (arbiter_reload(d->arbiter, NULL, 0, error, sizeof(error)) < 0)
                 log_error("%s The former policy stays.", error);
+        sd_notify(0, "READY=1");
+        return TURN_DONE;
 }
 
 static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *si _unused_,
@@ -97,9 +103,9 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
                 log_notice("Thresholds and log level were read again; [store] and [guard] hold from the "
                            "next start.");
         }
-        reload_policy(d);
-        sd_notify(0, "READY=1");
-        return 0;
+        if (d->reload)
+                return 0; /* it is still to come, and reads what is there then */
+        return turn_take(d->turns, 0, NEED_MODEL, reload_policy, d, &d->reload) < 0 ? reload_policy(d) : 0;
 }
 
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata _unused_)
@@ -271,6 +277,12 @@ static int set_up_server(struct daemon *d, char *error, size_t size)
 
         if (r < 0)
                 return r;
+        r = turns_new(&d->turns, d->event, d->pump, d->store);
+        if (r < 0) {
+                close(fd);
+                snprintf(error, size, "The HTTP server cannot be started: %s.", strerror(-r));
+                return r;
+        }
         clock_gettime(CLOCK_BOOTTIME, &boot);
         clock_gettime(CLOCK_REALTIME, &wall);
         d->api = (struct api){
@@ -281,6 +293,7 @@ static int set_up_server(struct daemon *d, char *error, size_t size)
                 .guard = d->guard,
                 .hold = d->hold,
                 .arbiter = d->arbiter,
+                .turns = d->turns,
                 .socket_path = d->socket_path,
                 .state_dir = d->options.state_dir,
                 .max_store_bytes = d->config.store.max_bytes,
@@ -354,9 +367,11 @@ static void tear_down(struct daemon *d)
         remove_socket(d);
         d->metrics_server = server_free(d->metrics_server);
         d->socket_server = server_free(d->socket_server);
+        turn_cancel(d->reload);
+        d->turns = turns_free(d->turns);
         sd_event_source_disable_unref(d->tend);
         if (d->pump) {
-                pump_flush(d->pump);
+                pump_drain(d->pump);
                 pump_set_namer(d->pump, NULL, NULL);
         }
         d->arbiter = d->arbiter ? arbiter_free(d->arbiter) : NULL;

@@ -11,8 +11,8 @@
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/claims/attach_facts.h"
+#include "daemon/http/parking.h"
 
-#define SETTLE_MS     2000 /* how long an answer waits for the store to catch up */
 #define JSON_TEXT_MAX 2048 /* bytes of one string, after invalid UTF-8 was replaced */
 #define PATH_SHOWN    128  /* bytes of a wrong path that the error repeats */
 #define METHODS_MAX   64   /* bytes of their list */
@@ -28,6 +28,7 @@ struct route {
         enum route_auth auth;
         uint32_t surfaces; /* enum api_surface */
         uint32_t args;     /* enum request_arg */
+        enum turn_need need;
         void (*handle)(struct api_call *call);
         uint32_t body, needed; /* enum body_key: what a body may and must have; 0: there is none */
 };
@@ -36,31 +37,42 @@ struct route {
 #define RENEW_KEYS (BODY_OWNER | BODY_TOKEN | BODY_LEASE)
 
 static const struct route routes[] = {
-        {"GET", "/healthz", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, api_healthz, 0, 0},
-        {"GET", "/readyz", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_readyz, 0, 0},
-        {"GET", "/metrics", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, api_metrics, 0, 0},
-        {"GET", "/v1/status", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_status, 0, 0},
-        {"GET", "/v1/doctor", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_doctor, 0, 0},
-        {"GET", "/v1/tracers", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_ENDED, api_tracers, 0, 0},
-        {"GET", "/v1/processes/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, api_process, 0, 0},
-        {"GET", "/v1/processes/{pid}/why", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_why, 0, 0},
-        {"GET", "/v1/diagnosis", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_SINCE, api_diagnosis, 0, 0},
+        {"GET", "/healthz", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, NEED_NOTHING, api_healthz, 0,
+         0},
+        {"GET", "/readyz", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_NOTHING, api_readyz, 0, 0},
+        {"GET", "/metrics", AUTH_ANYBODY, SURFACE_SOCKET | SURFACE_METRICS, 0, NEED_NOTHING, api_metrics, 0,
+         0},
+        {"GET", "/v1/status", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_STORE_BRIEFLY, api_status, 0, 0},
+        {"GET", "/v1/doctor", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_NOTHING, api_doctor, 0, 0},
+        {"GET", "/v1/tracers", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_ENDED, NEED_MODEL, api_tracers, 0,
+         0},
+        {"GET", "/v1/processes/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, NEED_MODEL, api_process, 0, 0},
+        {"GET", "/v1/processes/{pid}/why", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_STORE, api_why, 0, 0},
+        {"GET", "/v1/diagnosis", AUTH_OWNER, SURFACE_SOCKET, ARG_PID | ARG_SINCE, NEED_STORE, api_diagnosis,
+         0, 0},
         {"GET", "/v1/events", AUTH_OWNER, SURFACE_SOCKET,
-         ARG_PID | ARG_SINCE | ARG_UNTIL | ARG_TYPE | ARG_AFTER | ARG_FOLLOW, api_events, 0, 0},
-        {"GET", "/v1/claims", AUTH_ANYBODY, SURFACE_SOCKET, ARG_PID, api_claims, 0, 0},
-        {"POST", "/v1/claims", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_claim_make, CLAIM_KEYS, BODY_PID},
-        {"DELETE", "/v1/claims/{id}", AUTH_ANYBODY, SURFACE_SOCKET, ARG_TOKEN, api_claim_release, 0, 0},
-        {"POST", "/v1/claims/{id}/renew", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_claim_renew, RENEW_KEYS, 0},
-        {"POST", "/v1/claims/{id}/enter", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_claim_enter, BODY_TOKEN, 0},
-        {"GET", "/v1/guard", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_guard, 0, 0},
-        {"POST", "/v1/guard", AUTH_PRIVILEGED, SURFACE_SOCKET, 0, api_guard_set, BODY_STATE, BODY_STATE},
-        {"GET", "/v1/policy", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_policy, 0, 0},
-        {"POST", "/v1/policy/reload", AUTH_PRIVILEGED, SURFACE_SOCKET, 0, api_policy_reload, 0, 0},
-        {"GET", "/v1/holds", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_holds, 0, 0},
-        {"POST", "/v1/holds", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_hold_take, BODY_PID | BODY_CATCH,
+         ARG_PID | ARG_SINCE | ARG_UNTIL | ARG_TYPE | ARG_AFTER | ARG_FOLLOW, NEED_STORE, api_events, 0, 0},
+        {"GET", "/v1/claims", AUTH_ANYBODY, SURFACE_SOCKET, ARG_PID, NEED_MODEL, api_claims, 0, 0},
+        {"POST", "/v1/claims", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_MODEL, api_claim_make, CLAIM_KEYS,
          BODY_PID},
-        {"POST", "/v1/heal", AUTH_ANYBODY, SURFACE_SOCKET, 0, api_heal, BODY_PID | BODY_DRY_RUN, BODY_PID},
-        {"DELETE", "/v1/holds/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, api_hold_release, 0, 0},
+        {"DELETE", "/v1/claims/{id}", AUTH_ANYBODY, SURFACE_SOCKET, ARG_TOKEN, NEED_MODEL, api_claim_release,
+         0, 0},
+        {"POST", "/v1/claims/{id}/renew", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_NOTHING, api_claim_renew,
+         RENEW_KEYS, 0},
+        {"POST", "/v1/claims/{id}/enter", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_NOTHING, api_claim_enter,
+         BODY_TOKEN, 0},
+        {"GET", "/v1/guard", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_NOTHING, api_guard, 0, 0},
+        {"POST", "/v1/guard", AUTH_PRIVILEGED, SURFACE_SOCKET, 0, NEED_MODEL, api_guard_set, BODY_STATE,
+         BODY_STATE},
+        {"GET", "/v1/policy", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_NOTHING, api_policy, 0, 0},
+        {"POST", "/v1/policy/reload", AUTH_PRIVILEGED, SURFACE_SOCKET, 0, NEED_MODEL, api_policy_reload, 0,
+         0},
+        {"GET", "/v1/holds", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_NOTHING, api_holds, 0, 0},
+        {"POST", "/v1/holds", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_NOTHING, api_hold_take,
+         BODY_PID | BODY_CATCH, BODY_PID},
+        {"POST", "/v1/heal", AUTH_ANYBODY, SURFACE_SOCKET, 0, NEED_NOTHING, api_heal,
+         BODY_PID | BODY_DRY_RUN, BODY_PID},
+        {"DELETE", "/v1/holds/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, NEED_NOTHING, api_hold_release, 0, 0},
 };
 
 /* ---- answers ------------------------------------------------------------------------------------- */
@@ -350,10 +362,22 @@ bool api_find(struct api_call *call, const char *method, const char *path, enum 
         return false;
 }
 
+/* Asked again: while the call waited, the pid may have become another's. */
+static enum turn_result handle_later(struct api_call *call, void *state _unused_)
+{
+        if (permitted(call))
+                call->route->handle(call);
+        return TURN_DONE;
+}
+
 void api_dispatch(struct api_call *call)
 {
-        if (read_args(call) && read_body(call) && permitted(call))
+        if (!read_args(call) || !read_body(call) || !permitted(call))
+                return;
+        if (turns_ready(call->api->turns, call->route->need))
                 call->route->handle(call);
+        else
+                parking_work_on(call, call->route->need, handle_later, NULL, NULL);
 }
 
 /* ---- shared by handlers -------------------------------------------------------------------------- */
@@ -414,13 +438,6 @@ struct json_object *api_losses_json(const struct api *api)
         }
         json_add_int(o, "total", (int64_t)total);
         return o;
-}
-
-void api_settle(const struct api *api)
-{
-        pump_flush(api->pump);
-        /* Late is better than never: an answer without the last rows still tells the losses. */
-        store_sync(api->store, SETTLE_MS);
 }
 
 /* ---- the two small ones -------------------------------------------------------------------------- */

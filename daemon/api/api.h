@@ -30,6 +30,7 @@
 struct healing;
 struct parking;
 struct stream;
+struct turns;
 
 /* What handlers look at. The pointers are borrowed from main, which outlives the servers. */
 struct api {
@@ -51,7 +52,7 @@ struct api {
         struct stream *streams;         /* list of the streams under way */
         struct healing *heals;          /* list of what is being healed, or waits for its turn */
         struct parking *parked;         /* list of the calls whose answers come later */
-        sd_event_source *resume;        /* of the server: enabled once, it looks after resumed connections */
+        struct turns *turns;            /* of what is not answered at once */
 };
 
 /* One request, from its header to the end of its answer. */
@@ -67,6 +68,7 @@ struct api_call {
         bool wants_body;
         char *upload; /* the body as it comes */
         struct parking *parking;
+        sd_event_source *resume; /* of its server: enabled once, it looks after resumed connections */
         unsigned status;
         struct MHD_Response *response; /* owned until queued */
         size_t uploaded;               /* bytes of body that came; those nobody wants are thrown away */
@@ -132,9 +134,6 @@ struct api_totals {
         uint64_t tracers; /* processes that trace something now */
 };
 void api_totals(const struct api *api, struct api_totals *ret);
-
-/* Everything so far is in the model and, if the disk keeps up, readable in the store. */
-void api_settle(const struct api *api);
 
 /* ---- handlers ------------------------------------------------------------------------------------ */
 

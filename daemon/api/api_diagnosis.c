@@ -57,7 +57,6 @@ void api_diagnosis(struct api_call *call)
                 return;
         }
         g->call = call;
-        api_settle(call->api);
         r = store_each_finding(call->api->store, a->pid, a->since_wall_ns, gather, g);
         if (r < 0)
                 api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "store-failed", "",

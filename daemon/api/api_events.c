@@ -19,6 +19,5 @@ void api_events(struct api_call *call)
                          "until and follow cannot be combined: following has no end.");
                 return;
         }
-        api_settle(call->api);
         stream_answer(call, &filter, history, a->follow);
 }

@@ -56,7 +56,6 @@ void api_guard_set(struct api_call *call)
         struct arbiter *a = call->api->arbiter;
         int r;
 
-        pump_flush(call->api->pump); /* as in api_policy_reload() */
         r = call->body->clear ? arbiter_clear(a, &asker, call->peer.uid)
                               : arbiter_set_state(a, call->body->state, &asker, call->peer.uid);
         if (r == -EOPNOTSUPP)
@@ -97,7 +96,6 @@ void api_policy_reload(struct api_call *call)
         char error[API_ERROR_MAX] = "";
         int r;
 
-        pump_flush(call->api->pump); /* refusals so far are named by the rules that they came from */
         r = arbiter_reload(call->api->arbiter, &asker, call->peer.uid, error, sizeof(error));
         if (r < 0)
                 api_fail(call, MHD_HTTP_UNPROCESSABLE_CONTENT, "bad-policy", "The former policy stays.",

@@ -265,7 +265,9 @@ struct healing {
         struct healing *next; /* in api->heals, in the order they were asked for */
         struct api_call *call;
         struct heal heal;
-        struct heal_child *child; /* NULL: its turn has not come */
+        bool begun;               /* its turn has come */
+        struct turn *turn;        /* of the loop: what happened before is to be known first */
+        struct heal_child *child; /* NULL: not yet, or not any more */
         bool entered;             /* a hold helper has let go */
 };
 
@@ -284,6 +286,7 @@ static void healing_free(struct healing *g)
 {
         struct healing **at = &g->call->api->heals;
 
+        turn_cancel(g->turn);
         leave(g);
         while (*at != g)
                 at = &(*at)->next;
@@ -320,35 +323,54 @@ static void on_gone(struct api_call *call, uint64_t ticket)
         take_turns(api);
 }
 
-/* Asked when its turn comes: the one before it may have healed the process. */
-static void begin(struct healing *g)
+static void give_up(struct healing *g, int error, const char *what)
 {
         struct api_call *call = g->call;
-        struct proc_status st;
-        int r;
 
-        if (!api_may_trace(call, &g->heal.target, "heal")) {
-                healing_free(g);
-                parking_go_on(call->parking);
-                return;
-        }
-        api_settle(call->api);
+        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "%s: %s.", what, strerror(-error));
+        healing_free(g);
+        parking_go_on(call->parking);
+}
+
+/* The model and the store know what happened so far. The ones behind it may be waiting for this one. */
+static enum turn_result look_and_heal(void *userdata)
+{
+        struct healing *g = userdata;
+        struct api_call *call = g->call;
+        struct api *api = call->api;
+        struct proc_status st;
+        int r = 0;
+
         g->heal.left_stopped = procfs_status(g->heal.target.pid, 0, &st) == 0 && st.state == 'T' &&
                                left_stopped(call, &g->heal.target);
         ask_guard(call, &g->heal);
         if (!g->heal.refused[0])
                 g->entered = enter_hold(call, &g->heal);
-        if (g->heal.refused[0]) {
+        if (g->heal.refused[0])
                 answer(g);
+        else
+                r = heal_begin(&g->child, api->event, &g->heal, on_end, g);
+        if (r < 0)
+                give_up(g, r, "No helper can be started");
+        take_turns(api);
+        return TURN_DONE;
+}
+
+/* Asked when its turn comes: the one before it may have healed the process. */
+static void begin(struct healing *g)
+{
+        struct api_call *call = g->call;
+        int r;
+
+        g->begun = true;
+        if (!api_may_trace(call, &g->heal.target, "heal")) {
+                healing_free(g);
+                parking_go_on(call->parking);
                 return;
         }
-        r = heal_begin(&g->child, call->api->event, &g->heal, on_end, g);
-        if (r >= 0)
-                return;
-        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "No helper can be started: %s.",
-                 strerror(-r));
-        healing_free(g);
-        parking_go_on(call->parking);
+        r = turn_take(call->api->turns, call->peer.uid, NEED_STORE, look_and_heal, g, &g->turn);
+        if (r < 0)
+                give_up(g, r, "The request cannot be put in line");
 }
 
 /* Two at once would take each other's helper for a tracer that is in the way. */
@@ -357,8 +379,8 @@ static bool must_wait(const struct healing *g)
         unsigned running = 0;
 
         for (const struct healing *other = g->call->api->heals; other; other = other->next) {
-                running += other->child != NULL;
-                if (other->child && other->heal.target.pid == g->heal.target.pid)
+                running += other->begun;
+                if (other->begun && other->heal.target.pid == g->heal.target.pid)
                         return true;
         }
         return running >= HEALS_MAX;
@@ -370,7 +392,7 @@ static void take_turns(struct api *api)
         struct healing *g = api->heals;
 
         while (g)
-                if (g->child || must_wait(g))
+                if (g->begun || must_wait(g))
                         g = g->next;
                 else {
                         begin(g);

@@ -351,7 +351,6 @@ void api_process(struct api_call *call)
         struct json_object *o;
         struct event info;
 
-        pump_flush(call->api->pump);
         if (!get_process(call, call->pid, &v, &info))
                 return;
         gather_begin(&g, &v.task);
@@ -423,7 +422,6 @@ void api_tracers(struct api_call *call)
         struct process_view v;
         struct event info;
 
-        pump_flush(call->api->pump);
         if (call->args.pid && !get_process(call, call->args.pid, &v, &info))
                 return;
         o = json_new("ptraced.tracers/1");

@@ -104,7 +104,6 @@ void api_status(struct api_call *call)
         struct timespec ts;
 
         clock_gettime(CLOCK_BOOTTIME, &ts);
-        api_settle(api);
         store_get_stats(api->store, &stats);
         json_add_text(o, "version", PTRACED_VERSION);
         json_add_int(o, "pid", getpid());

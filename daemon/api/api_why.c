@@ -293,7 +293,6 @@ void api_why(struct api_call *call)
 
         if (!api_caller(call, &caller))
                 return;
-        api_settle(call->api);
         gather_facts(call, &caller, &facts);
         ask_guard(call, &facts, &opinion);
         access_decide(&facts, &verdict);

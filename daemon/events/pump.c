@@ -31,8 +31,7 @@
 #define DEPARTED_NS     (10 * NSEC_PER_SEC) /* processes that ended unseen are looked for this often */
 #define LOG_BURST       20                  /* findings that are logged in ... */
 #define LOG_WINDOW_NS   (10 * NSEC_PER_SEC)
-#define CONSUME_NS      (50 * NSEC_PER_MSEC) /* reading the ring, before others have their turn */
-#define FLUSH_ROUNDS    20                   /* of that, when asked for everything that happened before */
+#define DRAIN_ROUNDS    50    /* readings of the ring, where nobody else has a turn any more */
 #define SECOND_ACCURACY 50000 /* us the once-a-second work may come late: lets wake-ups coincide */
 
 struct follower {
@@ -347,7 +346,7 @@ static int consume(struct pump *p)
 {
         int n = 0;
 
-        p->consume_until_ns = clock_ns(CLOCK_MONOTONIC) + CONSUME_NS;
+        p->consume_until_ns = clock_ns(CLOCK_MONOTONIC) + PUMP_CONSUME_NS;
         if (p->ring)
                 n = ring_buffer__consume(p->ring);
         p->more = n == -EAGAIN;
@@ -531,7 +530,7 @@ struct pump *pump_free(struct pump *p)
         if (!p)
                 return NULL;
         if (p->ring)
-                pump_flush(p);
+                pump_drain(p);
         proctier_free(p->proctier);
         sd_event_source_disable_unref(p->ring_io);
         sd_event_source_disable_unref(p->look_again);
@@ -607,13 +606,22 @@ int pump_watch(struct pump *p, uint32_t pid)
         return 0;
 }
 
-void pump_flush(struct pump *p)
+/* The counters are complete only when the records before them are. */
+bool pump_flush(struct pump *p)
 {
-        for (int i = 0; i < FLUSH_ROUNDS && consume(p) > 0; i++)
-                ;
+        consume(p);
+        if (p->more)
+                return false;
         if (p->floods)
                 floods_drain(p->floods, clock_ns(CLOCK_BOOTTIME), emit_counter, p);
         report_losses(p);
+        return true;
+}
+
+void pump_drain(struct pump *p)
+{
+        for (int i = 0; i < DRAIN_ROUNDS && !pump_flush(p); i++)
+                ;
 }
 
 const struct model *pump_model(const struct pump *p)

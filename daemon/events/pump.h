@@ -13,6 +13,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/event/event.h"
 #include "lib/model/model.h"
 #include "lib/store/store.h"
@@ -20,8 +21,9 @@
 
 struct pump;
 
-#define PUMP_COALESCE_US 10000   /* after a wake-up, look again this often until the ring stays empty */
-#define PUMP_COUNTERS_US 1000000 /* counters, losses and live tracees are read this often */
+#define PUMP_COALESCE_US 10000 /* after a wake-up, look again this often until the ring stays empty */
+#define PUMP_CONSUME_NS  (20 * NSEC_PER_MSEC) /* reading the ring, before others have their turn */
+#define PUMP_COUNTERS_US 1000000              /* counters, losses and live tracees are read this often */
 
 /* loader and store are borrowed and must outlive the pump. Starts its event sources on `event`. */
 int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct store *store,
@@ -38,9 +40,11 @@ int pump_feed(struct pump *p, struct event *e);
  * connector, which then sees its tracers only. After pump_start(). */
 int pump_watch(struct pump *p, uint32_t pid);
 
-/* Drain ring and counters now, so that what happened before this call is in the model and queued for the
- * store. */
-void pump_flush(struct pump *p);
+/* One reading of ring and counters. True: what happened before this call is in the model and queued for the
+ * store; false: the ring was not empty after PUMP_CONSUME_NS, and others have their turn. */
+bool pump_flush(struct pump *p);
+/* The same to the end, with a bound: for when there is no event loop any more. */
+void pump_drain(struct pump *p);
 
 const struct model *pump_model(const struct pump *p);
 void pump_set_thresholds(struct pump *p, const struct model_thresholds *t);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/http/parking.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 struct parking {
         struct parking *next, **link; /* in api->parked */
@@ -10,6 +12,10 @@ struct parking {
         void (*on_end)(struct api_call *call, uint64_t ticket);
         uint64_t ticket;
         bool suspended, done;
+        struct turn *turn; /* of the work */
+        parking_work work; /* NULL: something else is waited for */
+        void *state;
+        void (*drop)(void *state);
         int fd; /* a duplicate of the connection's */
         sd_event_source *hangup;
 };
@@ -34,8 +40,7 @@ static int on_hangup(sd_event_source *source, int fd _unused_, uint32_t events _
         return 0;
 }
 
-int parking_begin(struct api_call *call, void (*on_end)(struct api_call *call, uint64_t ticket),
-                  uint64_t ticket)
+static int park(struct api_call *call)
 {
         const union MHD_ConnectionInfo *info =
                 MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -53,8 +58,6 @@ int parking_begin(struct api_call *call, void (*on_end)(struct api_call *call, u
                 return r;
         }
         p->call = call;
-        p->on_end = on_end;
-        p->ticket = ticket;
         p->next = call->api->parked;
         p->link = &call->api->parked;
         if (p->next)
@@ -62,6 +65,88 @@ int parking_begin(struct api_call *call, void (*on_end)(struct api_call *call, u
         call->api->parked = p;
         call->parking = p;
         return 0;
+}
+
+int parking_begin(struct api_call *call, void (*on_end)(struct api_call *call, uint64_t ticket),
+                  uint64_t ticket)
+{
+        int r = call->parking ? 0 : park(call);
+
+        if (r < 0)
+                return r;
+        assert(!call->parking->done && !call->parking->turn);
+        call->parking->on_end = on_end;
+        call->parking->ticket = ticket;
+        return 0;
+}
+
+/* ---- work ------------------------------------------------------------------------------------------ */
+
+static void drop_work(struct parking *p)
+{
+        void (*drop)(void *state) = TAKE_PTR(p->drop);
+        void *state = TAKE_PTR(p->state);
+
+        p->turn = turn_cancel(p->turn);
+        p->work = NULL;
+        if (drop)
+                drop(state);
+}
+
+static void on_work_ended(struct api_call *call, uint64_t ticket _unused_)
+{
+        drop_work(call->parking);
+}
+
+static enum turn_result on_work(void *userdata)
+{
+        struct parking *p = userdata;
+        parking_work work = TAKE_PTR(p->work);
+        void (*drop)(void *state) = TAKE_PTR(p->drop);
+        void *state = TAKE_PTR(p->state);
+        enum turn_result result = work(p->call, state);
+
+        if (result == TURN_AGAIN) {
+                assert(!p->work);
+                p->work = work;
+                p->drop = drop;
+                p->state = state;
+                return result;
+        }
+        if (drop)
+                drop(state);
+        /* Answered; or it waits for more work, or for something else. */
+        if (!p->work && p->on_end == on_work_ended)
+                parking_go_on(p);
+        return result;
+}
+
+void parking_work_on(struct api_call *call, enum turn_need need, parking_work work, void *state,
+                     void (*drop)(void *state))
+{
+        int r = parking_begin(call, on_work_ended, 0);
+        struct parking *p = call->parking;
+
+        if (r >= 0)
+                r = turn_take(call->api->turns, call->peer.uid, need, on_work, p, &p->turn);
+        if (r >= 0) {
+                p->work = work;
+                p->state = state;
+                p->drop = drop;
+                return;
+        }
+        if (drop)
+                drop(state);
+        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "The request cannot be put in line: %s.",
+                 strerror(-r));
+        parking_go_on(p);
+}
+
+/* ---- waiting, and going on ------------------------------------------------------------------------- */
+
+bool parking_waits(const struct parking *p)
+{
+        return p && !p->done;
 }
 
 void parking_suspend(struct parking *p)
@@ -81,7 +166,7 @@ void parking_go_on(struct parking *p)
                 return;
         p->suspended = false;
         MHD_resume_connection(p->call->connection);
-        sd_event_source_set_enabled(p->call->api->resume, SD_EVENT_ONESHOT);
+        sd_event_source_set_enabled(p->call->resume, SD_EVENT_ONESHOT);
 }
 
 void parking_free(struct parking *p)

@@ -37,7 +37,8 @@ struct server {
         int listen_fd;
         struct MHD_Daemon *http;
         sd_event_source *accept_source, *http_source, *timer;
-        sd_event_source *again; /* enabled once: run in the next turn of the loop */
+        sd_event_source *again; /* enabled once: run in the next turn of the loop, also because a connection
+                                   goes on: libmicrohttpd has nothing to wake itself with */
         size_t connections_max, per_uid_max, reserved;
         struct client clients[SLOTS_MAX];
 };
@@ -59,7 +60,7 @@ static enum MHD_Result queue_answer(struct api_call *call)
 /* What came of the call: an answer, or the promise of one. */
 static enum MHD_Result finish_call(struct api_call *call)
 {
-        if (call->response || !call->parking)
+        if (!parking_waits(call->parking))
                 return queue_answer(call);
         parking_suspend(call->parking);
         return MHD_YES;
@@ -84,7 +85,11 @@ static enum MHD_Result begin_call(struct client *client, struct MHD_Connection *
         if (!call)
                 return MHD_NO;
         *call = (struct api_call){
-                .api = client->server->api, .peer = client->peer, .connection = connection};
+                .api = client->server->api,
+                .peer = client->peer,
+                .connection = connection,
+                .resume = client->server->again,
+        };
         *slot = call;
         if (client->refused) {
                 api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "too-many-connections",
@@ -390,8 +395,6 @@ int server_new(struct server **ret, sd_event *event, int listen_fd, enum api_sur
                 server_free(s);
                 return r;
         }
-        if (surface == SURFACE_SOCKET)
-                api->resume = s->again; /* libmicrohttpd has nothing to wake itself with */
         *ret = s;
         return 0;
 }
@@ -404,10 +407,8 @@ struct server *server_free(struct server *s)
         sd_event_source_disable_unref(s->timer);
         sd_event_source_disable_unref(s->http_source);
         if (s->http) {
-                if (s->surface == SURFACE_SOCKET) {
-                        streams_end(s->api);
-                        parking_end_all(s->api);
-                }
+                streams_end(s->api);
+                parking_end_all(s->api);
                 for (int i = 0; i < GOODBYE_ROUNDS; i++)
                         MHD_run(s->http);
                 MHD_stop_daemon(s->http);

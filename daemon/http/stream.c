@@ -8,11 +8,13 @@
 #include <time.h>
 
 #include "daemon/base/log.h"
+#include "daemon/http/turns.h"
 
 enum phase {
-        PHASE_HISTORY, /* rows of the store */
-        PHASE_LOSSES,  /* what is missing in them, cause by cause */
-        PHASE_LIVE,    /* the queue, for ever */
+        PHASE_HISTORY,  /* rows of the store */
+        PHASE_CATCH_UP, /* the store is waited for, to be read again */
+        PHASE_LOSSES,   /* what is missing in them, cause by cause */
+        PHASE_LIVE,     /* the queue, for ever */
         PHASE_END,
 };
 
@@ -29,12 +31,14 @@ struct stream {
         struct stream *next, **link; /* in api->streams */
         struct api *api;
         struct MHD_Connection *connection;
+        sd_event_source *resume; /* of the connection's server */
         struct peer peer;
         struct event_filter filter;
         enum phase phase;
         bool follow;
         bool queueing;  /* live events are kept from now on */
         bool suspended; /* libmicrohttpd waits for us */
+        bool served;    /* it is our turn: what comes next is looked for */
         bool gone;      /* the client hung up */
         bool ended;     /* the daemon stops */
 
@@ -52,7 +56,8 @@ struct stream {
         uint64_t lost; /* since the last loss line */
 
         int fd; /* a duplicate of the connection's, to see it end while libmicrohttpd does not look */
-        sd_event_source *hangup, *turn;
+        sd_event_source *hangup;
+        struct turn *turn;
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -109,7 +114,7 @@ static void wake(struct stream *s)
                 return;
         s->suspended = false;
         MHD_resume_connection(s->connection);
-        sd_event_source_set_enabled(s->api->resume, SD_EVENT_ONESHOT);
+        sd_event_source_set_enabled(s->resume, SD_EVENT_ONESHOT);
 }
 
 static bool enqueue(struct stream *s, char *line)
@@ -168,6 +173,25 @@ static void go_live(struct stream *s)
         MHD_set_connection_option(s->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
 }
 
+/* ---- its turn ------------------------------------------------------------------------------------ */
+
+/* The lines are made where libmicrohttpd asks for them: still in this turn, so nobody else has theirs. */
+static enum turn_result on_stream_turn(void *userdata)
+{
+        struct stream *s = userdata;
+
+        s->served = true;
+        wake(s);
+        return TURN_PASSED;
+}
+
+static enum step take_turn(struct stream *s, enum turn_need need)
+{
+        if (s->turn || turn_take(s->api->turns, s->peer.uid, need, on_stream_turn, s, &s->turn) >= 0)
+                return STEP_WAIT;
+        return STEP_FAILED;
+}
+
 /* ---- line after line ----------------------------------------------------------------------------- */
 
 static int open_history(struct stream *s)
@@ -197,8 +221,17 @@ static enum step end_history(struct stream *s)
         }
         if (s->round_rows < STREAM_QUEUE_EVENTS / 4 || s->rounds >= STREAM_CATCH_UP)
                 s->queueing = true;
-        api_settle(s->api);
-        return open_history(s) < 0 ? STEP_FAILED : STEP_YIELD;
+        s->phase = PHASE_CATCH_UP;
+        return take_turn(s, NEED_STORE);
+}
+
+/* The store has caught up. */
+static enum step catch_up(struct stream *s)
+{
+        if (open_history(s) < 0)
+                return STEP_FAILED;
+        s->phase = PHASE_HISTORY;
+        return STEP_YIELD;
 }
 
 static enum step history_line(struct stream *s)
@@ -249,11 +282,24 @@ static enum step end_line(struct stream *s _unused_)
 }
 
 static enum step (*const next_line[])(struct stream *s) = {
-        [PHASE_HISTORY] = history_line,
-        [PHASE_LOSSES] = loss_lines,
-        [PHASE_LIVE] = live_line,
-        [PHASE_END] = end_line,
+        [PHASE_HISTORY] = history_line, [PHASE_CATCH_UP] = catch_up, [PHASE_LOSSES] = loss_lines,
+        [PHASE_LIVE] = live_line,       [PHASE_END] = end_line,
 };
+
+/* Rows are looked for in turns only; what is in the queue costs nothing. */
+static enum step find_line(struct stream *s)
+{
+        enum step step;
+
+        if (s->ended)
+                return STEP_END;
+        if (!s->served && s->phase <= PHASE_CATCH_UP)
+                return STEP_YIELD;
+        step = next_line[s->phase](s);
+        s->length = s->line ? strlen(s->line) : 0;
+        s->offset = 0;
+        return step;
+}
 
 /* Fills buf as far as lines are there. */
 static enum step fill(struct stream *s, char *buf, size_t max, size_t *ret_n)
@@ -265,9 +311,7 @@ static enum step fill(struct stream *s, char *buf, size_t max, size_t *ret_n)
                 size_t part = MIN_OF(max - n, s->length - s->offset);
 
                 if (!s->line) {
-                        step = s->ended ? STEP_END : next_line[s->phase](s);
-                        s->length = s->line ? strlen(s->line) : 0;
-                        s->offset = 0;
+                        step = find_line(s);
                         continue;
                 }
                 memcpy(buf + n, s->line + s->offset, part);
@@ -291,27 +335,24 @@ static ssize_t on_read(void *userdata, uint64_t at _unused_, char *buf, size_t m
 
         if (s->gone)
                 return MHD_CONTENT_READER_END_WITH_ERROR;
+        if (!s->turn)
+                s->served |= turns_ready(s->api->turns, NEED_NOTHING);
         step = fill(s, buf, max, &n);
+        s->served = false;
         if (n)
                 return (ssize_t)n;
         if (step == STEP_END)
                 return MHD_CONTENT_READER_END_OF_STREAM;
         if (step == STEP_FAILED)
                 return MHD_CONTENT_READER_END_WITH_ERROR;
-        if (step == STEP_YIELD)
-                sd_event_source_set_enabled(s->turn, SD_EVENT_ONESHOT);
+        if (step == STEP_YIELD && take_turn(s, NEED_NOTHING) == STEP_FAILED)
+                return MHD_CONTENT_READER_END_WITH_ERROR;
         s->suspended = true;
         MHD_suspend_connection(s->connection);
         return 0;
 }
 
 /* ---- from beginning to end ----------------------------------------------------------------------- */
-
-static int on_turn(sd_event_source *source _unused_, void *userdata)
-{
-        wake(userdata);
-        return 0;
-}
 
 /* Only a hang-up is waited for: a client that merely closed its sending side still listens. */
 static int on_hangup(sd_event_source *source, int fd _unused_, uint32_t events _unused_, void *userdata)
@@ -332,7 +373,7 @@ static void stream_free(void *userdata)
                 s->api->followers--;
         }
         sd_event_source_disable_unref(s->hangup);
-        sd_event_source_disable_unref(s->turn);
+        turn_cancel(s->turn);
         if (s->fd >= 0)
                 close(s->fd);
         store_cursor_free(s->cursor);
@@ -364,14 +405,7 @@ static int add_sources(struct stream *s)
 {
         const union MHD_ConnectionInfo *info =
                 MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        int r;
 
-        r = sd_event_add_defer(s->api->event, &s->turn, on_turn, s);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(s->turn, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
         s->fd = fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0);
         if (s->fd < 0)
                 return -errno;
@@ -407,6 +441,7 @@ void stream_answer(struct api_call *call, const struct event_filter *filter, boo
         *s = (struct stream){
                 .api = call->api,
                 .connection = call->connection,
+                .resume = call->resume,
                 .peer = call->peer,
                 .filter = *filter,
                 .fd = -1,

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -27,7 +28,7 @@ static struct store *store_new(void)
 
         if (!s)
                 return NULL;
-        s->lock_fd = -1;
+        s->lock_fd = s->reached_fd = -1;
         s->next_seq = 1;
         pthread_mutex_init(&s->lock, NULL);
         pthread_condattr_init(&attr);
@@ -63,6 +64,7 @@ struct store *store_close(struct store *s)
         sqlite3_close_v2(s->read_db); /* first, so that the writer's closing empties the WAL into the file */
         store_writer_finalize(s);
         sqlite3_close(s->write_db);
+        cleanup_close(&s->reached_fd);
         cleanup_close(&s->lock_fd); /* last: only now may another daemon begin */
         pthread_cond_destroy(&s->done);
         pthread_cond_destroy(&s->work);
@@ -120,7 +122,8 @@ int store_open(struct store **ret, const char *dir, const struct store_limits *l
         if (r < 0)
                 return r;
         load_stats(s, s->write_db);
-        r = start_writer(s);
+        s->reached_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        r = s->reached_fd < 0 ? -errno : start_writer(s);
         if (r < 0) {
                 snprintf(error, size, "cannot start the writer thread of the trace store: %s", strerror(-r));
                 return r;
@@ -279,6 +282,41 @@ int store_put_finding(struct store *s, const struct finding *f)
         return r;
 }
 
+/* Under lock. */
+static uint64_t write_all_now(struct store *s)
+{
+        s->sync_target = MAX_OF(s->sync_target, s->accepted);
+        pthread_cond_signal(&s->work);
+        return s->accepted;
+}
+
+uint64_t store_hurry(struct store *s)
+{
+        uint64_t mark;
+
+        if (s->readonly)
+                return 0;
+        pthread_mutex_lock(&s->lock);
+        mark = write_all_now(s);
+        pthread_mutex_unlock(&s->lock);
+        return mark;
+}
+
+bool store_reached(struct store *s, uint64_t mark)
+{
+        bool reached;
+
+        pthread_mutex_lock(&s->lock);
+        reached = s->settled >= mark;
+        pthread_mutex_unlock(&s->lock);
+        return reached;
+}
+
+int store_reached_fd(const struct store *s)
+{
+        return s->reached_fd;
+}
+
 int store_sync(struct store *s, int timeout_ms)
 {
         struct timespec deadline;
@@ -294,9 +332,7 @@ int store_sync(struct store *s, int timeout_ms)
         deadline.tv_nsec %= (long)NSEC_PER_SEC;
 
         pthread_mutex_lock(&s->lock);
-        target = s->accepted;
-        s->sync_target = MAX_OF(s->sync_target, target);
-        pthread_cond_signal(&s->work);
+        target = write_all_now(s);
         while (s->settled < target && r == 0)
                 r = pthread_cond_timedwait(&s->done, &s->lock, &deadline);
         r = s->settled < target ? -ETIMEDOUT : 0;

@@ -56,6 +56,13 @@ int store_append(struct store *s, const struct event *e);
 int store_put_finding(struct store *s, const struct finding *f);
 /* Wait until everything queued so far is readable, at most timeout_ms. -ETIMEDOUT. */
 int store_sync(struct store *s, int timeout_ms);
+/* The same for an event loop, which cannot wait: everything queued so far is written at once, and is
+ * readable when store_reached() says so of what is returned. */
+uint64_t store_hurry(struct store *s);
+bool store_reached(struct store *s, uint64_t mark);
+/* Becomes readable when something was reached: an eventfd(2), which stays the store's. -1: nothing is
+ * written. */
+int store_reached_fd(const struct store *s);
 
 struct store_stats {
         uint64_t events, bytes; /* stored now */

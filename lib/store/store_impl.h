@@ -77,7 +77,7 @@ enum write_statement {
 
 struct store {
         char *path;
-        int lock_fd;
+        int lock_fd, reached_fd;
         bool readonly;
         struct store_limits limits;
         sqlite3 *write_db, *read_db;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -420,6 +421,7 @@ static void settle(struct store *s, struct store_batch *b, int r)
 {
         uint64_t bytes = number(s, WRITE_PAGES) * s->page_size;
         uint64_t oldest = number(s, WRITE_OLDEST_WALL);
+        bool awaited;
 
         pthread_mutex_lock(&s->lock);
         s->stats.last_error = -r;
@@ -431,6 +433,7 @@ static void settle(struct store *s, struct store_batch *b, int r)
         } else {
                 s->stats.lost += b->n_events;
         }
+        awaited = s->settled < s->sync_target;
         s->settled += b->n_events + b->n_findings;
         s->n_queued -= b->n_events;
         for (struct queue_chunk *c = b->chunks; c; c = c->next)
@@ -439,6 +442,9 @@ static void settle(struct store *s, struct store_batch *b, int r)
                 put_findings_back(s, b);
         pthread_cond_broadcast(&s->done);
         pthread_mutex_unlock(&s->lock);
+        /* Full is as good as one more: it is readable then. */
+        if (awaited)
+                (void)!write(s->reached_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 /* Frees what is in the batch, not its array. */
