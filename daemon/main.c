@@ -19,6 +19,7 @@
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
 #include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 #include "daemon/options.h"
 #include "daemon/claims/refusal.h"
 #include "daemon/http/server.h"
@@ -41,6 +42,7 @@ struct daemon {
         struct options options;
         struct config config;
         sd_event *event;
+        struct loop_times loop;
         struct store *store;
         struct guard_pins *pins; /* until the guard owns them */
         struct loader *loader;
@@ -287,6 +289,7 @@ static int set_up_server(struct daemon *d, char *error, size_t size)
         clock_gettime(CLOCK_REALTIME, &wall);
         d->api = (struct api){
                 .event = d->event,
+                .loop = &d->loop,
                 .loader = d->loader,
                 .pump = d->pump,
                 .store = d->store,
@@ -394,7 +397,7 @@ static int run(struct daemon *d)
                 log_error("%s", *error ? error : strerror(-r));
         else {
                 announce(d);
-                r = sd_event_loop(d->event);
+                r = loop_run(d->event, &d->loop);
                 sd_notify(0, "STOPPING=1\nSTATUS=Stopping.");
                 if (r < 0)
                         log_error("The event loop failed: %s.", strerror(-r));

@@ -79,6 +79,15 @@ static void print_losses(const struct cli *c, struct json_object *o)
         print_wrapped(c, "  Lost:     ", line);
 }
 
+/* How late an answer may have been because of others. */
+static void print_longest_turn(struct json_object *o)
+{
+        struct json_object *loop = member_object(o, "loop");
+
+        if (loop)
+                printf("  Loop:     longest turn %.0f ms\n", member_double(loop, "longest_s") * 1000);
+}
+
 static void print_guard_line(const struct cli *c, struct json_object *o)
 {
         struct json_object *guard = member_object(o, "guard");
@@ -117,6 +126,7 @@ static void print_status(const struct cli *c, struct json_object *o)
         print_store(c, o);
         print_counts(c, o);
         print_losses(c, o);
+        print_longest_turn(o);
 }
 
 /* Asks until the daemon is ready or the time is over. What only starting up cures is asked again. */

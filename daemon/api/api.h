@@ -18,6 +18,7 @@
 #include "lib/wire/request.h"
 #include "lib/wire/request_body.h"
 #include "lib/store/store.h"
+#include "daemon/base/loop.h"
 #include "daemon/claims/arbiter.h"
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
@@ -35,6 +36,7 @@ struct turns;
 /* What handlers look at. The pointers are borrowed from main, which outlives the servers. */
 struct api {
         sd_event *event;
+        const struct loop_times *loop;
         struct loader *loader;
         struct pump *pump;
         struct store *store;

@@ -84,6 +84,16 @@ static struct json_object *store_json(const struct api *api, const struct store_
         return o;
 }
 
+static struct json_object *loop_json(const struct loop_times *loop)
+{
+        struct json_object *o = json_object_new_object();
+
+        json_add_int(o, "turns", (int64_t)loop->turns);
+        json_add_seconds(o, "busy_s", loop->busy_ns);
+        json_add_seconds(o, "longest_s", loop->longest_ns);
+        return o;
+}
+
 /* What the kernel does, and what is asked of it: claims are also kept by hold. */
 static struct json_object *guard_json(const struct api *api)
 {
@@ -117,6 +127,7 @@ void api_status(struct api_call *call)
         json_object_object_add(o, "losses", api_losses_json(api));
         json_object_object_add(o, "counts", counts_json(api, &stats));
         json_object_object_add(o, "guard", guard_json(api));
+        json_object_object_add(o, "loop", loop_json(api->loop));
         json_object_object_add(o, "store", store_json(api, &stats));
         api_answer(call, o);
 }

@@ -72,6 +72,11 @@ static uint64_t store_failing(const struct figures *f)
         return f->store.last_error != 0;
 }
 
+static uint64_t loop_turns(const struct figures *f)
+{
+        return f->api->loop->turns;
+}
+
 static uint64_t guard_attached(const struct figures *f)
 {
         return f->guard.attached;
@@ -121,6 +126,7 @@ static const struct {
         {"ptraced_store_written_total", "counter", "Events written since the start.", written},
         {"ptraced_store_expired_total", "counter", "Events removed by age or size since the start.",
          expired},
+        {"ptraced_loop_turns_total", "counter", "Turns of the event loop since the start.", loop_turns},
         {"ptraced_guard_attached", "gauge", "1 while the guard's programs are in the kernel.",
          guard_attached},
         {"ptraced_guard_pinned", "gauge", "1 while the guard would outlive the daemon.", guard_pinned},
@@ -145,6 +151,23 @@ static int count_finding(void *userdata, const struct finding *f)
 static void print_head(FILE *f, const char *name, const char *type, const char *help)
 {
         fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void print_seconds(FILE *f, const char *name, uint64_t ns)
+{
+        fprintf(f, "%s %" PRIu64 ".%06" PRIu64 "\n", name, (uint64_t)(ns / NSEC_PER_SEC),
+                (uint64_t)(ns % NSEC_PER_SEC / 1000));
+}
+
+/* While one turn lasts, nobody else is answered. */
+static void print_loop(FILE *f, const struct loop_times *loop)
+{
+        print_head(f, "ptraced_loop_seconds", "gauge",
+                   "The longest turn of the event loop since the start.");
+        print_seconds(f, "ptraced_loop_seconds", loop->longest_ns);
+        print_head(f, "ptraced_loop_busy_seconds_total", "counter",
+                   "What all turns of the event loop took since the start.");
+        print_seconds(f, "ptraced_loop_busy_seconds_total", loop->busy_ns);
 }
 
 static void print_families(FILE *f, const struct figures *fig)
@@ -185,6 +208,7 @@ char *metrics_text(const struct api *api)
                 print_head(f, rows[i].name, rows[i].type, rows[i].help);
                 fprintf(f, "%s %" PRIu64 "\n", rows[i].name, rows[i].get(&fig));
         }
+        print_loop(f, api->loop);
         print_families(f, &fig);
         if (fclose(f) != 0) {
                 free(text);
