@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/event/record.h"
 
 #define BATCH       512
@@ -25,6 +26,11 @@ struct floods {
         int fd, read_fd;
         size_t n_seen, slots;
         struct seen *seen; /* grows: most machines never have a hundred */
+        /* The round under way: counters are read in pieces. */
+        bool under_way;
+        size_t batches;
+        uint32_t cursor;
+        uint64_t began_ns; /* CLOCK_BOOTTIME */
         struct count_key keys[BATCH];
         struct count_value values[BATCH];
 };
@@ -145,30 +151,24 @@ static void drain_one(struct floods *f, const struct count_key *key, const struc
         s->read_ns = now_ns;
 }
 
-/* Each counter, in batches. Returns 0 or -errno. */
-static int each_counter(struct floods *f,
-                        void (*fn)(struct floods *f, const struct count_key *key,
-                                   const struct count_value *value, void *userdata),
-                        void *userdata)
+typedef void (*counter_fn)(struct floods *f, const struct count_key *key, const struct count_value *value,
+                           void *userdata);
+
+/* The counters of one batch. 1: more follow, 0: these were the last, or -errno. */
+static int next_batch(struct floods *f, counter_fn fn, void *userdata)
 {
         LIBBPF_OPTS(bpf_map_batch_opts, opts);
-        uint32_t cursor, n;
-        bool first = true;
-        int r = 0;
+        uint32_t n = BATCH;
+        int r = bpf_map_lookup_batch(f->fd, f->batches ? &f->cursor : NULL, &f->cursor, f->keys, f->values,
+                                     &n, &opts);
 
-        for (size_t round = 0; round < BATCHES_MAX && !r; round++) {
-                n = BATCH;
-                r = bpf_map_lookup_batch(f->fd, first ? NULL : &cursor, &cursor, f->keys, f->values, &n,
-                                         &opts);
-                if (r)
-                        r = -errno;
-                if (r && r != -ENOENT) /* ENOENT: this was the last batch */
-                        return r;
-                for (uint32_t i = 0; i < n; i++)
-                        fn(f, &f->keys[i], &f->values[i], userdata);
-                first = false;
-        }
-        return 0;
+        if (r)
+                r = -errno;
+        if (r && r != -ENOENT) /* ENOENT: this was the last batch */
+                return r;
+        for (uint32_t i = 0; i < n; i++)
+                fn(f, &f->keys[i], &f->values[i], userdata);
+        return ++f->batches < BATCHES_MAX && r == 0;
 }
 
 struct draining {
@@ -185,17 +185,37 @@ static void drain(struct floods *f, const struct count_key *key, const struct co
         drain_one(f, key, value, d->now_ns, d->emit, d->userdata);
 }
 
+static void begin_round(struct floods *f, uint64_t now_ns)
+{
+        f->under_way = true;
+        f->batches = 0;
+        f->began_ns = now_ns;
+}
+
+bool floods_under_way(const struct floods *f)
+{
+        return f->under_way;
+}
+
 int floods_drain(struct floods *f, uint64_t now_ns, void (*emit)(void *userdata, struct event *e),
                  void *userdata)
 {
-        struct draining d = {now_ns, emit, userdata};
-        int r = each_counter(f, drain, &d);
+        struct draining d = {.emit = emit, .userdata = userdata};
+        uint64_t until_ns = clock_mono_ns() + FLOODS_PIECE_NS;
+        int r = 1;
 
-        if (r < 0)
-                return r;
+        if (!f->under_way)
+                begin_round(f, now_ns);
+        d.now_ns = f->began_ns;
+        while (r > 0) {
+                r = next_batch(f, drain, &d);
+                if (r > 0 && clock_mono_ns() >= until_ns)
+                        return 1;
+        }
+        f->under_way = false;
         /* Forget what is gone from the kernel's hash before its place is needed, or a reused key is misread.
          */
-        return rebuild(f, f->slots, now_ns);
+        return r < 0 ? r : rebuild(f, f->slots, f->began_ns);
 }
 
 static void begin_one(struct floods *f, const struct count_key *key, const struct count_value *value,
@@ -218,5 +238,11 @@ static void begin_one(struct floods *f, const struct count_key *key, const struc
 
 int floods_begin(struct floods *f, uint64_t own_since_ns)
 {
-        return each_counter(f, begin_one, &own_since_ns);
+        int r = 1;
+
+        begin_round(f, 0);
+        while (r > 0)
+                r = next_batch(f, begin_one, &own_since_ns);
+        f->under_way = false;
+        return r < 0 ? r : 0;
 }

@@ -60,6 +60,8 @@ struct pump {
         uint64_t next_seq;
         uint64_t consume_until_ns; /* CLOCK_MONOTONIC */
         bool more;                 /* the ring was left before it was empty */
+        uint64_t readings;         /* of the ring to its end and then of all counters */
+        bool reading;              /* such a one is under way: its counters are read in pieces */
         struct follower followers[PUMP_FOLLOWERS_MAX];
         size_t n_followers;
         struct namer namer;
@@ -384,6 +386,20 @@ static int on_look_again(sd_event_source *s _unused_, uint64_t usec _unused_, vo
         return 0;
 }
 
+/* 1: there are more. Where the ring was not read to its end before, this is no whole reading. */
+static int read_counters(struct pump *p)
+{
+        int r = 0;
+
+        if (!p->floods || !floods_under_way(p->floods))
+                p->reading = !p->more;
+        if (p->floods)
+                r = floods_drain(p->floods, clock_ns(CLOCK_BOOTTIME), emit_counter, p);
+        if (r <= 0)
+                p->readings += p->reading;
+        return r > 0;
+}
+
 /* ---- once a second -------------------------------------------------------------------------------------
  */
 
@@ -452,8 +468,10 @@ static int on_second(sd_event_source *s, uint64_t usec _unused_, void *userdata)
         uint64_t now = clock_ns(CLOCK_BOOTTIME);
 
         consume(p);
-        if (p->floods)
-                floods_drain(p->floods, now, emit_counter, p);
+        if (read_counters(p)) {
+                sd_event_source_set_time_relative(s, 0);
+                return 0;
+        }
         report_losses(p);
         reconcile(p, now);
         forget_departed(p, now);
@@ -577,8 +595,7 @@ static void take_refusal(void *userdata, const void *data, size_t size)
 void pump_take_refusals(struct pump *p)
 {
         backlog_each(loader_backlog(p->loader), take_refusal, p);
-        if (p->floods)
-                floods_drain(p->floods, clock_ns(CLOCK_BOOTTIME), emit_counter, p);
+        pump_drain(p);
 }
 
 int pump_start(struct pump *p)
@@ -606,21 +623,26 @@ int pump_watch(struct pump *p, uint32_t pid)
         return 0;
 }
 
-/* The counters are complete only when the records before them are. */
-bool pump_flush(struct pump *p)
+uint64_t pump_flush(struct pump *p)
 {
         consume(p);
-        if (p->more)
-                return false;
-        if (p->floods)
-                floods_drain(p->floods, clock_ns(CLOCK_BOOTTIME), emit_counter, p);
-        report_losses(p);
-        return true;
+        if (!p->more && read_counters(p) == 0)
+                report_losses(p);
+        return p->readings;
+}
+
+uint64_t pump_mark(const struct pump *p)
+{
+        bool too_early = p->floods && floods_under_way(p->floods) && p->reading;
+
+        return p->readings + 1 + too_early;
 }
 
 void pump_drain(struct pump *p)
 {
-        for (int i = 0; i < DRAIN_ROUNDS && !pump_flush(p); i++)
+        uint64_t mark = pump_mark(p);
+
+        for (int i = 0; i < DRAIN_ROUNDS && pump_flush(p) < mark; i++)
                 ;
 }
 

@@ -40,9 +40,13 @@ int pump_feed(struct pump *p, struct event *e);
  * connector, which then sees its tracers only. After pump_start(). */
 int pump_watch(struct pump *p, uint32_t pid);
 
-/* One reading of ring and counters. True: what happened before this call is in the model and queued for the
- * store; false: the ring was not empty after PUMP_CONSUME_NS, and others have their turn. */
-bool pump_flush(struct pump *p);
+/*
+ * One piece of reading ring and counters; returns how many whole readings there were. A reading that began
+ * now is over when that has reached pump_mark() of now: then what happened before is in the model and queued
+ * for the store.
+ */
+uint64_t pump_flush(struct pump *p);
+uint64_t pump_mark(const struct pump *p);
 /* The same to the end, with a bound: for when there is no event loop any more. */
 void pump_drain(struct pump *p);
 

@@ -97,10 +97,10 @@ static int answer(const struct model_question *q, sampler_emit emit, void *userd
 /* Answers may make the model ask again: those questions wait for the next run. */
 static int answer_due(struct sampler *s, uint64_t now_ns, sampler_emit emit, void *userdata)
 {
-        size_t n = s->n_questions, i = 0;
+        size_t n = s->n_questions, i = 0, answered = 0;
         int r = 0;
 
-        while (n-- > 0 && r == 0) {
+        while (n-- > 0 && answered < SAMPLER_ANSWERS_MAX && r == 0) {
                 struct model_question q = s->questions[i];
 
                 if (q.not_before_ns > now_ns) {
@@ -110,6 +110,7 @@ static int answer_due(struct sampler *s, uint64_t now_ns, sampler_emit emit, voi
                 s->n_questions--;
                 for (size_t k = i; k < s->n_questions; k++)
                         s->questions[k] = s->questions[k + 1];
+                answered++;
                 r = answer(&q, emit, userdata);
         }
         return r;

@@ -27,7 +27,8 @@ struct turn {
         uid_t uid;
         enum turn_need need;
         enum turn_stage stage;
-        unsigned rounds;      /* of the ring, so far */
+        uint64_t reading;     /* of the pump, to be over */
+        unsigned rounds;      /* pieces of it, so far */
         uint64_t mark;        /* of the store */
         uint64_t deadline_ns; /* CLOCK_MONOTONIC */
         turn_work work;
@@ -85,20 +86,22 @@ static void look_at_store(struct turns *t)
         }
 }
 
-/* One reading serves all who wait for it: what it found had happened before it, and so after they asked. */
+/* One reading serves all who asked before it began. */
 static void flush_once(struct turns *t)
 {
-        bool wanted = false, empty;
+        bool wanted = false;
+        uint64_t readings;
 
         LIST_FOREACH (link, &t->waiting)
                 wanted |= LIST_ENTRY(link, struct turn, link)->stage == STAGE_FLUSH;
         if (!wanted)
                 return;
-        empty = pump_flush(t->pump);
+        readings = pump_flush(t->pump);
         LIST_FOREACH (link, &t->waiting) {
                 struct turn *turn = LIST_ENTRY(link, struct turn, link);
 
-                if (turn->stage == STAGE_FLUSH && (empty || ++turn->rounds >= TURNS_FLUSH_ROUNDS))
+                if (turn->stage == STAGE_FLUSH &&
+                    (readings >= turn->reading || ++turn->rounds >= TURNS_FLUSH_ROUNDS))
                         enter_store(turn);
         }
 }
@@ -210,9 +213,12 @@ static bool somebody_is_ready(const struct turns *t)
 
 bool turns_ready(struct turns *t, enum turn_need need)
 {
+        uint64_t reading;
+
         if (budget_is_spent(t) || somebody_is_ready(t))
                 return false;
-        if (need >= NEED_MODEL && !pump_flush(t->pump))
+        reading = pump_mark(t->pump);
+        if (need >= NEED_MODEL && pump_flush(t->pump) < reading)
                 return false;
         return need < NEED_STORE_BRIEFLY || store_reached(t->store, store_hurry(t->store));
 }
@@ -229,6 +235,7 @@ int turn_take(struct turns *t, uid_t uid, enum turn_need need, turn_work work, v
                 .holder = ret,
                 .uid = uid,
                 .need = need,
+                .reading = pump_mark(t->pump),
                 .stage = need == NEED_NOTHING ? STAGE_READY : STAGE_FLUSH,
                 .work = work,
                 .userdata = userdata,

@@ -22,6 +22,7 @@
 #include "daemon/events/pump.h"
 
 #define TURNS_BUDGET_NS        (10 * NSEC_PER_MSEC) /* work begun in one turn of the loop */
+#define TURNS_PIECE_NS         (10 * NSEC_PER_MSEC) /* of work that is done piece by piece */
 #define TURNS_FLUSH_ROUNDS     50                   /* readings of a ring that does not get empty */
 #define TURNS_STORE_MS         2000                 /* that an answer waits for the store's writer */
 #define TURNS_STORE_BRIEFLY_MS 50                   /* the same for one that must not be late */
