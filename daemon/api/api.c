@@ -377,7 +377,7 @@ void api_dispatch(struct api_call *call)
         if (turns_ready(call->api->turns, call->route->need))
                 call->route->handle(call);
         else
-                parking_work_on(call, call->route->need, handle_later, NULL, NULL);
+                parking_wait(call, call->route->need, handle_later, NULL, NULL);
 }
 
 /* ---- shared by handlers -------------------------------------------------------------------------- */

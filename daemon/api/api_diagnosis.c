@@ -1,69 +1,109 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/api/api.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "lib/base/clock.h"
+#include "daemon/http/parking.h"
 
 /* Findings in one answer, which is made in memory: about 2 MiB. The newest ones are the ones told. */
 #define FINDINGS_MAX 1024
 
-/* The newest FINDINGS_MAX of what the store gives, as a ring. */
-struct gathering {
-        const struct api_call *call;
+/* Reads a few at a time: the newest FINDINGS_MAX that the peer may see, as a ring. */
+struct diagnosis {
+        int64_t *ids; /* of the store, oldest first */
+        size_t n_ids, next_id;
         struct json_object *ring[FINDINGS_MAX];
         uint64_t n; /* seen so far */
-        bool failed;
 };
 
-static int gather(void *userdata, const struct finding *f)
+static void diagnosis_free(void *state)
 {
-        struct gathering *g = userdata;
-        struct json_object **slot = &g->ring[g->n % FINDINGS_MAX];
-        struct json_object *o = NULL;
+        struct diagnosis *d = state;
 
-        if (!peer_sees_finding(&g->call->peer, pump_model(g->call->api->pump), f))
-                return 0;
-        if (finding_to_json(f, &o) < 0) {
-                g->failed = true;
-                return 1;
-        }
+        for (size_t i = 0; i < FINDINGS_MAX; i++)
+                json_object_put(d->ring[i]);
+        free(d->ids);
+        free(d);
+}
+
+/* -ENOMEM */
+static int keep_finding(struct diagnosis *d, const struct finding *f)
+{
+        struct json_object **slot = &d->ring[d->n % FINDINGS_MAX];
+        struct json_object *o = NULL;
+        int r = finding_to_json(f, &o);
+
+        if (r < 0)
+                return r;
         json_object_put(*slot);
         *slot = o;
-        g->n++;
+        d->n++;
         return 0;
 }
 
-static struct json_object *diagnosis_json(struct gathering *g)
+static int read_one(struct api_call *call, struct diagnosis *d)
+{
+        struct finding f;
+        int r = store_get_finding(call->api->store, d->ids[d->next_id++], &f);
+
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0 || !peer_sees_finding(&call->peer, pump_model(call->api->pump), &f))
+                return r;
+        return keep_finding(d, &f);
+}
+
+static struct json_object *diagnosis_json(const struct api *api, struct diagnosis *d)
 {
         struct json_object *o = json_new("ptraced.diagnosis/1"), *list = json_object_new_array();
-        uint64_t first = g->n > FINDINGS_MAX ? g->n - FINDINGS_MAX : 0;
+        uint64_t first = d->n > FINDINGS_MAX ? d->n - FINDINGS_MAX : 0;
 
-        for (uint64_t i = first; i < g->n; i++)
-                json_object_array_add(list, TAKE_PTR(g->ring[i % FINDINGS_MAX]));
-        json_object_object_add(o, "losses", api_losses_json(g->call->api));
+        for (uint64_t i = first; i < d->n; i++)
+                json_object_array_add(list, TAKE_PTR(d->ring[i % FINDINGS_MAX]));
+        json_object_object_add(o, "losses", api_losses_json(api));
         json_add_int(o, "omitted", (int64_t)first);
         json_object_object_add(o, "findings", list);
         return o;
 }
 
+static void findings_unreadable(struct api_call *call, int error)
+{
+        api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "store-failed", "",
+                 "The stored findings cannot be read: %s.", strerror(-error));
+}
+
+static enum turn_result read_some(struct api_call *call, void *state)
+{
+        const uint64_t until_ns = clock_mono_ns() + TURNS_PIECE_NS;
+        struct diagnosis *d = state;
+        int r = 0;
+
+        while (d->next_id < d->n_ids && r == 0) {
+                if (clock_mono_ns() >= until_ns)
+                        return TURN_AGAIN;
+                r = read_one(call, d);
+        }
+        if (r < 0)
+                findings_unreadable(call, r);
+        else
+                api_answer(call, diagnosis_json(call->api, d));
+        return TURN_DONE;
+}
+
 /* From the store, not from the model: what was found before the daemon was restarted still counts. */
 void api_diagnosis(struct api_call *call)
 {
-        const struct request_args *a = &call->args;
-        struct gathering *g = calloc(1, sizeof(*g));
-        int r;
+        struct diagnosis *d = calloc(1, sizeof(*d));
+        int r = d ? store_list_findings(call->api->store, call->args.pid, call->args.since_wall_ns, &d->ids,
+                                        &d->n_ids)
+                  : -ENOMEM;
 
-        if (!g) {
-                api_answer(call, NULL);
+        if (r >= 0) {
+                parking_work(call, read_some, d, diagnosis_free);
                 return;
         }
-        g->call = call;
-        r = store_each_finding(call->api->store, a->pid, a->since_wall_ns, gather, g);
-        if (r < 0)
-                api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "store-failed", "",
-                         "The stored findings cannot be read: %s.", strerror(-r));
-        else
-                api_answer(call, g->failed ? NULL : diagnosis_json(g));
-        for (size_t i = 0; i < FINDINGS_MAX; i++)
-                json_object_put(g->ring[i]);
-        free(g);
+        findings_unreadable(call, r);
+        free(d);
 }

@@ -3,13 +3,15 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
 #include "daemon/claims/arbiter.h"
+#include "daemon/http/parking.h"
 
 #define PROCESSES_MAX   4096 /* in one answer */
 #define THREADS_MAX     4096 /* of one process, in one answer */
@@ -41,14 +43,6 @@ static const char *const ended_names[_DETACHED_MAX] = {
         [DETACHED_TRACEE_EXIT] = "tracee-exit",
         [DETACHED_UNSEEN] = "unseen",
 };
-
-static uint64_t boottime_ns(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_BOOTTIME, &ts);
-        return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- P ------------------------------------------------------------------------------------------- */
 
@@ -150,7 +144,7 @@ static const char *how(const struct session *s)
 struct json_object *api_session_json(const struct api *api, const struct session *s)
 {
         struct json_object *o = json_object_new_object();
-        uint64_t until = s->until_ns ? s->until_ns : boottime_ns();
+        uint64_t until = s->until_ns ? s->until_ns : clock_boot_ns();
 
         json_add_int(o, "tid", s->target.tid);
         json_add_text(o, "comm", s->target.comm);
@@ -414,33 +408,96 @@ static struct json_object *party_json(struct gathering *g, uint32_t pid)
         return o;
 }
 
+/* The answer to /v1/tracers: made process by process, as text, because with thousands of them making it
+ * takes long, and so does turning it into text. */
+struct tracers {
+        struct gathering g;
+        size_t next, shown; /* of g.parties; processes in the answer so far */
+        FILE *out;          /* into text */
+        char *text;
+        size_t size;
+};
+
+static void tracers_free(void *state)
+{
+        struct tracers *t = state;
+
+        if (t->out)
+                fclose(t->out);
+        free(t->text);
+        free(t->g.parties.pids);
+        free(t->g.tracee_pids.pids);
+        free(t);
+}
+
+static void print_json(FILE *out, struct json_object *o)
+{
+        fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+              out);
+        json_object_put(o);
+}
+
+static void print_party(struct tracers *t, uint32_t pid)
+{
+        struct json_object *party = party_json(&t->g, pid);
+
+        if (!party)
+                return;
+        if (t->shown++)
+                putc(',', t->out);
+        print_json(t->out, party);
+}
+
+static void finish_tracers(struct api_call *call, struct tracers *t)
+{
+        t->g.ended = json_object_new_array();
+        if (call->args.ended)
+                model_each_session(pump_model(call->api->pump), call->args.pid, true, gather_ended, &t->g);
+        fputs("],\"ended\":", t->out);
+        print_json(t->out, TAKE_PTR(t->g.ended));
+        fputs("}\n", t->out);
+        if (fclose(TAKE_PTR(t->out)) != 0) {
+                api_answer(call, NULL);
+                return;
+        }
+        api_answer_text(call, "application/json", TAKE_PTR(t->text));
+}
+
+static enum turn_result tell_tracers(struct api_call *call, void *state)
+{
+        const uint64_t until_ns = clock_mono_ns() + TURNS_PIECE_NS;
+        struct tracers *t = state;
+
+        while (t->next < t->g.parties.n && t->shown < PROCESSES_MAX) {
+                if (clock_mono_ns() >= until_ns)
+                        return TURN_AGAIN;
+                print_party(t, t->g.parties.pids[t->next++]);
+        }
+        finish_tracers(call, t);
+        return TURN_DONE;
+}
+
 void api_tracers(struct api_call *call)
 {
-        const struct model *model = pump_model(call->api->pump);
-        struct json_object *o, *list;
-        struct gathering g = {.call = call};
         struct process_view v;
+        struct tracers *t;
         struct event info;
 
         if (call->args.pid && !get_process(call, call->args.pid, &v, &info))
                 return;
-        o = json_new("ptraced.tracers/1");
-        list = json_object_new_array();
-        model_each_session(model, call->args.pid, false, gather_parties, &g);
-        pids_sort(&g.parties);
-        for (size_t i = 0; i < g.parties.n && json_object_array_length(list) < PROCESSES_MAX; i++) {
-                struct json_object *party = party_json(&g, g.parties.pids[i]);
-
-                if (party)
-                        json_object_array_add(list, party);
+        t = calloc(1, sizeof(*t));
+        if (t)
+                t->out = open_memstream(&t->text, &t->size);
+        if (!t || !t->out) {
+                free(t);
+                api_answer(call, NULL);
+                return;
         }
-        g.ended = json_object_new_array();
-        if (call->args.ended)
-                model_each_session(model, call->args.pid, true, gather_ended, &g);
-        json_object_object_add(o, "losses", api_losses_json(call->api));
-        json_object_object_add(o, "processes", list);
-        json_object_object_add(o, "ended", g.ended);
-        free(g.parties.pids);
-        free(g.tracee_pids.pids);
-        api_answer(call, o);
+        t->g.call = call;
+        model_each_session(pump_model(call->api->pump), call->args.pid, false, gather_parties, &t->g);
+        pids_sort(&t->g.parties);
+        fputs("{\"schema\":\"ptraced.tracers/1\",\"losses\":", t->out);
+        print_json(t->out, api_losses_json(call->api));
+        fputs(",\"processes\":[", t->out);
+        parking_work(call, tell_tracers, t, tracers_free);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <time.h>
 
 #include "bpf/records.h"
 #include "lib/base/clock.h"
@@ -17,18 +16,11 @@
 #include "daemon/claims/arbiter.h"
 #include "daemon/claims/attach_facts.h"
 #include "daemon/hold/hold.h"
+#include "daemon/http/parking.h"
 
 #define REFUSALS_MAX   10
 #define REFUSALS_READ  20000 /* rows of one window that are looked at, at most */
 #define REFUSALS_STEPS 64    /* searches of the store that may find nothing: about a million rows */
-
-static uint64_t realtime_ns(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- facts --------------------------------------------------------------------------------------- */
 
@@ -64,14 +56,6 @@ static void gather_facts(const struct api_call *call, const struct proc_status *
 
 /* ---- the guard ------------------------------------------------------------------------------------ */
 
-static uint64_t boottime_ns(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_BOOTTIME, &ts);
-        return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 static int note_any_holder(void *userdata, const struct session *s)
 {
         struct access_facts *f = userdata;
@@ -98,7 +82,7 @@ static void note_rule(const struct arbiter *a, size_t rule, struct access_guard 
 
 static void note_claim(const struct claim *c, struct access_guard *g)
 {
-        uint64_t now = boottime_ns();
+        uint64_t now = clock_boot_ns();
 
         if (!c)
                 return;
@@ -152,53 +136,92 @@ static void ask_guard(const struct api_call *call, struct access_facts *f, struc
 
 /* ---- former refusals ----------------------------------------------------------------------------- */
 
-/* The last REFUSALS_MAX that the peer may see, as a ring; returns how many there were. */
-static size_t read_refusals(const struct api_call *call, uint64_t since_wall_ns, struct event *ring)
-{
-        const struct event_filter filter = {
-                .pid = call->pid,
-                .since_wall_ns = since_wall_ns,
-                .types = EVENT_BIT(EV_PTRACE_REFUSED),
-        };
-        struct store_cursor *cursor = NULL;
-        struct event e;
-        size_t n = 0;
-        int r, fruitless = 0;
+/* Recent ones first: rows come oldest first, and a debugger may have been refused a million times. */
+static const uint64_t windows_s[] = {60, 3600, 0};
 
-        if (store_query(call->api->store, &filter, &cursor) < 0)
-                return 0;
-        for (int i = 0; i < REFUSALS_READ && fruitless < REFUSALS_STEPS; i++) {
-                r = store_cursor_step(cursor, &e);
-                if (r == 0 || (r < 0 && r != -EAGAIN))
-                        break;
-                fruitless += r == -EAGAIN;
-                if (r == 1 && e.target.pid == call->pid &&
-                    peer_sees_event(&call->peer, pump_model(call->api->pump), &call->api->owners, &e))
-                        ring[n++ % REFUSALS_MAX] = e;
-        }
-        store_cursor_free(cursor);
-        return n;
+/* The answer but for the refusals, which are looked for piece by piece. */
+struct why {
+        struct json_object *answer;
+        uint64_t now_ns; /* of all windows */
+        size_t window;
+        struct store_cursor *cursor;     /* in the window; NULL: at its beginning */
+        unsigned rows, fruitless;        /* of the window, so far */
+        struct event ring[REFUSALS_MAX]; /* the last of them that the peer may see */
+        size_t n;
+};
+
+static void why_free(void *state)
+{
+        struct why *w = state;
+
+        json_object_put(w->answer);
+        store_cursor_free(w->cursor);
+        free(w);
 }
 
-/* Recent ones first: rows come oldest first, and a debugger may have been refused a million times. */
-static struct json_object *refusals_json(const struct api_call *call)
+static int open_window(const struct api_call *call, struct why *w)
 {
-        static const uint64_t windows_s[] = {60, 3600, 0};
-        struct json_object *list = json_object_new_array();
-        struct event *ring = calloc(REFUSALS_MAX, sizeof(*ring));
-        uint64_t now = realtime_ns();
-        size_t n = 0;
+        const uint64_t window_ns = windows_s[w->window] * NSEC_PER_SEC;
+        const struct event_filter filter = {
+                .pid = call->pid,
+                .since_wall_ns = window_ns ? w->now_ns - window_ns : 0,
+                .types = EVENT_BIT(EV_PTRACE_REFUSED),
+        };
 
-        for (size_t i = 0; ring && i < ELEMENTSOF(windows_s) && n < REFUSALS_MAX; i++)
-                n = read_refusals(call, windows_s[i] ? now - windows_s[i] * NSEC_PER_SEC : 0, ring);
-        for (size_t i = n > REFUSALS_MAX ? n - REFUSALS_MAX : 0; i < n; i++) {
+        w->rows = w->fruitless = 0;
+        w->n = 0;
+        return store_query(call->api->store, &filter, &w->cursor);
+}
+
+/* The next row of the window; false at its end. */
+static bool read_row(const struct api_call *call, struct why *w)
+{
+        struct event e;
+        int r;
+
+        if (w->rows++ >= REFUSALS_READ || w->fruitless >= REFUSALS_STEPS)
+                return false;
+        r = store_cursor_step(w->cursor, &e);
+        if (r == 0 || (r < 0 && r != -EAGAIN))
+                return false;
+        w->fruitless += r == -EAGAIN;
+        if (r == 1 && e.target.pid == call->pid &&
+            peer_sees_event(&call->peer, pump_model(call->api->pump), &call->api->owners, &e))
+                w->ring[w->n++ % REFUSALS_MAX] = e;
+        return true;
+}
+
+static struct json_object *refusals_json(const struct why *w)
+{
+        struct json_object *list = json_object_new_array();
+
+        for (size_t i = w->n > REFUSALS_MAX ? w->n - REFUSALS_MAX : 0; i < w->n; i++) {
                 struct json_object *o = NULL;
 
-                if (event_to_json(&ring[i % REFUSALS_MAX], &o) == 0)
+                if (event_to_json(&w->ring[i % REFUSALS_MAX], &o) == 0)
                         json_object_array_add(list, o);
         }
-        free(ring);
         return list;
+}
+
+static enum turn_result look_for_refusals(struct api_call *call, void *state)
+{
+        const uint64_t until_ns = clock_mono_ns() + TURNS_PIECE_NS;
+        struct why *w = state;
+
+        while (w->window < ELEMENTSOF(windows_s)) {
+                if (clock_mono_ns() >= until_ns)
+                        return TURN_AGAIN;
+                if (!w->cursor && open_window(call, w) < 0)
+                        break;
+                if (read_row(call, w))
+                        continue;
+                w->cursor = store_cursor_free(w->cursor);
+                w->window = w->n < REFUSALS_MAX ? w->window + 1 : ELEMENTSOF(windows_s);
+        }
+        json_object_object_add(w->answer, "refusals", refusals_json(w));
+        api_answer(call, TAKE_PTR(w->answer));
+        return TURN_DONE;
 }
 
 /* ---- the answer ---------------------------------------------------------------------------------- */
@@ -249,7 +272,7 @@ static struct json_object *claim_json(const struct access_facts *f, const struct
         json_add_text(claim, "owner", o->claim->request.owner_text);
         json_add_text(claim, "mode", o->claim->request.mode == GUARD_AUDIT ? "audit" : "enforce");
         json_add_time(claim, "lease_ends",
-                      f->guard.lease_left_ns ? realtime_ns() + f->guard.lease_left_ns : 0);
+                      f->guard.lease_left_ns ? clock_wall_ns() + f->guard.lease_left_ns : 0);
         json_object_object_add(claim, "admits", json_object_new_boolean(o->facts.claim == FACT_CLAIM_OURS));
         return claim;
 }
@@ -276,7 +299,6 @@ static struct json_object *why_json(const struct api_call *call, const struct ac
         json_add_text(o, "remedy", v->remedy);
         json_add_text(o, "risk", v->risk);
         json_object_object_add(o, "facts", facts_json(call, f, v));
-        json_object_object_add(o, "refusals", refusals_json(call));
         return o;
 }
 
@@ -290,11 +312,19 @@ void api_why(struct api_call *call)
         struct access_verdict verdict;
         struct proc_status caller;
         struct access_facts facts;
+        struct why *w;
 
         if (!api_caller(call, &caller))
                 return;
+        w = calloc(1, sizeof(*w));
+        if (!w) {
+                api_answer(call, NULL);
+                return;
+        }
         gather_facts(call, &caller, &facts);
         ask_guard(call, &facts, &opinion);
         access_decide(&facts, &verdict);
-        api_answer(call, why_json(call, &facts, &verdict, &opinion));
+        w->answer = why_json(call, &facts, &verdict, &opinion);
+        w->now_ns = clock_wall_ns();
+        parking_work(call, look_for_refusals, w, why_free);
 }

@@ -12,8 +12,8 @@ struct parking {
         void (*on_end)(struct api_call *call, uint64_t ticket);
         uint64_t ticket;
         bool suspended, done;
-        struct turn *turn; /* of the work */
-        parking_work work; /* NULL: something else is waited for */
+        struct turn *turn;   /* of the work */
+        parking_worker work; /* NULL: something else is waited for */
         void *state;
         void (*drop)(void *state);
         int fd; /* a duplicate of the connection's */
@@ -101,7 +101,7 @@ static void on_work_ended(struct api_call *call, uint64_t ticket _unused_)
 static enum turn_result on_work(void *userdata)
 {
         struct parking *p = userdata;
-        parking_work work = TAKE_PTR(p->work);
+        parking_worker work = TAKE_PTR(p->work);
         void (*drop)(void *state) = TAKE_PTR(p->drop);
         void *state = TAKE_PTR(p->state);
         enum turn_result result = work(p->call, state);
@@ -121,8 +121,8 @@ static enum turn_result on_work(void *userdata)
         return result;
 }
 
-void parking_work_on(struct api_call *call, enum turn_need need, parking_work work, void *state,
-                     void (*drop)(void *state))
+void parking_wait(struct api_call *call, enum turn_need need, parking_worker work, void *state,
+                  void (*drop)(void *state))
 {
         int r = parking_begin(call, on_work_ended, 0);
         struct parking *p = call->parking;
@@ -140,6 +140,14 @@ void parking_work_on(struct api_call *call, enum turn_need need, parking_work wo
         api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "The request cannot be put in line: %s.",
                  strerror(-r));
         parking_go_on(p);
+}
+
+void parking_work(struct api_call *call, parking_worker work, void *state, void (*drop)(void *state))
+{
+        if (work(call, state) == TURN_AGAIN)
+                parking_wait(call, NEED_NOTHING, work, state, drop);
+        else if (drop)
+                drop(state);
 }
 
 /* ---- waiting, and going on ------------------------------------------------------------------------- */

@@ -19,9 +19,11 @@ int parking_begin(struct api_call *call, void (*on_end)(struct api_call *call, u
  * own, once what it needs is there, until it returns something else than TURN_AGAIN. drop (may be NULL) is
  * called once when state is not used any more, whatever happens; and so is the answer made.
  */
-typedef enum turn_result (*parking_work)(struct api_call *call, void *state);
-void parking_work_on(struct api_call *call, enum turn_need need, parking_work work, void *state,
-                     void (*drop)(void *state));
+typedef enum turn_result (*parking_worker)(struct api_call *call, void *state);
+void parking_wait(struct api_call *call, enum turn_need need, parking_worker work, void *state,
+                  void (*drop)(void *state));
+/* The same for what can begin now: only if there is more of it the call is parked. */
+void parking_work(struct api_call *call, parking_worker work, void *state, void (*drop)(void *state));
 
 /* Is the answer still to come? p may be NULL. */
 bool parking_waits(const struct parking *p);

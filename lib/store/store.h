@@ -24,6 +24,7 @@ struct store;
 #define STORE_SCHEMA_VERSION 1
 #define STORE_APPLICATION_ID 0x70747263 /* "ptrc" */
 #define STORE_QUEUE_MAX      65536      /* events waiting for the writer; more are lost and counted */
+#define STORE_FINDINGS_MAX   20000      /* kept in the file; the longest unseen go first */
 #define STORE_BATCH_MAX      2000       /* events per transaction */
 #define STORE_BATCH_DELAY_MS 200        /* a commit at least this often while events wait */
 /* ... while one waits that says who was refused, or of claims and policy: what a daemon that is killed takes
@@ -92,6 +93,11 @@ int store_cursor_next(struct store_cursor *c, struct event *ret);
 int store_cursor_step(struct store_cursor *c, struct event *ret);
 struct store_cursor *store_cursor_free(struct store_cursor *c); /* returns NULL */
 
+/* The ids of findings, at most STORE_FINDINGS_MAX, in the same order as below: for an event loop, which
+ * reads them a few at a time. *ret is to be freed. */
+int store_list_findings(struct store *s, uint32_t pid, uint64_t since_wall_ns, int64_t **ret, size_t *ret_n);
+/* -ENOENT: removed meanwhile, or damaged. */
+int store_get_finding(struct store *s, int64_t id, struct finding *ret);
 /* Findings, oldest last_wall_ns first. pid 0: all; else target or other party. since: by last time. */
 int store_each_finding(struct store *s, uint32_t pid, uint64_t since_wall_ns,
                        int (*fn)(void *userdata, const struct finding *f), void *userdata);

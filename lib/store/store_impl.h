@@ -20,7 +20,6 @@
 #define STORE_CHUNK_BYTES          (64u << 10) /* of the queue; given back to the system when written */
 #define STORE_CHUNKS_MAX           256   /* 16 MiB: large events fill the queue before STORE_QUEUE_MAX do */
 #define STORE_PENDING_FINDINGS_MAX 1024  /* distinct ones that wait for the writer */
-#define STORE_FINDINGS_MAX         20000 /* kept in the file; the longest unseen go first */
 #define STORE_EXPIRE_CHUNK         4000  /* events removed per transaction */
 #define STORE_EXPIRE_PERIOD_S      30    /* age is looked at this often while nothing is written */
 #define STORE_VACUUM_PAGES         256   /* given back to the file system per step */

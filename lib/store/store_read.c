@@ -241,29 +241,83 @@ static bool finding_from_row(sqlite3_stmt *row, struct finding *ret)
 }
 
 static const char all_findings_sql[] =
-        "SELECT body FROM findings WHERE last_wall >= ?2 ORDER BY last_wall, id";
+        "SELECT id FROM findings WHERE last_wall >= ?2 ORDER BY last_wall DESC, id DESC LIMIT ?3";
 static const char pid_findings_sql[] =
-        "SELECT body FROM findings WHERE id IN (SELECT id FROM findings WHERE pid = ?1 UNION"
-        " SELECT id FROM findings WHERE other_pid = ?1) AND last_wall >= ?2 ORDER BY last_wall, id";
+        "SELECT id FROM findings WHERE id IN (SELECT id FROM findings WHERE pid = ?1 UNION"
+        " SELECT id FROM findings WHERE other_pid = ?1) AND last_wall >= ?2"
+        " ORDER BY last_wall DESC, id DESC LIMIT ?3";
 
-int store_each_finding(struct store *s, uint32_t pid, uint64_t since_wall_ns,
-                       int (*fn)(void *userdata, const struct finding *f), void *userdata)
+static void turn_round(int64_t *ids, size_t n)
 {
-        sqlite3_stmt *statement = NULL;
-        struct finding f;
-        int step = SQLITE_DONE, r;
+        for (size_t i = 0; i < n / 2; i++) {
+                int64_t id = ids[i];
 
+                ids[i] = ids[n - 1 - i];
+                ids[n - 1 - i] = id;
+        }
+}
+
+/* Newest first, so that those left out are old ones. */
+int store_list_findings(struct store *s, uint32_t pid, uint64_t since_wall_ns, int64_t **ret, size_t *ret_n)
+{
+        _cleanup_free_ int64_t *ids = calloc(STORE_FINDINGS_MAX, sizeof(*ids));
+        sqlite3_stmt *statement = NULL;
+        int step = SQLITE_DONE, r;
+        size_t n = 0;
+
+        if (!ids)
+                return -ENOMEM;
         r = sql_prepare(s->read_db, pid ? pid_findings_sql : all_findings_sql, &statement);
         if (r < 0)
                 return r;
         if (pid)
                 sqlite3_bind_int64(statement, 1, pid);
         sqlite3_bind_int64(statement, 2, as_signed(since_wall_ns));
-        while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW)
-                if (finding_from_row(statement, &f))
-                        r = fn(userdata, &f);
-        if (r == 0 && step != SQLITE_DONE && step != SQLITE_ROW)
+        sqlite3_bind_int64(statement, 3, STORE_FINDINGS_MAX);
+        while (n < STORE_FINDINGS_MAX && (step = sqlite3_step(statement)) == SQLITE_ROW)
+                ids[n++] = sqlite3_column_int64(statement, 0);
+        if (step != SQLITE_DONE && step != SQLITE_ROW)
                 r = -sql_errno(s->read_db);
         sqlite3_finalize(statement);
+        if (r < 0)
+                return r;
+        turn_round(ids, n);
+        *ret = TAKE_PTR(ids);
+        *ret_n = n;
+        return 0;
+}
+
+int store_get_finding(struct store *s, int64_t id, struct finding *ret)
+{
+        sqlite3_stmt *statement = NULL;
+        int step, r = sql_prepare(s->read_db, "SELECT body FROM findings WHERE id = ?1", &statement);
+
+        if (r < 0)
+                return r;
+        sqlite3_bind_int64(statement, 1, id);
+        step = sqlite3_step(statement);
+        if (step != SQLITE_ROW && step != SQLITE_DONE)
+                r = -sql_errno(s->read_db);
+        else if (step == SQLITE_DONE || !finding_from_row(statement, ret))
+                r = -ENOENT;
+        sqlite3_finalize(statement);
+        return r;
+}
+
+int store_each_finding(struct store *s, uint32_t pid, uint64_t since_wall_ns,
+                       int (*fn)(void *userdata, const struct finding *f), void *userdata)
+{
+        _cleanup_free_ int64_t *ids = NULL;
+        struct finding f;
+        size_t n = 0;
+        int r = store_list_findings(s, pid, since_wall_ns, &ids, &n);
+
+        for (size_t i = 0; i < n && r == 0; i++) {
+                r = store_get_finding(s, ids[i], &f);
+                if (r == 0)
+                        r = fn(userdata, &f);
+                else if (r == -ENOENT)
+                        r = 0;
+        }
         return r;
 }
