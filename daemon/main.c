@@ -18,6 +18,7 @@
 #include "daemon/api/doctor.h"
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
+#include "daemon/kernel/guard_pins.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/options.h"
@@ -163,7 +164,7 @@ static int set_up_store(struct daemon *d, char *error, size_t size)
 /* What an earlier daemon's guard wrote is read on by the loader, so the pins come first. */
 static int set_up_loader(struct daemon *d, char *error, size_t size)
 {
-        int r = guard_open_pins(&d->pins, d->options.pin_dir);
+        int r = pins_open(&d->pins, d->options.pin_dir);
 
         if (r < 0) {
                 snprintf(error, size, "The guard's pins cannot be looked for: %s.", strerror(-r));
@@ -381,7 +382,7 @@ static void tear_down(struct daemon *d)
         d->hold = hold_free(d->hold);
         d->pump = pump_free(d->pump);
         d->guard = guard_free(d->guard);
-        d->pins = guard_pins_free(d->pins);
+        d->pins = pins_free(d->pins);
         d->loader = loader_free(d->loader);
         if (d->store)
                 d->store = store_close(d->store);

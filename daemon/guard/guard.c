@@ -435,7 +435,7 @@ int guard_new(struct guard **ret, struct loader *loader, struct guard_pins *pins
         struct guard *g = calloc(1, sizeof(*g));
 
         if (!g) {
-                guard_pins_free(pins);
+                pins_free(pins);
                 return -ENOMEM;
         }
         g->loader = loader;
@@ -461,7 +461,7 @@ struct guard *guard_free(struct guard *g)
                         pins_remove(g->pins);
         }
         guard_object_free(g->object);
-        guard_pins_free(g->pins);
+        pins_free(g->pins);
         free(g);
         return NULL;
 }

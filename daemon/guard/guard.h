@@ -47,16 +47,6 @@ struct guard_status {
         const char *reason;  /* why there is no guard, or why it is not pinned; "" for neither */
 };
 
-/*
- * What an earlier daemon left pinned, looked for before loader_new(), which goes on using its ring, counters
- * and losses. pin_dir NULL: GUARD_PIN_DIR. Where there is nothing, or where another ptraced keeps its guard,
- * that is no error: -ENOMEM and -ENAMETOOLONG are.
- */
-int guard_open_pins(struct guard_pins **ret, const char *pin_dir);
-/* fd of a pinned map ("ring", "counters", "losses"), -1 if there is none. Owned by the pins. */
-int guard_pins_map(const struct guard_pins *p, const char *name);
-struct guard_pins *guard_pins_free(struct guard_pins *p);
-
 /* Owns pins from now on; NULL: nothing is ever pinned. Never fails for lack of a kernel that can, or because
  * another ptraced keeps the guard: then the mechanism is MECHANISM_NONE, and the reason says so. */
 int guard_new(struct guard **ret, struct loader *loader, struct guard_pins *pins);

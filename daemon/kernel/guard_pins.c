@@ -339,7 +339,7 @@ static void look(struct guard_pins *p)
                 find_maps(p);
 }
 
-int guard_open_pins(struct guard_pins **ret, const char *pin_dir)
+int pins_open(struct guard_pins **ret, const char *pin_dir)
 {
         struct guard_pins *p = calloc(1, sizeof(*p));
         int r;
@@ -360,7 +360,7 @@ int guard_open_pins(struct guard_pins **ret, const char *pin_dir)
         return 0;
 }
 
-struct guard_pins *guard_pins_free(struct guard_pins *p)
+struct guard_pins *pins_free(struct guard_pins *p)
 {
         if (!p)
                 return NULL;
@@ -395,14 +395,6 @@ const char *pins_reason(const struct guard_pins *p)
 int pins_map(const struct guard_pins *p, enum pinned_map which)
 {
         return p ? p->maps[which] : -1;
-}
-
-int guard_pins_map(const struct guard_pins *p, const char *name)
-{
-        for (size_t i = 0; p && i < _PINNED_MAP_MAX; i++)
-                if (!strcmp(pinned_layouts[i].name, name))
-                        return p->maps[i];
-        return -1;
 }
 
 /* bpffs replaces a name by rename as any file system does; names with dots are reserved by it. */

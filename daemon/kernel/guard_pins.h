@@ -17,10 +17,20 @@
 
 #include <linux/bpf.h>
 
-#include "daemon/guard/guard.h"
+#include "bpf/guard.h"
 
 #define PINS_ENTRIES_MAX 256 /* of a directory that is emptied; one with more is left alone */
 #define PINS_REASON_MAX  256
+
+struct guard_pins;
+
+/*
+ * What an earlier daemon left pinned, looked for before loader_new(), which goes on using its ring, counters
+ * and losses. pin_dir NULL: GUARD_PIN_DIR. Where there is nothing, or where another ptraced keeps its guard,
+ * that is no error: -ENOMEM and -ENAMETOOLONG are.
+ */
+int pins_open(struct guard_pins **ret, const char *pin_dir);
+struct guard_pins *pins_free(struct guard_pins *p);
 
 enum pinned_map {
         PINNED_RING,

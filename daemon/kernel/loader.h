@@ -12,32 +12,17 @@
 
 #include "bpf/records.h"
 #include "daemon/base/tier.h"
+#include "daemon/kernel/hook.h"
 
 struct loader;
 struct bpf_object;
 struct backlog;
 struct guard_pins;
 
-enum hook_state {
-        HOOK_UNUSED, /* not needed in this tier */
-        HOOK_ATTACHED,
-        HOOK_WORKING, /* attached, and has run since (its run count or our own self-test says so) */
-        HOOK_MISSING, /* the kernel does not have or does not allow it: see reason */
-        _HOOK_STATE_MAX,
-};
-
-struct hook {
-        const char *program; /* name of the BPF program, "sys_exit_ptrace" */
-        const char *section; /* "tp/syscalls/sys_exit_ptrace" */
-        const char *sees;    /* what it tells us, for people */
-        enum hook_state state;
-        char reason[160]; /* why it is missing, a sentence without a full stop; "" otherwise */
-};
-
 /*
  * wanted: a tier, or TIER_BEST to take the most this kernel allows. A forced tier that does not load is an
  * error; TIER_BEST never is: at worst the result's tier is TIER_PROC with the reason in loader_reason().
- * error gets one sentence. pins: what an earlier daemon left pinned (guard.h), whose ring, counters and
+ * error gets one sentence. pins: what an earlier daemon left pinned (guard_pins.h), whose ring, counters and
  * losses are used on; NULL: nothing.
  */
 int loader_new(struct loader **ret, int wanted, const struct guard_pins *pins, char *error, size_t size);
@@ -71,8 +56,6 @@ void loader_skim_ring(struct loader *l,
                       bool (*keep)(void *userdata, const struct rec_header *h, size_t size), void *userdata);
 /* When our own programs were attached, CLOCK_BOOTTIME: what was counted before is an earlier daemon's. */
 uint64_t loader_attached_ns(const struct loader *l);
-/* How often hook number i has run while the kernel kept run-time statistics; 0 when it is not loaded. */
-uint64_t loader_runs(const struct loader *l, size_t i);
 /* Sleep protocol with the programs: armed, the next record wakes the ring's epoll; unarmed, none does. */
 void loader_arm_wakeup(struct loader *l, bool armed);
 /* Set watch bits on a live process, from user space. -ESRCH if it is gone. */

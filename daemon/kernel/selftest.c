@@ -143,7 +143,7 @@ static void reset_signals(void)
                 signal(sig, SIG_DFL);
 }
 
-void loader_selftest(struct loader *l, struct backlog **backlog, struct hook *hooks, size_t n_hooks)
+void selftest_run(int ring_fd, struct backlog **backlog, struct hook *hooks, size_t n_hooks)
 {
         struct reader reader = {.backlog = backlog, .hooks = hooks, .n_hooks = n_hooks};
         struct ring_buffer *ring = NULL;
@@ -160,12 +160,9 @@ void loader_selftest(struct loader *l, struct backlog **backlog, struct hook *ho
                 return;
         (void)child_await(tracer, SELFTEST_LIMIT_MS);
 
-        ring = ring_buffer__new(loader_ring_fd(l), note_record, &reader, NULL);
+        ring = ring_buffer__new(ring_fd, note_record, &reader, NULL);
         if (!ring)
                 return;
         ring_buffer__consume(ring);
         ring_buffer__free(ring);
-        for (size_t i = 0; i < n_hooks; i++)
-                if (loader_runs(l, i) > 0)
-                        mark(hooks, n_hooks, hooks[i].program);
 }
