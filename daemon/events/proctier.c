@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
 #include "daemon/events/proc_connector.h"
 
@@ -183,14 +183,6 @@ static void update_slot(struct proctier *p, uint32_t pid, uint32_t tid)
 
 /* ---- polling --------------------------------------------------------------------------------------- */
 
-static uint64_t monotonic_ns(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
 /* The sessions of the model first: they are few, and their ends are what people wait for. */
 static void poll_sessions(struct proctier *p)
 {
@@ -266,7 +258,7 @@ static void poll_threads(struct proctier *p, uint64_t until_ns)
                 }
                 if (procfs_tracer_tid(p->pid, tid, &tracer) == 0 && tracer)
                         update_slot(p, p->pid, tid);
-        } while (monotonic_ns() < until_ns);
+        } while (clock_mono_ns() < until_ns);
 }
 
 static int schedule(struct proctier *p, uint64_t spent_ns)
@@ -285,12 +277,12 @@ static int schedule(struct proctier *p, uint64_t spent_ns)
 static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
         struct proctier *p = userdata;
-        uint64_t begun = monotonic_ns();
+        uint64_t begun = clock_mono_ns();
 
         poll_sessions(p);
         poll_threads(p, begun + PROCTIER_BUDGET_NS);
         next_suspects(p);
-        return schedule(p, monotonic_ns() - begun);
+        return schedule(p, clock_mono_ns() - begun);
 }
 
 /* ---- connector ------------------------------------------------------------------------------------- */

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
 
 #define GROUPS_MAX      1024 /* of one user; more are not looked at */
@@ -179,19 +179,11 @@ bool peer_owns(const struct peer *peer, const struct model *model, const struct 
                (!task->start || task->start == start);
 }
 
-static uint64_t monotonic_ns(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
 static bool owns_cached(const struct peer *peer, const struct model *model, struct owner_cache *cache,
                         const struct task_ref *task)
 {
         size_t i = (task->pid + peer->uid * 31U) % OWNER_CACHE_SIZE;
-        uint64_t now = monotonic_ns();
+        uint64_t now = clock_mono_ns();
 
         if (task->pid == 0)
                 return false;

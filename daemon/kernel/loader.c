@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -16,6 +15,7 @@
 #include <bpf/libbpf.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
 #include "daemon/kernel/backlog.h"
 #include "daemon/kernel/guard_pins.h"
@@ -88,14 +88,6 @@ static int swallow_log(enum libbpf_print_level level _unused_, const char *forma
                        va_list ap _unused_)
 {
         return 0;
-}
-
-static uint64_t boot_ns(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
 static void set_missing(struct hook *h, const char *why)
@@ -271,7 +263,7 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
                 r = reuse_maps(l);
         if (!r)
                 r = ptraced_bpf__load(l->skel);
-        l->attached_ns = boot_ns();
+        l->attached_ns = clock_boot_ns();
         if (!r)
                 r = attach_all(l, tier);
         if (r)

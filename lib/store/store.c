@@ -325,12 +325,7 @@ int store_sync(struct store *s, int timeout_ms)
 
         if (s->readonly)
                 return 0;
-        clock_gettime(CLOCK_MONOTONIC, &deadline);
-        deadline.tv_sec += timeout_ms / 1000;
-        deadline.tv_nsec += (long)(timeout_ms % 1000) * (long)NSEC_PER_MSEC;
-        deadline.tv_sec += deadline.tv_nsec / (long)NSEC_PER_SEC;
-        deadline.tv_nsec %= (long)NSEC_PER_SEC;
-
+        deadline = store_in_ms((uint64_t)timeout_ms);
         pthread_mutex_lock(&s->lock);
         target = write_all_now(s);
         while (s->settled < target && r == 0)

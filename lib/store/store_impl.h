@@ -112,4 +112,5 @@ int store_open_file_readonly(struct store *s, const char *file, char *error, siz
 int store_writer_prepare(struct store *s);
 void store_writer_finalize(struct store *s);
 void *store_writer_main(void *store);
+struct timespec store_in_ms(uint64_t ms); /* from now, as the waits of this store take it */
 void store_batch_free(struct store *s, struct store_batch *b);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
@@ -341,7 +340,8 @@ static void expire_findings(struct store *s)
 
 /* ---- the thread ------------------------------------------------------------------------------------- */
 
-static struct timespec in_ms(uint64_t ms)
+/* Of CLOCK_MONOTONIC. */
+struct timespec store_in_ms(uint64_t ms)
 {
         uint64_t ns = clock_mono_ns() + ms * NSEC_PER_MSEC;
 
@@ -352,7 +352,7 @@ static struct timespec in_ms(uint64_t ms)
 /* Under lock. Gathers a batch for so long; -> 0 when it was cut short. */
 static int gather(struct store *s, uint64_t ms, bool until_decision)
 {
-        struct timespec until = in_ms(ms);
+        struct timespec until = store_in_ms(ms);
         int r = 0;
 
         while (!s->stop && s->n_waiting < STORE_BATCH_MAX && s->sync_target <= s->settled &&
@@ -364,7 +364,7 @@ static int gather(struct store *s, uint64_t ms, bool until_decision)
 /* Under lock. Sleeps until there is something to write and it is time to write it, or to look at ages. */
 static void wait_for_work(struct store *s)
 {
-        struct timespec idle_until = in_ms(STORE_EXPIRE_PERIOD_S * 1000);
+        struct timespec idle_until = store_in_ms(STORE_EXPIRE_PERIOD_S * 1000);
         int r = 0;
 
         while (!s->stop && s->n_waiting == 0 && s->n_findings == 0 && r == 0)
