@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "lib/base/clock.h"
 #include "lib/wire/config.h"
 #include "daemon/api/api.h"
 #include "daemon/claims/arbiter.h"
@@ -91,12 +91,9 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
 {
         struct daemon *d = userdata;
         char error[ERROR_MAX];
-        struct timespec ts;
         struct config c;
 
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-                   (unsigned long long)ts.tv_sec * 1000000 + (unsigned long long)ts.tv_nsec / 1000);
+        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_mono_ns() / 1000);
         if (read_config(&d->options, &c, error, sizeof(error)) < 0) {
                 log_error("%s The former settings stay.", error);
         } else {
@@ -197,26 +194,35 @@ static int follow(struct daemon *d, char *error, size_t size)
         return r;
 }
 
+/* Before there is a guard nothing was refused by it. */
+static bool guard_tells(void *userdata)
+{
+        const struct daemon *d = userdata;
+
+        return d->guard && guard_was_attached(d->guard);
+}
+
+/* What an earlier daemon's guard refused is told when the names are known. */
+static void name_refusal(void *userdata, const struct rec_guard *record, struct event *e)
+{
+        const struct daemon *d = userdata;
+
+        if (d->arbiter)
+                refusal_name(d->arbiter, d->hold, record, e);
+}
+
 static int set_up_pump(struct daemon *d, char *error, size_t size)
 {
-        int r = pump_new(&d->pump, d->event, d->loader, d->store, &d->config.thresholds);
+        const struct guard_voice voice = {.tells = guard_tells, .name = name_refusal, .userdata = d};
+        int r = pump_new(&d->pump, d->event, d->loader, d->store, &d->config.thresholds, &voice);
 
-        if (r >= 0) {
-                pump_set_guard(d->pump, d->guard);
+        if (r >= 0)
                 r = pump_start(d->pump);
-        }
         if (r < 0) {
                 snprintf(error, size, "Recording cannot be started: %s.", strerror(-r));
                 return r;
         }
         return follow(d, error, size);
-}
-
-static void name_refusal(void *userdata, const struct rec_guard *record, struct event *e)
-{
-        const struct daemon *d = userdata;
-
-        refusal_name(d->arbiter, d->hold, record, e);
 }
 
 static int on_tend(sd_event_source *s, uint64_t usec _unused_, void *userdata)
@@ -252,7 +258,6 @@ static int set_up_arbiter(struct daemon *d, char *error, size_t size)
                 snprintf(error, size, "Claims cannot be kept: %s.", strerror(-r));
                 return r;
         }
-        pump_set_namer(d->pump, name_refusal, d);
         pump_take_refusals(d->pump);
         return 0;
 }
@@ -275,7 +280,6 @@ static int open_socket(struct daemon *d, int *ret_fd, char *error, size_t size)
 
 static int set_up_server(struct daemon *d, char *error, size_t size)
 {
-        struct timespec boot, wall;
         int fd, r = open_socket(d, &fd, error, size);
 
         if (r < 0)
@@ -286,8 +290,6 @@ static int set_up_server(struct daemon *d, char *error, size_t size)
                 snprintf(error, size, "The HTTP server cannot be started: %s.", strerror(-r));
                 return r;
         }
-        clock_gettime(CLOCK_BOOTTIME, &boot);
-        clock_gettime(CLOCK_REALTIME, &wall);
         d->api = (struct api){
                 .event = d->event,
                 .loop = &d->loop,
@@ -301,8 +303,8 @@ static int set_up_server(struct daemon *d, char *error, size_t size)
                 .socket_path = d->socket_path,
                 .state_dir = d->options.state_dir,
                 .max_store_bytes = d->config.store.max_bytes,
-                .started_ns = (uint64_t)boot.tv_sec * NSEC_PER_SEC + (uint64_t)boot.tv_nsec,
-                .started_wall_ns = (uint64_t)wall.tv_sec * NSEC_PER_SEC + (uint64_t)wall.tv_nsec,
+                .started_ns = clock_boot_ns(),
+                .started_wall_ns = clock_wall_ns(),
         };
         r = server_new(&d->socket_server, d->event, fd, SURFACE_SOCKET, &d->api);
         if (r < 0)
@@ -374,11 +376,9 @@ static void tear_down(struct daemon *d)
         turn_cancel(d->reload);
         d->turns = turns_free(d->turns);
         sd_event_source_disable_unref(d->tend);
-        if (d->pump) {
-                pump_drain(d->pump);
-                pump_set_namer(d->pump, NULL, NULL);
-        }
-        d->arbiter = d->arbiter ? arbiter_free(d->arbiter) : NULL;
+        if (d->pump)
+                pump_drain(d->pump);                               /* while names are known */
+        d->arbiter = d->arbiter ? arbiter_free(d->arbiter) : NULL; /* records that come now have no names */
         d->hold = hold_free(d->hold);
         d->pump = pump_free(d->pump);
         d->guard = guard_free(d->guard);

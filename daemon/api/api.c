@@ -5,10 +5,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/diagnosis/access.h"
 #include "lib/proc/procfs.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "daemon/claims/attach_facts.h"
 #include "daemon/http/parking.h"
@@ -168,11 +168,11 @@ static enum MHD_Result read_arg(void *userdata, enum MHD_ValueKind kind _unused_
 
 static bool read_args(struct api_call *call)
 {
-        struct timespec ts;
-        struct reading rd = {.args = &call->args, .terms.allowed = call->route->args};
+        struct reading rd = {
+                .args = &call->args,
+                .terms = {.allowed = call->route->args, .now_ns = clock_wall_ns()},
+        };
 
-        clock_gettime(CLOCK_REALTIME, &ts);
-        rd.terms.now_ns = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
         MHD_get_connection_values(call->connection, MHD_GET_ARGUMENT_KIND, read_arg, &rd);
         if (rd.r < 0)
                 api_fail(call, MHD_HTTP_BAD_REQUEST, "bad-argument", "", "%s", rd.error);
@@ -420,18 +420,12 @@ void json_add_int(struct json_object *o, const char *key, int64_t n)
         json_object_object_add(o, key, json_object_new_int64(n));
 }
 
-void api_losses(const struct api *api, uint64_t losses[_LOST_MAX])
-{
-        pump_losses(api->pump, losses);
-        losses[LOST_FOLLOWER] += api->follower_lost;
-}
-
 struct json_object *api_losses_json(const struct api *api)
 {
         struct json_object *o = json_object_new_object();
         uint64_t losses[_LOST_MAX], total = 0;
 
-        api_losses(api, losses);
+        pump_losses(api->pump, losses);
         for (int i = 0; i < _LOST_MAX; i++) {
                 json_add_int(o, loss_cause_to_string(i), (int64_t)losses[i]);
                 total += losses[i];

@@ -48,8 +48,7 @@ struct api {
         uint64_t started_ns, started_wall_ns; /* CLOCK_BOOTTIME, CLOCK_REALTIME */
         bool ready;
         uint64_t requests, connections; /* requests answered so far; connections open now */
-        uint64_t followers;             /* clients that follow events now ... */
-        uint64_t follower_lost;         /* ... and events their queues had no room for, ever */
+        uint64_t followers;             /* clients that follow events now */
         struct owner_cache owners;      /* of all that is told */
         struct stream *streams;         /* list of the streams under way */
         struct healing *heals;          /* list of what is being healed, or waits for its turn */
@@ -99,7 +98,6 @@ void api_answer_text(struct api_call *call, const char *content_type, char *text
 
 /* ---- shared by handlers -------------------------------------------------------------------------- */
 
-void api_losses(const struct api *api, uint64_t losses[_LOST_MAX]);
 /* {"ring-full":0, ..., "total":0} */
 struct json_object *api_losses_json(const struct api *api);
 /* May the peer do something to that process: it is theirs, or they are root or in PEER_GROUP? Answers with

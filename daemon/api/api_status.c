@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "daemon/api/doctor.h"
 #include "daemon/api/metrics.h"
 
@@ -111,9 +111,7 @@ void api_status(struct api_call *call)
         const struct api *api = call->api;
         struct json_object *o = json_new("ptraced.status/1");
         struct store_stats stats = {};
-        struct timespec ts;
 
-        clock_gettime(CLOCK_BOOTTIME, &ts);
         store_get_stats(api->store, &stats);
         json_add_text(o, "version", PTRACED_VERSION);
         json_add_int(o, "pid", getpid());
@@ -121,7 +119,7 @@ void api_status(struct api_call *call)
         json_add_text(o, "tier_reason", loader_reason(api->loader));
         json_object_object_add(o, "ready", json_object_new_boolean(api->ready));
         json_add_time(o, "started", api->started_wall_ns);
-        json_add_int(o, "uptime_s", ts.tv_sec - (int64_t)(api->started_ns / NSEC_PER_SEC));
+        json_add_int(o, "uptime_s", (int64_t)((clock_boot_ns() - api->started_ns) / NSEC_PER_SEC));
         json_add_text(o, "socket", api->socket_path);
         json_add_text(o, "state_dir", api->state_dir);
         json_object_object_add(o, "losses", api_losses_json(api));

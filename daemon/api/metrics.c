@@ -181,7 +181,7 @@ static void print_families(FILE *f, const struct figures *fig)
         fprintf(f, "ptraced_guard_info{mechanism=\"%s\"} 1\n",
                 guard_mechanism_to_string(fig->guard.mechanism));
         print_head(f, "ptraced_lost_events_total", "counter", "Events lost since the start, by cause.");
-        api_losses(fig->api, losses);
+        pump_losses(fig->api->pump, losses);
         for (int i = 0; i < _LOST_MAX; i++)
                 fprintf(f, "ptraced_lost_events_total{cause=\"%s\"} %" PRIu64 "\n", loss_cause_to_string(i),
                         losses[i]);

@@ -5,13 +5,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/diagnosis/diagnosis.h"
+#include "lib/base/clock.h"
+#include "lib/base/ratelimit.h"
 #include "lib/proc/procfs.h"
 #include "lib/event/record.h"
 #include "daemon/kernel/backlog.h"
@@ -19,7 +20,6 @@
 #include "daemon/events/departed.h"
 #include "daemon/events/enrich.h"
 #include "daemon/events/floods.h"
-#include "daemon/guard/guard.h"
 #include "daemon/base/log.h"
 #include "daemon/events/proctier.h"
 #include "daemon/events/sampler.h"
@@ -36,11 +36,6 @@
 
 struct follower {
         pump_follower fn;
-        void *userdata;
-};
-
-struct namer {
-        pump_namer fn;
         void *userdata;
 };
 
@@ -64,8 +59,7 @@ struct pump {
         bool reading;              /* such a one is under way: its counters are read in pieces */
         struct follower followers[PUMP_FOLLOWERS_MAX];
         size_t n_followers;
-        struct namer namer;
-        const struct guard *guard; /* NULL: none */
+        struct guard_voice voice;
 
         /* Whoever walks the model while it makes events must not see it change: they wait here. */
         bool deferring;
@@ -79,28 +73,20 @@ struct pump {
         uint64_t bad_records, follower_losses, unresolved, deferred_lost;
         uint64_t reported[_LOST_MAX]; /* losses already told as loss events */
         uint64_t reconciled_ns, departed_ns;
-        uint64_t logged_ns, n_logged; /* findings of this window */
+        struct ratelimit logged; /* findings */
         bool must_reconcile;
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-        struct timespec t;
-
-        clock_gettime(clock, &t);
-        return t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
-}
 
 /* ---- the one way in ------------------------------------------------------------------------------------
  */
 
 static void stamp(struct pump *p, struct event *e)
 {
-        uint64_t now = clock_ns(CLOCK_BOOTTIME);
+        uint64_t now = clock_boot_ns();
 
         if (!e->time_ns)
                 e->time_ns = now;
-        e->wall_ns = clock_ns(CLOCK_REALTIME) - now + e->time_ns;
+        e->wall_ns = clock_wall_ns() - now + e->time_ns;
         e->seq = p->next_seq++;
 }
 
@@ -175,7 +161,7 @@ static int emit(void *userdata, struct event *e)
  */
 static bool is_twin(const struct pump *p, int error)
 {
-        return p->guard && guard_was_attached(p->guard) && (error == EBUSY || error == EAGAIN);
+        return (error == EBUSY || error == EAGAIN) && p->voice.tells(p->voice.userdata);
 }
 
 static void emit_counter(void *userdata, struct event *e)
@@ -240,14 +226,14 @@ static int take_record(struct pump *p, const void *data, size_t size)
         /* We look into processes ourselves, and are no news. */
         if (e.type == EV_MEMORY_ACCESS && e.actor.pid == (uint32_t)getpid())
                 return 0;
-        if (h->type == REC_GUARD && p->namer.fn)
-                p->namer.fn(p->namer.userdata, data, &e);
+        if (h->type == REC_GUARD)
+                p->voice.name(p->voice.userdata, data, &e);
         if (e.type == EV_PTRACE_REFUSED)
                 enrich_refused(&e);
         if (complete_event(p->model, &e) < 0)
                 p->unresolved++;
-        if (e.type == EV_PTRACE_REFUSED && !e.guard_reason && e.tracer.pid && p->namer.fn)
-                p->namer.fn(p->namer.userdata, NULL, &e);
+        if (e.type == EV_PTRACE_REFUSED && !e.guard_reason && e.tracer.pid)
+                p->voice.name(p->voice.userdata, NULL, &e);
         if (is_attach(e.type) && loader_tier(p->loader) != TIER_FULL)
                 watch_parties(p, &e);
         return pump_feed(p, &e);
@@ -270,7 +256,7 @@ static int on_record(void *userdata, void *data, size_t size)
                 p->bad_records++;
         if (text_follows(data, size))
                 return 0;
-        return clock_ns(CLOCK_MONOTONIC) < p->consume_until_ns ? 0 : -EAGAIN;
+        return clock_mono_ns() < p->consume_until_ns ? 0 : -EAGAIN;
 }
 
 /* ---- questions and samples -----------------------------------------------------------------------------
@@ -284,7 +270,7 @@ static void answer_questions(struct pump *p)
                 sampler_ask(p->sampler, &p->questions[i]);
         p->n_questions = 0;
         p->deferring = true;
-        sampler_run(p->sampler, clock_ns(CLOCK_BOOTTIME), p->model, emit, p);
+        sampler_run(p->sampler, clock_boot_ns(), p->model, emit, p);
         p->deferring = false;
         take_in_deferred(p);
         schedule_questions(p);
@@ -298,7 +284,7 @@ static int on_question_due(sd_event_source *s _unused_, uint64_t usec _unused_, 
 
 static void schedule_questions(struct pump *p)
 {
-        uint64_t due = p->n_questions ? 0 : sampler_next_due(p->sampler), now = clock_ns(CLOCK_BOOTTIME);
+        uint64_t due = p->n_questions ? 0 : sampler_next_due(p->sampler), now = clock_boot_ns();
 
         if (due == UINT64_MAX)
                 return;
@@ -315,18 +301,14 @@ static void on_question(void *userdata, const struct model_question *q)
 }
 
 /* Anybody can make findings by the thousand; the journal would drop our other messages with them. */
-static bool may_log(struct pump *p)
+static bool may_log_finding(struct pump *p)
 {
-        uint64_t now = clock_ns(CLOCK_BOOTTIME);
+        uint64_t dropped;
+        bool room = ratelimit_admits(&p->logged, clock_boot_ns(), &dropped);
 
-        if (now >= p->logged_ns + LOG_WINDOW_NS) {
-                if (p->n_logged > LOG_BURST)
-                        log_info("%" PRIu64 " more findings were not logged; ptracectl diagnose has them.",
-                                 p->n_logged - LOG_BURST);
-                p->logged_ns = now;
-                p->n_logged = 0;
-        }
-        return ++p->n_logged <= LOG_BURST;
+        if (dropped)
+                log_info("%" PRIu64 " more findings were not logged; ptracectl diagnose has them.", dropped);
+        return room;
 }
 
 static void on_finding(void *userdata, const struct finding *f, bool is_new)
@@ -334,7 +316,7 @@ static void on_finding(void *userdata, const struct finding *f, bool is_new)
         struct pump *p = userdata;
 
         store_put_finding(p->store, f);
-        if (is_new && may_log(p))
+        if (is_new && may_log_finding(p))
                 log_info("Found %s%s%s: %s", finding_code_to_string(f->code), f->cause[0] ? "/" : "",
                          f->cause, f->summary);
 }
@@ -348,7 +330,7 @@ static int consume(struct pump *p)
 {
         int n = 0;
 
-        p->consume_until_ns = clock_ns(CLOCK_MONOTONIC) + PUMP_CONSUME_NS;
+        p->consume_until_ns = clock_mono_ns() + PUMP_CONSUME_NS;
         if (p->ring)
                 n = ring_buffer__consume(p->ring);
         p->more = n == -EAGAIN;
@@ -394,7 +376,7 @@ static int read_counters(struct pump *p)
         if (!p->floods || !floods_under_way(p->floods))
                 p->reading = !p->more;
         if (p->floods)
-                r = floods_drain(p->floods, clock_ns(CLOCK_BOOTTIME), emit_counter, p);
+                r = floods_drain(p->floods, clock_boot_ns(), emit_counter, p);
         if (r <= 0)
                 p->readings += p->reading;
         return r > 0;
@@ -413,7 +395,7 @@ static void report_losses(struct pump *p)
         for (int c = 0; c < _LOST_MAX; c++) {
                 struct event e = {.type = EV_LOSS, .count = losses[c] - p->reported[c]};
 
-                if (losses[c] <= p->reported[c])
+                if (losses[c] <= p->reported[c] || c == LOST_FOLLOWER)
                         continue;
                 p->reported[c] = losses[c];
                 some = true;
@@ -465,7 +447,7 @@ static void forget_departed(struct pump *p, uint64_t now)
 static int on_second(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
         struct pump *p = userdata;
-        uint64_t now = clock_ns(CLOCK_BOOTTIME);
+        uint64_t now = clock_boot_ns();
 
         consume(p);
         if (read_counters(p)) {
@@ -512,7 +494,7 @@ static int open_ring(struct pump *p)
 }
 
 int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct store *store,
-             const struct model_thresholds *thresholds)
+             const struct model_thresholds *thresholds, const struct guard_voice *voice)
 {
         static const struct model_sink sink = {.on_finding = on_finding, .on_question = on_question};
         struct pump *p = calloc(1, sizeof(*p));
@@ -523,6 +505,8 @@ int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct s
         p->event = event;
         p->loader = loader;
         p->store = store;
+        p->voice = *voice;
+        p->logged = (struct ratelimit){.window_ns = LOG_WINDOW_NS, .burst = LOG_BURST};
         p->next_seq = store_next_seq(store);
         p->texts = text_cache_new(); /* NULL only costs time */
         r = diagnosis_new(&p->diagnosis, thresholds, &sink, p);
@@ -698,6 +682,11 @@ void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX])
         losses[LOST_GUARD_SLOT] = kernel[LOSS_GUARD_SLOT];
 }
 
+void pump_follower_lost(struct pump *p)
+{
+        p->follower_losses++;
+}
+
 int pump_follow(struct pump *p, pump_follower fn, void *userdata)
 {
         if (p->n_followers == PUMP_FOLLOWERS_MAX)
@@ -713,16 +702,6 @@ void pump_unfollow(struct pump *p, pump_follower fn, void *userdata)
                         p->followers[i] = p->followers[--p->n_followers];
                         return;
                 }
-}
-
-void pump_set_namer(struct pump *p, pump_namer fn, void *userdata)
-{
-        p->namer = (struct namer){fn, userdata};
-}
-
-void pump_set_guard(struct pump *p, const struct guard *guard)
-{
-        p->guard = guard;
 }
 
 uint64_t pump_refusals(const struct pump *p)

@@ -25,9 +25,22 @@ struct pump;
 #define PUMP_CONSUME_NS  (20 * NSEC_PER_MSEC) /* reading the ring, before others have their turn */
 #define PUMP_COUNTERS_US 1000000              /* counters, losses and live tracees are read this often */
 
-/* loader and store are borrowed and must outlive the pump. Starts its event sources on `event`. */
+/* What the guard, which stands above, says about its refusals. */
+struct rec_guard;
+struct guard_voice {
+        /* Are they told by the guard itself? Then the same, seen by others, is left out. */
+        bool (*tells)(void *userdata);
+        /* What a record of the guard's names by number, in words: the rule, the owner that a claim admits.
+         * Called before the event is told; with r NULL for an attach that the kernel refused because of
+         * e->tracer. */
+        void (*name)(void *userdata, const struct rec_guard *r, struct event *e);
+        void *userdata;
+};
+
+/* loader and store are borrowed and must outlive the pump, and so must what voice speaks of. Starts its
+ * event sources on `event`. */
 int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct store *store,
-             const struct model_thresholds *thresholds);
+             const struct model_thresholds *thresholds, const struct guard_voice *voice);
 struct pump *pump_free(struct pump *p); /* drains once more; returns NULL */
 
 /* Scan /proc for tracers older than us; emits daemon.start, then one event per traced thread found. */
@@ -63,13 +76,15 @@ enum loss_cause {
         LOST_STORE,
         LOST_MODEL_EVICTED,
         LOST_BAD_RECORD,
-        LOST_FOLLOWER,
+        LOST_FOLLOWER,   /* live events that a client did not take in time: each is told so itself */
         LOST_CONNECTOR,  /* tier proc: times the proc connector overflowed */
         LOST_GUARD_SLOT, /* attaches that were refused because their slot could not be stored */
         _LOST_MAX,
 };
 const char *loss_cause_to_string(enum loss_cause c); /* "ring-full", ... */
 void pump_losses(struct pump *p, uint64_t losses[_LOST_MAX]);
+/* A follower had no room for an event. */
+void pump_follower_lost(struct pump *p);
 
 /* Live followers: called for each event after it was queued for the store. At most PUMP_FOLLOWERS_MAX. */
 #define PUMP_FOLLOWERS_MAX 64
@@ -77,14 +92,6 @@ typedef void (*pump_follower)(void *userdata, const struct event *e);
 int pump_follow(struct pump *p, pump_follower fn, void *userdata);
 void pump_unfollow(struct pump *p, pump_follower fn, void *userdata);
 
-/* What a record of the guard's names by number, in words: the rule, the owner that a claim admits. Called
- * before the event is told; with r NULL for an attach that the kernel refused because of e->tracer. */
-struct rec_guard;
-typedef void (*pump_namer)(void *userdata, const struct rec_guard *r, struct event *e);
-void pump_set_namer(struct pump *p, pump_namer fn, void *userdata);
-/* Refusals of a guard are told once, by itself. Borrowed; NULL: there is none. */
-struct guard;
-void pump_set_guard(struct pump *p, const struct guard *guard);
 /* What was refused while no daemon was there: after pump_start() and once the names are known. */
 void pump_take_refusals(struct pump *p);
 /* By the guard, since the start. */

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/http/turns.h"
 
@@ -60,14 +60,6 @@ struct stream {
         struct turn *turn;
 };
 
-static uint64_t now_ns(clockid_t clock)
-{
-        struct timespec ts;
-
-        clock_gettime(clock, &ts);
-        return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 static char *event_line(const struct event *e)
 {
         struct json_object *o = NULL;
@@ -87,8 +79,8 @@ static char *loss_line(enum loss_cause cause, uint64_t count)
 {
         struct event e = {
                 .type = EV_LOSS,
-                .time_ns = now_ns(CLOCK_BOOTTIME),
-                .wall_ns = now_ns(CLOCK_REALTIME),
+                .time_ns = clock_boot_ns(),
+                .wall_ns = clock_wall_ns(),
                 .count = count,
         };
 
@@ -158,7 +150,7 @@ static void on_event(void *userdata, const struct event *e)
                 s->lost = 0;
         if (s->lost || s->count == STREAM_QUEUE_EVENTS || !enqueue(s, event_line(e))) {
                 s->lost++;
-                s->api->follower_lost++;
+                pump_follower_lost(s->api->pump);
         }
         wake(s);
 }
@@ -211,7 +203,7 @@ static int open_history(struct stream *s)
 static enum step end_history(struct stream *s)
 {
         if (!s->follow) {
-                api_losses(s->api, s->losses);
+                pump_losses(s->api->pump, s->losses);
                 s->phase = PHASE_LOSSES;
                 return STEP_YIELD;
         }
