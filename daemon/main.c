@@ -13,7 +13,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/wire/config.h"
-#include "daemon/api/api.h"
+#include "daemon/api/answer.h"
 #include "daemon/claims/arbiter.h"
 #include "daemon/api/doctor.h"
 #include "daemon/guard/guard.h"

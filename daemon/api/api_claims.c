@@ -10,7 +10,7 @@
 #include "lib/claim/policy.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
-#include "daemon/api/api.h"
+#include "daemon/api/answer.h"
 #include "daemon/http/parking.h"
 
 #define TOKEN_BYTES 16 /* random ones of a token we make, told as hex */

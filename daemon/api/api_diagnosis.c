@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/api/api.h"
+#include "daemon/api/answer.h"
 
 #include <errno.h>
 #include <string.h>

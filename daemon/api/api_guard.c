@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/claim/policy.h"
-#include "daemon/api/api.h"
+#include "daemon/api/answer.h"
 
 #define NO_GUARD_HINT "`ptracectl doctor` says what is missing. Claims work all the same, by hold."
 

@@ -3,7 +3,7 @@
 /* POST /v1/heal: what the model, the claims and the holds know of the process goes in, sentences come out.
  */
 
-#include "daemon/api/api.h"
+#include "daemon/api/answer.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "lib/base/text.h"
-#include "daemon/api/api.h"
+#include "daemon/api/answer.h"
 
 #define SHOWN_MAX 128
 

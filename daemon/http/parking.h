@@ -6,7 +6,7 @@
  * the client is seen here.
  */
 
-#include "daemon/api/api.h"
+#include "daemon/api/answer.h"
 #include "daemon/http/turns.h"
 
 /* on_end is called once, if the client hangs up or the daemon stops before parking_go_on(): what was to come

@@ -9,7 +9,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "daemon/api/api.h"
+#include "daemon/api/answer.h"
 
 #define SERVER_CONNECTIONS_MAX 320         /* served at once, all clients together */
 #define SERVER_PER_UID_MAX     128         /* ... and of one user */

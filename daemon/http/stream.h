@@ -7,7 +7,7 @@
  * wait in a queue of its own. Where that is full the event is counted as lost to this client, who is told.
  */
 
-#include "daemon/api/api.h"
+#include "daemon/api/answer.h"
 
 #define STREAM_QUEUE_EVENTS 4096        /* live events that wait for one client, at most ... */
 #define STREAM_QUEUE_BYTES  (2u << 20)  /* ... and their size as text */
