@@ -14,6 +14,7 @@
 #include "lib/base/clock.h"
 #include "lib/wire/config.h"
 #include "daemon/api/answer.h"
+#include "daemon/api/routes.h"
 #include "daemon/claims/arbiter.h"
 #include "daemon/api/doctor.h"
 #include "daemon/guard/guard.h"
@@ -55,6 +56,7 @@ struct daemon {
         struct turns *turns;
         struct turn *reload; /* of the policy, asked for by SIGHUP */
         struct server *socket_server, *metrics_server;
+        struct http http;
         struct api api;
         char socket_path[SOCKET_MAX];
         struct stat socket_identity; /* of the socket we made; st_ino 0: none */
@@ -280,6 +282,7 @@ static int open_socket(struct daemon *d, int *ret_fd, char *error, size_t size)
 
 static int set_up_server(struct daemon *d, char *error, size_t size)
 {
+        const struct http_routes routes = routes_of(&d->api);
         int fd, r = open_socket(d, &fd, error, size);
 
         if (r < 0)
@@ -290,7 +293,14 @@ static int set_up_server(struct daemon *d, char *error, size_t size)
                 snprintf(error, size, "The HTTP server cannot be started: %s.", strerror(-r));
                 return r;
         }
+        d->http = (struct http){
+                .event = d->event,
+                .pump = d->pump,
+                .store = d->store,
+                .turns = d->turns,
+        };
         d->api = (struct api){
+                .http = &d->http,
                 .event = d->event,
                 .loop = &d->loop,
                 .loader = d->loader,
@@ -306,7 +316,7 @@ static int set_up_server(struct daemon *d, char *error, size_t size)
                 .started_ns = clock_boot_ns(),
                 .started_wall_ns = clock_wall_ns(),
         };
-        r = server_new(&d->socket_server, d->event, fd, SURFACE_SOCKET, &d->api);
+        r = server_new(&d->socket_server, fd, SURFACE_SOCKET, &d->http, &routes);
         if (r < 0)
                 snprintf(error, size, "The HTTP server cannot be started: %s.", strerror(-r));
         return r;
@@ -314,6 +324,7 @@ static int set_up_server(struct daemon *d, char *error, size_t size)
 
 static int set_up_metrics(struct daemon *d, char *error, size_t size)
 {
+        const struct http_routes routes = routes_of(&d->api);
         int fd, r;
 
         if (!d->options.metrics_listen)
@@ -321,7 +332,7 @@ static int set_up_metrics(struct daemon *d, char *error, size_t size)
         r = socket_listen_tcp(d->options.metrics_listen, &fd, error, size);
         if (r < 0)
                 return r;
-        r = server_new(&d->metrics_server, d->event, fd, SURFACE_METRICS, &d->api);
+        r = server_new(&d->metrics_server, fd, SURFACE_METRICS, &d->http, &routes);
         if (r < 0)
                 snprintf(error, size, "The metrics server cannot be started: %s.", strerror(-r));
         return r;

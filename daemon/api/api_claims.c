@@ -11,6 +11,8 @@
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/api/answer.h"
+#include "daemon/api/handlers.h"
+#include "daemon/api/views.h"
 #include "daemon/http/parking.h"
 
 #define TOKEN_BYTES 16 /* random ones of a token we make, told as hex */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/api/answer.h"
+#include "daemon/api/handlers.h"
+#include "daemon/api/totals.h"
 
 #include <errno.h>
 #include <string.h>

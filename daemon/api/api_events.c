@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/api/handlers.h"
 #include "daemon/http/stream.h"
 
 void api_events(struct api_call *call)

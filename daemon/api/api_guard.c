@@ -4,6 +4,7 @@
 
 #include "lib/claim/policy.h"
 #include "daemon/api/answer.h"
+#include "daemon/api/handlers.h"
 
 #define NO_GUARD_HINT "`ptracectl doctor` says what is missing. Claims work all the same, by hold."
 

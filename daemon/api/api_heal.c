@@ -4,6 +4,7 @@
  */
 
 #include "daemon/api/answer.h"
+#include "daemon/api/handlers.h"
 
 #include <errno.h>
 #include <inttypes.h>

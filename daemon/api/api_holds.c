@@ -7,6 +7,7 @@
 
 #include "lib/base/text.h"
 #include "daemon/api/answer.h"
+#include "daemon/api/handlers.h"
 
 #define SHOWN_MAX 128
 

@@ -7,47 +7,9 @@
 
 #include "lib/base/clock.h"
 #include "daemon/api/doctor.h"
+#include "daemon/api/handlers.h"
 #include "daemon/api/metrics.h"
-
-#define TRACERS_MAX MODEL_PROCESSES_MAX /* more cannot be in the model */
-
-struct counting {
-        uint32_t *seen; /* hash of pids, open addressing; 0: free */
-        size_t size;
-        uint64_t n;
-};
-
-/* A tracer may hold thousands of threads, so each pid is looked up in a hash. */
-static int count_tracer(void *userdata, const struct session *s)
-{
-        struct counting *c = userdata;
-
-        for (size_t i = s->tracer.pid % c->size, tries = 0; tries < c->size;
-             i = (i + 1) % c->size, tries++) {
-                if (c->seen[i] == s->tracer.pid)
-                        return 0;
-                if (c->seen[i])
-                        continue;
-                c->seen[i] = s->tracer.pid;
-                c->n++;
-                return 0;
-        }
-        return 1;
-}
-
-void api_totals(const struct api *api, struct api_totals *ret)
-{
-        const struct model *model = pump_model(api->pump);
-        struct counting c = {};
-
-        model_count(model, &ret->model);
-        c.size = MIN_OF(2 * ret->model.sessions_live + 1, (uint64_t)2 * TRACERS_MAX);
-        c.seen = calloc(c.size, sizeof(c.seen[0]));
-        if (c.seen)
-                model_each_session(model, 0, false, count_tracer, &c);
-        free(c.seen);
-        ret->tracers = c.n;
-}
+#include "daemon/api/totals.h"
 
 static struct json_object *counts_json(const struct api *api, const struct store_stats *stats)
 {
@@ -62,7 +24,7 @@ static struct json_object *counts_json(const struct api *api, const struct store
         json_add_int(o, "traced_threads", (int64_t)t.model.sessions_live);
         json_add_int(o, "tracers", (int64_t)t.tracers);
         json_add_int(o, "sessions_ended", (int64_t)t.model.sessions_ended);
-        json_add_int(o, "followers", (int64_t)api->followers);
+        json_add_int(o, "followers", (int64_t)api->http->followers);
         return o;
 }
 
@@ -138,4 +100,18 @@ void api_doctor(struct api_call *call)
 void api_metrics(struct api_call *call)
 {
         api_answer_text(call, "text/plain; version=0.0.4; charset=utf-8", metrics_text(call->api));
+}
+
+void api_healthz(struct api_call *call)
+{
+        api_answer_text(call, "text/plain", strdup("ok\n"));
+}
+
+void api_readyz(struct api_call *call)
+{
+        if (call->api->ready)
+                api_answer_text(call, "text/plain", strdup("ready\n"));
+        else
+                api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "not-ready", "Try again in a moment.",
+                         "The daemon is starting or stopping.");
 }

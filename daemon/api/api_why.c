@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/api/answer.h"
+#include "daemon/api/handlers.h"
+#include "daemon/api/views.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -186,7 +188,7 @@ static bool read_row(const struct api_call *call, struct why *w)
                 return false;
         w->fruitless += r == -EAGAIN;
         if (r == 1 && e.target.pid == call->pid &&
-            peer_sees_event(&call->peer, pump_model(call->api->pump), &call->api->owners, &e))
+            peer_sees_event(&call->peer, pump_model(call->api->pump), &call->http->owners, &e))
                 w->ring[w->n++ % REFUSALS_MAX] = e;
         return true;
 }

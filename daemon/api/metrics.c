@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "daemon/api/totals.h"
 #include "daemon/guard/guard.h"
 
 /* Everything that is asked for once per scrape. */
@@ -37,15 +38,15 @@ static uint64_t tracers(const struct figures *f)
 }
 static uint64_t followers(const struct figures *f)
 {
-        return f->api->followers;
+        return f->api->http->followers;
 }
 static uint64_t requests(const struct figures *f)
 {
-        return f->api->requests;
+        return f->api->http->requests;
 }
 static uint64_t connections(const struct figures *f)
 {
-        return f->api->connections;
+        return f->api->http->connections;
 }
 static uint64_t stored(const struct figures *f)
 {

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/api/answer.h"
+#include "daemon/api/routes.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/diagnosis/access.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
-#include "daemon/claims/attach_facts.h"
+#include "daemon/api/answer.h"
+#include "daemon/api/handlers.h"
 #include "daemon/http/parking.h"
 
-#define JSON_TEXT_MAX 2048 /* bytes of one string, after invalid UTF-8 was replaced */
-#define PATH_SHOWN    128  /* bytes of a wrong path that the error repeats */
-#define METHODS_MAX   64   /* bytes of their list */
+#define PATH_SHOWN  128 /* bytes of a wrong path that the error repeats */
+#define METHODS_MAX 64  /* bytes of their list */
 
 enum route_auth {
         AUTH_ANYBODY,    /* tells nothing of anybody's processes, or filters what it tells */
@@ -75,79 +72,6 @@ static const struct route routes[] = {
         {"DELETE", "/v1/holds/{pid}", AUTH_OWNER, SURFACE_SOCKET, 0, NEED_NOTHING, api_hold_release, 0, 0},
 };
 
-/* ---- answers ------------------------------------------------------------------------------------- */
-
-static void set_response(struct api_call *call, unsigned status, struct MHD_Response *response,
-                         const char *content_type)
-{
-        if (call->response)
-                MHD_destroy_response(call->response);
-        call->response = response;
-        call->status = status;
-        if (!response)
-                return;
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-}
-
-static void answer_text(struct api_call *call, unsigned status, const char *content_type, char *text)
-{
-        struct MHD_Response *response =
-                text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
-
-        if (!response)
-                free(text);
-        set_response(call, status, response, content_type);
-}
-
-static void answer_json(struct api_call *call, unsigned status, struct json_object *o)
-{
-        const char *s =
-                json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-        char *text = NULL;
-
-        if (s && asprintf(&text, "%s\n", s) < 0)
-                text = NULL;
-        json_object_put(o);
-        answer_text(call, status, "application/json", text);
-}
-
-void api_answer_text(struct api_call *call, const char *content_type, char *text)
-{
-        answer_text(call, MHD_HTTP_OK, content_type, text);
-}
-
-void api_answer(struct api_call *call, struct json_object *o)
-{
-        api_answer_status(call, MHD_HTTP_OK, o);
-}
-
-void api_answer_status(struct api_call *call, unsigned status, struct json_object *o)
-{
-        if (o)
-                answer_json(call, status, o);
-        else
-                api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "no-memory", "",
-                         "There was not enough memory for the answer.");
-}
-
-void api_fail(struct api_call *call, unsigned status, const char *code, const char *hint, const char *format,
-              ...)
-{
-        struct json_object *o = json_new("ptraced.error/1"), *error = json_object_new_object();
-        char message[API_ERROR_MAX];
-        va_list ap;
-
-        va_start(ap, format);
-        vsnprintf(message, sizeof(message), format, ap);
-        va_end(ap);
-        json_add_text(error, "code", code);
-        json_add_text(error, "message", message);
-        json_add_text(error, "hint", hint);
-        json_object_object_add(o, "error", error);
-        answer_json(call, status, o);
-}
-
 /* ---- from request to handler --------------------------------------------------------------------- */
 
 struct reading {
@@ -195,87 +119,6 @@ static bool read_body(struct api_call *call)
         return false;
 }
 
-static void refuse(struct api_call *call, uint32_t pid)
-{
-        api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted",
-                 "Ask as root, or as a member of group " PEER_GROUP ".",
-                 "Process %u does not run as user %u, who asks: it is a matter of its own user, root and "
-                 "group " PEER_GROUP " only.",
-                 pid, (unsigned)call->peer.uid);
-}
-
-bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret)
-{
-        struct task_ref task = {.pid = pid};
-
-        if (procfs_task(pid, ret) < 0)
-                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process",
-                         "Inside a container pids differ: use the pid that ps shows on the host.",
-                         "There is no process %u.", pid);
-        else if (ret->pid != pid)
-                api_fail(call, MHD_HTTP_NOT_FOUND, "is-a-thread", "Name the process.",
-                         "%u is a thread of process %u.", pid, ret->pid);
-        else if (!call->peer.privileged && !peer_owns(&call->peer, pump_model(call->api->pump), &task))
-                refuse(call, pid);
-        else {
-                ret->tid = 0;
-                ret->tid_start = 0;
-                return true;
-        }
-        return false;
-}
-
-struct task_ref api_asker(const struct api_call *call)
-{
-        return call->peer.process;
-}
-
-bool api_caller(struct api_call *call, struct proc_status *ret)
-{
-        int r = peer_process(&call->peer, ret);
-
-        if (r == -ENXIO)
-                api_fail(call, MHD_HTTP_BAD_REQUEST, "no-caller", "Name an owner, or ask from this machine.",
-                         "The process that asks cannot be seen from here, so nothing can be done or said in "
-                         "its name.");
-        else if (r == -ESRCH)
-                api_fail(call, MHD_HTTP_FORBIDDEN, "no-caller",
-                         "Ask over a connection that this process opens itself.",
-                         "Process %u, which opened this connection, has ended: nobody else can act in its "
-                         "name.",
-                         call->peer.process.pid);
-        else if (r < 0)
-                api_fail(call, MHD_HTTP_FORBIDDEN, "no-caller",
-                         "Ask over a connection that this process opens now.",
-                         "Process %u, which opened this connection as user %u, runs as another user now.",
-                         call->peer.process.pid, (unsigned)call->peer.uid);
-        return r == 0;
-}
-
-bool api_may_trace(struct api_call *call, const struct task_ref *target, const char *what)
-{
-        char why[ACCESS_TEXT_MAX] = "";
-        struct proc_status caller, st;
-        struct access_facts facts;
-
-        if (call->peer.privileged)
-                return true;
-        if (!api_caller(call, &caller))
-                return false;
-        if (procfs_status(target->pid, 0, &st) < 0 || st.task.start != target->start) {
-                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "", "There is no process %u any more.",
-                         target->pid);
-                return false;
-        }
-        attach_facts(&caller, &st, &facts);
-        if (access_rights(&facts, why) == ACCESS_NONE)
-                return true;
-        api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted", "Ask as root.",
-                 "User %u may not %s process %u, which the kernel would not let them trace: %s.",
-                 (unsigned)call->peer.uid, what, target->pid, why);
-        return false;
-}
-
 /* The process that is asked about must be the peer's own. One that nobody knows is left to the handler. */
 static bool permitted(struct api_call *call)
 {
@@ -290,7 +133,7 @@ static bool permitted(struct api_call *call)
                 return true;
         known = model_process(model, task.pid, &v) == 0 || procfs_task(task.pid, &found) == 0;
         if (known)
-                refuse(call, task.pid);
+                api_refuse(call, task.pid);
         return !known;
 }
 
@@ -331,7 +174,7 @@ static bool take_route(struct api_call *call, const struct route *rt, uint64_t n
 }
 
 /* Several rows may have the path, for different methods. Answers itself if none is right. */
-bool api_find(struct api_call *call, const char *method, const char *path, enum api_surface surface)
+static bool find_route(struct api_call *call, const char *method, const char *path, enum api_surface surface)
 {
         char error[API_ERROR_MAX], shown[PATH_SHOWN];
         bool other = false;
@@ -370,7 +213,7 @@ static enum turn_result handle_later(struct api_call *call, void *state _unused_
         return TURN_DONE;
 }
 
-void api_dispatch(struct api_call *call)
+static void dispatch_call(struct api_call *call)
 {
         if (!read_args(call) || !read_body(call) || !permitted(call))
                 return;
@@ -380,72 +223,7 @@ void api_dispatch(struct api_call *call)
                 parking_wait(call, call->route->need, handle_later, NULL, NULL);
 }
 
-/* ---- shared by handlers -------------------------------------------------------------------------- */
-
-struct json_object *json_new(const char *schema)
+struct http_routes routes_of(struct api *api)
 {
-        struct json_object *o = json_object_new_object();
-
-        json_object_object_add(o, "schema", json_object_new_string(schema));
-        return o;
-}
-
-void json_add_text(struct json_object *o, const char *key, const char *s)
-{
-        char buf[JSON_TEXT_MAX];
-
-        json_object_object_add(o, key, json_object_new_string(text_utf8(s, buf, sizeof(buf))));
-}
-
-void json_add_time(struct json_object *o, const char *key, uint64_t wall_ns)
-{
-        char buf[TIME_STRING_MAX];
-
-        json_object_object_add(o, key,
-                               wall_ns ? json_object_new_string(time_to_string(wall_ns, buf)) : NULL);
-}
-
-void json_add_seconds(struct json_object *o, const char *key, uint64_t ns)
-{
-        double seconds = (double)ns / NSEC_PER_SEC;
-        char text[32];
-
-        /* As text, too: the writer alone would print all the digits a double has. */
-        snprintf(text, sizeof(text), "%.3f", seconds);
-        json_object_object_add(o, key, json_object_new_double_s(seconds, text));
-}
-
-void json_add_int(struct json_object *o, const char *key, int64_t n)
-{
-        json_object_object_add(o, key, json_object_new_int64(n));
-}
-
-struct json_object *api_losses_json(const struct api *api)
-{
-        struct json_object *o = json_object_new_object();
-        uint64_t losses[_LOST_MAX], total = 0;
-
-        pump_losses(api->pump, losses);
-        for (int i = 0; i < _LOST_MAX; i++) {
-                json_add_int(o, loss_cause_to_string(i), (int64_t)losses[i]);
-                total += losses[i];
-        }
-        json_add_int(o, "total", (int64_t)total);
-        return o;
-}
-
-/* ---- the two small ones -------------------------------------------------------------------------- */
-
-void api_healthz(struct api_call *call)
-{
-        api_answer_text(call, "text/plain", strdup("ok\n"));
-}
-
-void api_readyz(struct api_call *call)
-{
-        if (call->api->ready)
-                api_answer_text(call, "text/plain", strdup("ready\n"));
-        else
-                api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "not-ready", "Try again in a moment.",
-                         "The daemon is starting or stopping.");
+        return (struct http_routes){.find = find_route, .dispatch = dispatch_call, .api = api};
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct parking {
-        struct parking *next, **link; /* in api->parked */
+        struct parking *next, **link; /* in http->parked */
         struct api_call *call;
         void (*on_end)(struct api_call *call, uint64_t ticket);
         uint64_t ticket;
@@ -50,7 +50,7 @@ static int park(struct api_call *call)
         if (!p)
                 return -ENOMEM;
         p->fd = fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0);
-        r = p->fd < 0 ? -errno : sd_event_add_io(call->api->event, &p->hangup, p->fd, 0, on_hangup, p);
+        r = p->fd < 0 ? -errno : sd_event_add_io(call->http->event, &p->hangup, p->fd, 0, on_hangup, p);
         if (r < 0) {
                 if (p->fd >= 0)
                         close(p->fd);
@@ -58,11 +58,11 @@ static int park(struct api_call *call)
                 return r;
         }
         p->call = call;
-        p->next = call->api->parked;
-        p->link = &call->api->parked;
+        p->next = call->http->parked;
+        p->link = &call->http->parked;
         if (p->next)
                 p->next->link = &p->next;
-        call->api->parked = p;
+        call->http->parked = p;
         call->parking = p;
         return 0;
 }
@@ -128,7 +128,7 @@ void parking_wait(struct api_call *call, enum turn_need need, parking_worker wor
         struct parking *p = call->parking;
 
         if (r >= 0)
-                r = turn_take(call->api->turns, call->peer.uid, need, on_work, p, &p->turn);
+                r = turn_take(call->http->turns, call->peer.uid, need, on_work, p, &p->turn);
         if (r >= 0) {
                 p->work = work;
                 p->state = state;
@@ -191,9 +191,9 @@ void parking_free(struct parking *p)
         free(p);
 }
 
-void parking_end_all(struct api *api)
+void parking_end_all(struct http *http)
 {
-        for (struct parking *p = api->parked; p; p = p->next) {
+        for (struct parking *p = http->parked; p; p = p->next) {
                 call_off(p, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping",
                          "The daemon stops; nobody waits any more.");
                 parking_go_on(p);

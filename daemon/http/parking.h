@@ -6,7 +6,7 @@
  * the client is seen here.
  */
 
-#include "daemon/api/answer.h"
+#include "daemon/http/call.h"
 #include "daemon/http/turns.h"
 
 /* on_end is called once, if the client hangs up or the daemon stops before parking_go_on(): what was to come
@@ -33,4 +33,4 @@ void parking_suspend(struct parking *p);
 void parking_go_on(struct parking *p);
 /* With the call. */
 void parking_free(struct parking *p);
-void parking_end_all(struct api *api);
+void parking_end_all(struct http *http);

@@ -32,10 +32,11 @@ struct client {
 };
 
 struct server {
-        struct api *api;
+        struct http *http;
+        struct http_routes routes;
         enum api_surface surface;
         int listen_fd;
-        struct MHD_Daemon *http;
+        struct MHD_Daemon *mhd;
         sd_event_source *accept_source, *http_source, *timer;
         sd_event_source *again; /* enabled once: run in the next turn of the loop, also because a connection
                                    goes on: libmicrohttpd has nothing to wake itself with */
@@ -51,7 +52,7 @@ static enum MHD_Result queue_answer(struct api_call *call)
 
         if (!call->response)
                 return MHD_NO; /* no memory even for an error: hang up */
-        call->api->requests++;
+        call->http->requests++;
         r = MHD_queue_response(call->connection, call->status, call->response);
         MHD_destroy_response(TAKE_PTR(call->response));
         return r;
@@ -85,7 +86,8 @@ static enum MHD_Result begin_call(struct client *client, struct MHD_Connection *
         if (!call)
                 return MHD_NO;
         *call = (struct api_call){
-                .api = client->server->api,
+                .http = client->server->http,
+                .api = client->server->routes.api,
                 .peer = client->peer,
                 .connection = connection,
                 .resume = client->server->again,
@@ -106,7 +108,7 @@ static enum MHD_Result begin_call(struct client *client, struct MHD_Connection *
         if (length > SERVER_BODY_MAX)
                 return MHD_YES;
         if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD) &&
-            !api_find(call, method, path, client->server->surface))
+            !client->server->routes.find(call, method, path, client->server->surface))
                 return queue_answer(call);
         return MHD_YES;
 }
@@ -151,8 +153,8 @@ static enum MHD_Result on_request(void *userdata _unused_, struct MHD_Connection
                 return finish_call(call);
         if (call->uploaded > SERVER_BODY_MAX)
                 return too_large(call);
-        if (call->route || api_find(call, method, path, client->server->surface))
-                api_dispatch(call);
+        if (call->route || client->server->routes.find(call, method, path, client->server->surface))
+                client->server->routes.dispatch(call);
         return finish_call(call);
 }
 
@@ -221,7 +223,7 @@ static struct client *client_new(struct server *s, struct MHD_Connection *connec
                 return NULL;
         *c = (struct client){.server = s, .peer = peer, .refused = over_limit(s, &peer)};
         c->used = true;
-        s->api->connections++;
+        s->http->connections++;
         if (c->refused)
                 MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                           (unsigned)SERVER_REFUSAL_S);
@@ -241,7 +243,7 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
         }
         if (c) {
                 c->used = false;
-                s->api->connections--;
+                s->http->connections--;
         }
         *slot = NULL;
 }
@@ -257,7 +259,7 @@ static int set_timer(struct server *s)
         MHD_UNSIGNED_LONG_LONG ms;
         int r;
 
-        if (MHD_get_timeout(s->http, &ms) != MHD_YES)
+        if (MHD_get_timeout(s->mhd, &ms) != MHD_YES)
                 return sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
         if (ms == 0)
                 return sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
@@ -267,7 +269,7 @@ static int set_timer(struct server *s)
 
 static int run(struct server *s)
 {
-        MHD_run(s->http);
+        MHD_run(s->mhd);
         return set_timer(s);
 }
 
@@ -317,7 +319,7 @@ static int on_accept(sd_event_source *source _unused_, int listen_fd, uint32_t e
                         break;
                 }
                 if (is_welcome(s, fd)) /* takes the descriptor, and closes it where it has no room */
-                        MHD_add_connection(s->http, fd, (struct sockaddr *)&address, length);
+                        MHD_add_connection(s->mhd, fd, (struct sockaddr *)&address, length);
                 else
                         close(fd);
         }
@@ -326,14 +328,14 @@ static int on_accept(sd_event_source *source _unused_, int listen_fd, uint32_t e
 
 static int start_http(struct server *s)
 {
-        s->http =
+        s->mhd =
                 MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0,
                                  NULL, NULL, on_request, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLOTS_MAX,
                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
                                  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S,
                                  MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
                                  on_connection, s, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
-        return s->http ? 0 : -ENOMEM;
+        return s->mhd ? 0 : -ENOMEM;
 }
 
 /* Users who get all the connections they may have must not take the descriptors that root's would need. */
@@ -349,7 +351,7 @@ static void set_limits(struct server *s)
 
 static int add_sources(struct server *s, sd_event *event)
 {
-        const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->http, MHD_DAEMON_INFO_EPOLL_FD);
+        const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD);
         int r;
 
         if (!info || info->epoll_fd < 0)
@@ -372,8 +374,8 @@ static int add_sources(struct server *s, sd_event *event)
         return sd_event_source_set_ratelimit(s->accept_source, ACCEPT_INTERVAL_US, ACCEPT_BURST);
 }
 
-int server_new(struct server **ret, sd_event *event, int listen_fd, enum api_surface surface,
-               struct api *api)
+int server_new(struct server **ret, int listen_fd, enum api_surface surface, struct http *http,
+               const struct http_routes *routes)
 {
         struct server *s = calloc(1, sizeof(*s));
         int r;
@@ -382,7 +384,8 @@ int server_new(struct server **ret, sd_event *event, int listen_fd, enum api_sur
                 close(listen_fd);
                 return -ENOMEM;
         }
-        s->api = api;
+        s->http = http;
+        s->routes = *routes;
         s->surface = surface;
         s->listen_fd = listen_fd;
         set_limits(s);
@@ -390,7 +393,7 @@ int server_new(struct server **ret, sd_event *event, int listen_fd, enum api_sur
         fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
         r = start_http(s);
         if (r == 0)
-                r = add_sources(s, event);
+                r = add_sources(s, http->event);
         if (r < 0) {
                 server_free(s);
                 return r;
@@ -406,12 +409,12 @@ struct server *server_free(struct server *s)
         sd_event_source_disable_unref(s->accept_source);
         sd_event_source_disable_unref(s->timer);
         sd_event_source_disable_unref(s->http_source);
-        if (s->http) {
-                streams_end(s->api);
-                parking_end_all(s->api);
+        if (s->mhd) {
+                streams_end(s->http);
+                parking_end_all(s->http);
                 for (int i = 0; i < GOODBYE_ROUNDS; i++)
-                        MHD_run(s->http);
-                MHD_stop_daemon(s->http);
+                        MHD_run(s->mhd);
+                MHD_stop_daemon(s->mhd);
         }
         sd_event_source_disable_unref(s->again);
         close(s->listen_fd);

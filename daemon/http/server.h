@@ -2,14 +2,13 @@
 #pragma once
 
 /*
- * HTTP on a listening socket, inside the event loop: no threads, no blocking. libmicrohttpd does the
+ * HTTP on a listening socket, inside the event loop: no threads, and nothing waits (turns.h names the few
+ * exceptions, with their bounds). libmicrohttpd does the
  * protocol; its epoll instance is one event source of ours (microhttpd.h, "external" mode). We accept
  * ourselves, so who connects and how often is decided here.
  */
 
-#include <systemd/sd-event.h>
-
-#include "daemon/api/answer.h"
+#include "daemon/http/call.h"
 
 #define SERVER_CONNECTIONS_MAX 320         /* served at once, all clients together */
 #define SERVER_PER_UID_MAX     128         /* ... and of one user */
@@ -22,8 +21,8 @@
 
 struct server;
 
-/* Takes listen_fd over, also on failure. api is borrowed. */
-int server_new(struct server **ret, sd_event *event, int listen_fd, enum api_surface surface,
-               struct api *api);
+/* Takes listen_fd over, also on failure. http is borrowed. */
+int server_new(struct server **ret, int listen_fd, enum api_surface surface, struct http *http,
+               const struct http_routes *routes);
 /* Ends the event streams, then closes every connection. Returns NULL. */
 struct server *server_free(struct server *s);

@@ -28,8 +28,8 @@ enum step {
 };
 
 struct stream {
-        struct stream *next, **link; /* in api->streams */
-        struct api *api;
+        struct stream *next, **link; /* in http->streams */
+        struct http *http;
         struct MHD_Connection *connection;
         sd_event_source *resume; /* of the connection's server */
         struct peer peer;
@@ -95,7 +95,7 @@ static bool wanted(struct stream *s, const struct event *e)
 
         return e->seq > s->last_seq && (!f->types || f->types & EVENT_BIT(e->type)) &&
                (!f->pid || event_concerns(e, f->pid)) && e->wall_ns >= f->since_wall_ns &&
-               peer_sees_event(&s->peer, pump_model(s->api->pump), &s->api->owners, e);
+               peer_sees_event(&s->peer, pump_model(s->http->pump), &s->http->owners, e);
 }
 
 /* ---- the queue ----------------------------------------------------------------------------------- */
@@ -150,7 +150,7 @@ static void on_event(void *userdata, const struct event *e)
                 s->lost = 0;
         if (s->lost || s->count == STREAM_QUEUE_EVENTS || !enqueue(s, event_line(e))) {
                 s->lost++;
-                pump_follower_lost(s->api->pump);
+                pump_follower_lost(s->http->pump);
         }
         wake(s);
 }
@@ -179,7 +179,7 @@ static enum turn_result on_stream_turn(void *userdata)
 
 static enum step take_turn(struct stream *s, enum turn_need need)
 {
-        if (s->turn || turn_take(s->api->turns, s->peer.uid, need, on_stream_turn, s, &s->turn) >= 0)
+        if (s->turn || turn_take(s->http->turns, s->peer.uid, need, on_stream_turn, s, &s->turn) >= 0)
                 return STEP_WAIT;
         return STEP_FAILED;
 }
@@ -192,7 +192,7 @@ static int open_history(struct stream *s)
         s->filter.after_seq = MAX_OF(s->filter.after_seq, s->last_seq);
         s->round_rows = 0;
         s->rounds++;
-        return store_query(s->api->store, &s->filter, &s->cursor);
+        return store_query(s->http->store, &s->filter, &s->cursor);
 }
 
 /*
@@ -203,7 +203,7 @@ static int open_history(struct stream *s)
 static enum step end_history(struct stream *s)
 {
         if (!s->follow) {
-                pump_losses(s->api->pump, s->losses);
+                pump_losses(s->http->pump, s->losses);
                 s->phase = PHASE_LOSSES;
                 return STEP_YIELD;
         }
@@ -241,7 +241,7 @@ static enum step history_line(struct stream *s)
                         return end_history(s);
                 s->last_seq = e.seq;
                 s->round_rows++;
-                if (!peer_sees_event(&s->peer, pump_model(s->api->pump), &s->api->owners, &e))
+                if (!peer_sees_event(&s->peer, pump_model(s->http->pump), &s->http->owners, &e))
                         continue;
                 s->line = event_line(&e);
                 return s->line ? STEP_LINE : STEP_FAILED;
@@ -328,7 +328,7 @@ static ssize_t on_read(void *userdata, uint64_t at _unused_, char *buf, size_t m
         if (s->gone)
                 return MHD_CONTENT_READER_END_WITH_ERROR;
         if (!s->turn)
-                s->served |= turns_ready(s->api->turns, NEED_NOTHING);
+                s->served |= turns_ready(s->http->turns, NEED_NOTHING);
         step = fill(s, buf, max, &n);
         s->served = false;
         if (n)
@@ -361,8 +361,8 @@ static void stream_free(void *userdata)
         struct stream *s = userdata;
 
         if (s->follow) {
-                pump_unfollow(s->api->pump, on_event, s);
-                s->api->followers--;
+                pump_unfollow(s->http->pump, on_event, s);
+                s->http->followers--;
         }
         sd_event_source_disable_unref(s->hangup);
         turn_cancel(s->turn);
@@ -383,13 +383,13 @@ static int start_following(struct stream *s)
         int r;
 
         /* Unprivileged clients leave room for the others. */
-        if (!s->peer.privileged && s->api->followers >= PUMP_FOLLOWERS_MAX / 2)
+        if (!s->peer.privileged && s->http->followers >= PUMP_FOLLOWERS_MAX / 2)
                 return -EUSERS;
-        r = pump_follow(s->api->pump, on_event, s);
+        r = pump_follow(s->http->pump, on_event, s);
         if (r < 0)
                 return r;
         s->follow = true;
-        s->api->followers++;
+        s->http->followers++;
         return 0;
 }
 
@@ -401,7 +401,7 @@ static int add_sources(struct stream *s)
         s->fd = fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0);
         if (s->fd < 0)
                 return -errno;
-        return sd_event_add_io(s->api->event, &s->hangup, s->fd, 0, on_hangup, s);
+        return sd_event_add_io(s->http->event, &s->hangup, s->fd, 0, on_hangup, s);
 }
 
 static int start(struct stream *s, bool history, bool follow)
@@ -431,18 +431,18 @@ void stream_answer(struct api_call *call, const struct event_filter *filter, boo
                 return;
         }
         *s = (struct stream){
-                .api = call->api,
+                .http = call->http,
                 .connection = call->connection,
                 .resume = call->resume,
                 .peer = call->peer,
                 .filter = *filter,
                 .fd = -1,
-                .next = call->api->streams,
-                .link = &call->api->streams,
+                .next = call->http->streams,
+                .link = &call->http->streams,
         };
         if (s->next)
                 s->next->link = &s->next;
-        call->api->streams = s;
+        call->http->streams = s;
         r = start(s, history, follow);
         if (r == 0)
                 call->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read,
@@ -459,15 +459,15 @@ void stream_answer(struct api_call *call, const struct event_filter *filter, boo
                 api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "too-many-followers",
                          "End another follower first.",
                          "%u clients follow events already, and that is the most.",
-                         (unsigned)call->api->followers);
+                         (unsigned)call->http->followers);
         else
                 api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "store-failed", "",
                          "The stored events cannot be read: %s.", strerror(r ? -r : ENOMEM));
 }
 
-void streams_end(struct api *api)
+void streams_end(struct http *http)
 {
-        for (struct stream *s = api->streams; s; s = s->next) {
+        for (struct stream *s = http->streams; s; s = s->next) {
                 s->ended = true;
                 wake(s);
         }

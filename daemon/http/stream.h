@@ -7,7 +7,7 @@
  * wait in a queue of its own. Where that is full the event is counted as lost to this client, who is told.
  */
 
-#include "daemon/api/answer.h"
+#include "daemon/http/call.h"
 
 #define STREAM_QUEUE_EVENTS 4096        /* live events that wait for one client, at most ... */
 #define STREAM_QUEUE_BYTES  (2u << 20)  /* ... and their size as text */
@@ -18,4 +18,4 @@
 /* Answers the call with a stream. */
 void stream_answer(struct api_call *call, const struct event_filter *filter, bool history, bool follow);
 /* Every stream ends here, in good order: the daemon stops. */
-void streams_end(struct api *api);
+void streams_end(struct http *http);

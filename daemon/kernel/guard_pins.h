@@ -17,7 +17,7 @@
 
 #include <linux/bpf.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 
 #define PINS_ENTRIES_MAX 256 /* of a directory that is emptied; one with more is left alone */
 #define PINS_REASON_MAX  256

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/api/answer.h"
+
+#include <errno.h>
+
+#include "lib/diagnosis/access.h"
+#include "lib/proc/procfs.h"
+#include "daemon/claims/attach_facts.h"
+
+void api_refuse(struct api_call *call, uint32_t pid)
+{
+        api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted",
+                 "Ask as root, or as a member of group " PEER_GROUP ".",
+                 "Process %u does not run as user %u, who asks: it is a matter of its own user, root and "
+                 "group " PEER_GROUP " only.",
+                 pid, (unsigned)call->peer.uid);
+}
+
+bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret)
+{
+        struct task_ref task = {.pid = pid};
+
+        if (procfs_task(pid, ret) < 0)
+                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process",
+                         "Inside a container pids differ: use the pid that ps shows on the host.",
+                         "There is no process %u.", pid);
+        else if (ret->pid != pid)
+                api_fail(call, MHD_HTTP_NOT_FOUND, "is-a-thread", "Name the process.",
+                         "%u is a thread of process %u.", pid, ret->pid);
+        else if (!call->peer.privileged && !peer_owns(&call->peer, pump_model(call->api->pump), &task))
+                api_refuse(call, pid);
+        else {
+                ret->tid = 0;
+                ret->tid_start = 0;
+                return true;
+        }
+        return false;
+}
+
+struct task_ref api_asker(const struct api_call *call)
+{
+        return call->peer.process;
+}
+
+bool api_caller(struct api_call *call, struct proc_status *ret)
+{
+        int r = peer_process(&call->peer, ret);
+
+        if (r == -ENXIO)
+                api_fail(call, MHD_HTTP_BAD_REQUEST, "no-caller", "Name an owner, or ask from this machine.",
+                         "The process that asks cannot be seen from here, so nothing can be done or said in "
+                         "its name.");
+        else if (r == -ESRCH)
+                api_fail(call, MHD_HTTP_FORBIDDEN, "no-caller",
+                         "Ask over a connection that this process opens itself.",
+                         "Process %u, which opened this connection, has ended: nobody else can act in its "
+                         "name.",
+                         call->peer.process.pid);
+        else if (r < 0)
+                api_fail(call, MHD_HTTP_FORBIDDEN, "no-caller",
+                         "Ask over a connection that this process opens now.",
+                         "Process %u, which opened this connection as user %u, runs as another user now.",
+                         call->peer.process.pid, (unsigned)call->peer.uid);
+        return r == 0;
+}
+
+bool api_may_trace(struct api_call *call, const struct task_ref *target, const char *what)
+{
+        char why[ACCESS_TEXT_MAX] = "";
+        struct proc_status caller, st;
+        struct access_facts facts;
+
+        if (call->peer.privileged)
+                return true;
+        if (!api_caller(call, &caller))
+                return false;
+        if (procfs_status(target->pid, 0, &st) < 0 || st.task.start != target->start) {
+                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "", "There is no process %u any more.",
+                         target->pid);
+                return false;
+        }
+        attach_facts(&caller, &st, &facts);
+        if (access_rights(&facts, why) == ACCESS_NONE)
+                return true;
+        api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted", "Ask as root.",
+                 "User %u may not %s process %u, which the kernel would not let them trace: %s.",
+                 (unsigned)call->peer.uid, what, target->pid, why);
+        return false;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/api/views.h"
+
+#include <pwd.h>
+#include <sys/ptrace.h>
+
+#include "lib/base/clock.h"
+#include "lib/proc/procfs.h"
+
+#define NSS_BUFFER_SIZE 4096
+
+static const struct {
+        uint64_t bit;
+        const char *name;
+} ptrace_options[] = {
+        {PTRACE_O_TRACESYSGOOD, "TRACESYSGOOD"}, {PTRACE_O_TRACEFORK, "TRACEFORK"},
+        {PTRACE_O_TRACEVFORK, "TRACEVFORK"},     {PTRACE_O_TRACECLONE, "TRACECLONE"},
+        {PTRACE_O_TRACEEXEC, "TRACEEXEC"},       {PTRACE_O_TRACEVFORKDONE, "TRACEVFORKDONE"},
+        {PTRACE_O_TRACEEXIT, "TRACEEXIT"},       {PTRACE_O_TRACESECCOMP, "TRACESECCOMP"},
+        {PTRACE_O_EXITKILL, "EXITKILL"},         {PTRACE_O_SUSPEND_SECCOMP, "SUSPEND_SECCOMP"},
+};
+
+static const char *const how_names[_EV_MAX] = {
+        [EV_PTRACE_ATTACH] = "attach",
+        [EV_PTRACE_SEIZE] = "seize",
+        [EV_PTRACE_TRACEME] = "traceme",
+        [EV_PTRACE_AUTOATTACH] = "autoattach",
+};
+
+/* ---- P ------------------------------------------------------------------------------------------- */
+
+static void add_user(struct json_object *o, uint32_t uid)
+{
+        char buf[NSS_BUFFER_SIZE];
+        struct passwd pw, *found = NULL;
+
+        json_add_int(o, "uid", uid);
+        if (getpwuid_r(uid, &pw, buf, sizeof(buf), &found) == 0 && found)
+                json_add_text(o, "user", pw.pw_name);
+        else
+                json_object_object_add(o, "user", NULL);
+}
+
+static struct json_object *parent_json(const struct api *api, const struct task_ref *parent)
+{
+        struct process_view v;
+        struct json_object *o;
+
+        if (!parent->pid)
+                return NULL;
+        o = json_object_new_object();
+        json_add_int(o, "pid", parent->pid);
+        if (!parent->comm[0] && model_process(pump_model(api->pump), parent->pid, &v) == 0)
+                json_add_text(o, "comm", v.task.comm);
+        else
+                json_add_text(o, "comm", parent->comm);
+        return o;
+}
+
+struct json_object *api_process_json(const struct api *api, const struct process_view *v)
+{
+        struct json_object *o = json_object_new_object();
+        struct proc_status st;
+        char state[2] = {v->state, '\0'};
+
+        /* The model learns states only where a rule asked; for a person the present one is read. */
+        if (v->alive && procfs_status(v->task.pid, 0, &st) == 0 && st.task.start == v->task.start)
+                state[0] = st.state;
+        json_add_int(o, "pid", v->task.pid);
+        json_add_int(o, "start", (int64_t)v->task.start);
+        json_add_text(o, "comm", v->task.comm);
+        json_add_text(o, "args", v->args);
+        json_add_text(o, "exe", v->path);
+        if (v->info_known)
+                add_user(o, v->uid);
+        json_add_text(o, "tty", v->tty);
+        json_object_object_add(o, "parent", parent_json(api, &v->parent));
+        json_add_text(o, "unit", v->unit);
+        json_add_int(o, "inner_pid", v->inner_pid ? v->inner_pid : v->task.pid);
+        json_add_text(o, "state", state);
+        json_object_object_add(o, "alive", json_object_new_boolean(v->alive));
+        return o;
+}
+
+/* ---- T and S ------------------------------------------------------------------------------------- */
+
+/*
+ * Options are an argument of SEIZE only; elsewhere they are set later, by a call that may not have been
+ * seen. So none known means none only there.
+ */
+static struct json_object *options_json(const struct session *s)
+{
+        uint64_t bits = s->options | options_of_ptrace(s->ptrace);
+        struct json_object *list = json_object_new_array();
+
+        for (size_t i = 0; i < ELEMENTSOF(ptrace_options); i++)
+                if (bits & ptrace_options[i].bit)
+                        json_object_array_add(list, json_object_new_string(ptrace_options[i].name));
+        if (json_object_array_length(list) == 0 && s->how != EV_PTRACE_SEIZE) {
+                json_object_put(list);
+                return NULL;
+        }
+        return list;
+}
+
+struct json_object *api_tracer_json(const struct api *api, const struct task_ref *t)
+{
+        struct json_object *o = json_object_new_object();
+        struct process_view v;
+        bool known = model_process(pump_model(api->pump), t->pid, &v) == 0 && task_same_process(&v.task, t);
+
+        json_add_int(o, "pid", t->pid);
+        json_add_int(o, "tid", t->tid);
+        json_add_text(o, "comm", t->comm);
+        json_add_int(o, "start", (int64_t)t->start);
+        json_add_text(o, "args", known ? v.args : "");
+        return o;
+}
+
+static const char *how(const struct session *s)
+{
+        const char *name = (unsigned)s->how < _EV_MAX ? how_names[s->how] : NULL;
+
+        return s->origin == ORIGIN_SCAN || !name ? "scan" : name;
+}
+
+struct json_object *api_session_json(const struct api *api, const struct session *s)
+{
+        struct json_object *o = json_object_new_object();
+        uint64_t until = s->until_ns ? s->until_ns : clock_boot_ns();
+
+        json_add_int(o, "tid", s->target.tid);
+        json_add_text(o, "comm", s->target.comm);
+        json_object_object_add(o, "tracer", api_tracer_json(api, &s->tracer));
+        json_add_text(o, "how", how(s));
+        json_add_time(o, "since", s->since_wall_ns);
+        if (!s->until_ns)
+                json_add_seconds(o, "for_s", until - MIN_OF(s->since_ns, until));
+        json_object_object_add(o, "options", options_json(s));
+        json_add_text(o, "state", "");
+        json_add_time(o, "last_active",
+                      s->last_active_ns ? s->since_wall_ns + (s->last_active_ns - s->since_ns) : 0);
+        json_add_int(o, "requests", (int64_t)s->n_requests);
+        json_add_int(o, "traps", (int64_t)s->n_traps);
+        json_add_int(o, "stops", (int64_t)s->n_stops);
+        json_object_object_add(o, "claim", NULL);
+        return o;
+}
