@@ -110,7 +110,8 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
         return turn_take(d->turns, 0, NEED_MODEL, reload_policy, d, &d->reload) < 0 ? reload_policy(d) : 0;
 }
 
-static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata _unused_)
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *si,
+                          void *userdata _unused_)
 {
         log_info("Stopping: %s was received.", strsignal((int)si->ssi_signo));
         return sd_event_exit(sd_event_source_get_event(source), 0);
@@ -134,9 +135,9 @@ static int set_up_signals(struct daemon *d, char *error, size_t size)
         signal(SIGPIPE, SIG_IGN);
         r = sd_event_default(&d->event);
         if (r >= 0)
-                r = sd_event_add_signal(d->event, NULL, SIGTERM, on_stop, d);
+                r = sd_event_add_signal(d->event, NULL, SIGTERM, on_stop_signal, d);
         if (r >= 0)
-                r = sd_event_add_signal(d->event, NULL, SIGINT, on_stop, d);
+                r = sd_event_add_signal(d->event, NULL, SIGINT, on_stop_signal, d);
         if (r >= 0)
                 r = sd_event_add_signal(d->event, NULL, SIGHUP, on_reload, d);
         if (r >= 0)
@@ -181,7 +182,7 @@ static int set_up_guard(struct daemon *d, char *error, size_t size)
         return r;
 }
 
-static int follow(struct daemon *d, char *error, size_t size)
+static int follow_process(struct daemon *d, char *error, size_t size)
 {
         int r = d->options.follow ? pump_watch(d->pump, d->options.follow) : 0;
 
@@ -224,7 +225,7 @@ static int set_up_pump(struct daemon *d, char *error, size_t size)
                 snprintf(error, size, "Recording cannot be started: %s.", strerror(-r));
                 return r;
         }
-        return follow(d, error, size);
+        return follow_process(d, error, size);
 }
 
 static int on_tend(sd_event_source *s, uint64_t usec _unused_, void *userdata)
@@ -338,7 +339,7 @@ static int set_up_metrics(struct daemon *d, char *error, size_t size)
         return r;
 }
 
-static int set_up(struct daemon *d, char *error, size_t size)
+static int set_up_all(struct daemon *d, char *error, size_t size)
 {
         static int (*const steps[])(struct daemon * d, char *error, size_t size) = {
                 set_up_signals, set_up_store,   set_up_loader, set_up_guard,
@@ -400,10 +401,10 @@ static void tear_down(struct daemon *d)
         d->event = sd_event_unref(d->event);
 }
 
-static int run(struct daemon *d)
+static int run_daemon(struct daemon *d)
 {
         char error[ERROR_MAX] = "";
-        int r = set_up(d, error, sizeof(error));
+        int r = set_up_all(d, error, sizeof(error));
 
         if (r < 0)
                 log_error("%s", *error ? error : strerror(-r));
@@ -419,7 +420,7 @@ static int run(struct daemon *d)
 }
 
 /* What `ptracectl doctor` runs when no daemon answers: load, look, report, unload. */
-static int probe(const struct options *o)
+static int report_probe(const struct options *o)
 {
         struct loader *loader = NULL;
         struct guard *guard = NULL;
@@ -466,5 +467,5 @@ int main(int argc, char **argv)
                 return STATUS_FAILED;
         }
         log_init(d.options.log_level >= 0 ? d.options.log_level : d.config.log_level);
-        return d.options.probe ? probe(&d.options) : run(&d);
+        return d.options.probe ? report_probe(&d.options) : run_daemon(&d);
 }

@@ -334,7 +334,7 @@ static void give_up(struct healing *g, int error, const char *what)
 }
 
 /* The model and the store know what happened so far. The ones behind it may be waiting for this one. */
-static enum turn_result look_and_heal(void *userdata)
+static enum turn_result begin_informed(void *userdata)
 {
         struct healing *g = userdata;
         struct api_call *call = g->call;
@@ -369,7 +369,7 @@ static void begin(struct healing *g)
                 parking_go_on(call->parking);
                 return;
         }
-        r = turn_take(call->api->turns, call->peer.uid, NEED_STORE, look_and_heal, g, &g->turn);
+        r = turn_take(call->api->turns, call->peer.uid, NEED_STORE, begin_informed, g, &g->turn);
         if (r < 0)
                 give_up(g, r, "The request cannot be put in line");
 }

@@ -37,8 +37,8 @@ static int note_holder(void *userdata, const struct session *s)
         return 1;
 }
 
-static void gather_facts(const struct api_call *call, const struct proc_status *caller,
-                         struct access_facts *ret)
+static void gather_why_facts(const struct api_call *call, const struct proc_status *caller,
+                             struct access_facts *ret)
 {
         struct proc_status target;
 
@@ -117,7 +117,7 @@ static void note_hold(const struct api_call *call, const struct arbiter_opinion 
         g->caught = held.state == HOLD_CAUGHT;
 }
 
-static void ask_guard(const struct api_call *call, struct access_facts *f, struct arbiter_opinion *o)
+static void ask_about_claims(const struct api_call *call, struct access_facts *f, struct arbiter_opinion *o)
 {
         struct access_guard *g = &f->guard;
 
@@ -323,8 +323,8 @@ void api_why(struct api_call *call)
                 api_answer(call, NULL);
                 return;
         }
-        gather_facts(call, &caller, &facts);
-        ask_guard(call, &facts, &opinion);
+        gather_why_facts(call, &caller, &facts);
+        ask_about_claims(call, &facts, &opinion);
         access_decide(&facts, &verdict);
         w->answer = why_json(call, &facts, &verdict, &opinion);
         w->now_ns = clock_wall_ns();

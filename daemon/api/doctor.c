@@ -81,7 +81,7 @@ static struct json_object *text_json(const char *s)
 }
 
 /* First line of a small file of the kernel's. -errno. */
-static int read_line(const char *path, char *line, size_t size)
+static int read_first_line(const char *path, char *line, size_t size)
 {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
         ssize_t n = fd < 0 ? -1 : read(fd, line, size - 1);
@@ -99,7 +99,7 @@ static struct json_object *number_json(const char *path)
         char line[LINE_MAX_BYTES], *end;
         long n;
 
-        if (read_line(path, line, sizeof(line)) < 0)
+        if (read_first_line(path, line, sizeof(line)) < 0)
                 return NULL;
         n = strtol(line, &end, 10);
         return end == line ? NULL : json_object_new_int64(n);
@@ -110,7 +110,7 @@ static struct json_object *lockdown_json(void)
 {
         char line[LINE_MAX_BYTES], *from, *to;
 
-        if (read_line("/sys/kernel/security/lockdown", line, sizeof(line)) < 0)
+        if (read_first_line("/sys/kernel/security/lockdown", line, sizeof(line)) < 0)
                 return NULL;
         from = strchr(line, '[');
         to = from ? strchr(from, ']') : NULL;
@@ -128,9 +128,10 @@ static struct json_object *machine_json(void)
 
         json_object_object_add(o, "btf",
                                json_object_new_boolean(access("/sys/kernel/btf/vmlinux", R_OK) == 0));
-        json_object_object_add(
-                o, "lsm",
-                read_line("/sys/kernel/security/lsm", line, sizeof(line)) == 0 ? text_json(line) : NULL);
+        json_object_object_add(o, "lsm",
+                               read_first_line("/sys/kernel/security/lsm", line, sizeof(line)) == 0
+                                       ? text_json(line)
+                                       : NULL);
         json_object_object_add(o, "yama", yama >= 0 ? json_object_new_int(yama) : NULL);
         json_object_object_add(o, "lockdown", lockdown_json());
         json_object_object_add(o, "unprivileged_bpf_disabled",

@@ -90,7 +90,7 @@ static enum MHD_Result read_arg(void *userdata, enum MHD_ValueKind kind _unused_
         return rd->r < 0 ? MHD_NO : MHD_YES;
 }
 
-static bool read_args(struct api_call *call)
+static bool read_query(struct api_call *call)
 {
         struct reading rd = {
                 .args = &call->args,
@@ -215,7 +215,7 @@ static enum turn_result handle_later(struct api_call *call, void *state _unused_
 
 static void dispatch_call(struct api_call *call)
 {
-        if (!read_args(call) || !read_body(call) || !permitted(call))
+        if (!read_query(call) || !read_body(call) || !permitted(call))
                 return;
         if (turns_ready(call->api->turns, call->route->need))
                 call->route->handle(call);

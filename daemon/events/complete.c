@@ -23,8 +23,8 @@ static int compare_session(void *userdata, const struct session *s)
         return 1;
 }
 
-static bool find_session(const struct model *m, uint32_t tracer_pid, uint32_t tracer_tid, uint32_t vpid,
-                         struct session *ret)
+static bool find_open_session(const struct model *m, uint32_t tracer_pid, uint32_t tracer_tid, uint32_t vpid,
+                              struct session *ret)
 {
         struct tracee_search q = {.tracer_tid = tracer_tid, .vpid = vpid};
 
@@ -73,7 +73,7 @@ int complete_event(const struct model *m, struct event *e)
                 return 0;
         switch (e->type) {
         case EV_PTRACE_DETACH:
-                if (find_session(m, e->tracer.pid, e->tracer.tid, e->vpid, &s)) {
+                if (find_open_session(m, e->tracer.pid, e->tracer.tid, e->vpid, &s)) {
                         e->target = s.target;
                         return 0;
                 }
@@ -94,7 +94,7 @@ void complete_counter(const struct model *m, struct event *e)
         if (e->target.pid || !e->tracer.tid)
                 return;
         /* The key holds the tracer's thread; its process is what a session or /proc says. */
-        if (find_session(m, 0, e->tracer.tid, e->vpid, &s)) {
+        if (find_open_session(m, 0, e->tracer.tid, e->vpid, &s)) {
                 e->target = s.target;
                 e->tracer = s.tracer;
                 return;

@@ -12,7 +12,7 @@ struct departed {
         struct task_ref tasks[DEPARTED_MAX];
 };
 
-static int collect(void *userdata, const struct process_view *v)
+static int collect_departed(void *userdata, const struct process_view *v)
 {
         struct departed *d = userdata;
 
@@ -30,7 +30,7 @@ int departed_look(const struct model *m, void (*flush)(void *userdata), scan_emi
         if (!d)
                 return -ENOMEM;
         d->n = 0;
-        model_each_live(m, collect, d);
+        model_each_live(m, collect_departed, d);
         if (d->n && flush)
                 flush(userdata);
         for (size_t i = 0; i < d->n && r == 0; i++) {

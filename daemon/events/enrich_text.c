@@ -60,7 +60,7 @@ static bool place_is(const struct text_place *place, const struct text_file *fil
 
 /* ---- which file ------------------------------------------------------------------------------------ */
 
-static void append(char *buf, size_t size, const char *s, size_t n)
+static void append_range(char *buf, size_t size, const char *s, size_t n)
 {
         size_t have = strlen(buf);
 
@@ -88,19 +88,19 @@ static void path_from_record(const struct rec_text *r, char *buf, size_t size)
         if (needed > size)
                 return;
         while (depth-- > 0) {
-                append(buf, size, "/", 1);
-                append(buf, size, r->path[depth], strnlen(r->path[depth], REC_NAME_LEN));
+                append_range(buf, size, "/", 1);
+                append_range(buf, size, r->path[depth], strnlen(r->path[depth], REC_NAME_LEN));
         }
 }
 
-struct address_search {
+struct text_search {
         uint64_t address;
         struct text_file *file;
 };
 
-static int match_address(void *userdata, const struct elf_mapping *m)
+static int match_text_address(void *userdata, const struct elf_mapping *m)
 {
-        struct address_search *search = userdata;
+        struct text_search *search = userdata;
         struct text_file *file = search->file;
         size_t n = strlen(m->path), cut = strlen(DELETED);
 
@@ -112,20 +112,20 @@ static int match_address(void *userdata, const struct elf_mapping *m)
         if (m->inode && n > cut && strcmp(m->path + n - cut, DELETED) == 0)
                 n -= cut;
         file->path[0] = 0;
-        append(file->path, sizeof(file->path), m->path, n);
+        append_range(file->path, sizeof(file->path), m->path, n);
         return 1;
 }
 
 /* The kernel side found no file: anonymous memory, or the map was locked. The process may still be there. */
 static void file_from_process(const struct rec_text *r, struct text_file *file)
 {
-        struct address_search search = {.address = r->address, .file = file};
+        struct text_search search = {.address = r->address, .file = file};
         struct task_ref recorded, now;
 
         task_from_record(&recorded, &r->task);
         if (procfs_task(recorded.pid, &now) < 0 || !task_same_process(&recorded, &now))
                 return;
-        (void)elf_text_each_mapping(recorded.pid, match_address, &search);
+        (void)elf_text_each_mapping(recorded.pid, match_text_address, &search);
 }
 
 static void file_from_record(const struct rec_text *r, struct text_file *file)
@@ -146,7 +146,7 @@ static void file_from_record(const struct rec_text *r, struct text_file *file)
  * Whether the file has the int3 that ran. Memory tells which bytes of the instruction to compare; without it
  * (the process removed them, or they could not be read) either form counts.
  */
-static int file_has_int3(const struct rec_text *r, const char *link, uint64_t offset, bool *ret)
+static int int3_in_file(const struct rec_text *r, const char *link, uint64_t offset, bool *ret)
 {
         const uint8_t *memory = r->bytes + TEXT_BEFORE;
         uint8_t byte;
@@ -169,7 +169,7 @@ static bool examine(const struct rec_text *r, int fd, const struct text_file *fi
         snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
         if (elf_text_bytes(link, file->offset, &byte, 1) != 1)
                 return false;
-        if (r->what == TEXT_TRAP && file_has_int3(r, link, file->offset, &e->found_int3) < 0)
+        if (r->what == TEXT_TRAP && int3_in_file(r, link, file->offset, &e->found_int3) < 0)
                 return false;
         (void)elf_text_symbol(link, file->offset, e->symbol, sizeof(e->symbol));
         return true;

@@ -71,7 +71,7 @@ static size_t hash_key(const struct count_key *key)
         return h;
 }
 
-static struct seen *find(struct seen *table, size_t slots, const struct count_key *key)
+static struct seen *find_seen(struct seen *table, size_t slots, const struct count_key *key)
 {
         for (size_t i = hash_key(key), n = 0; n < slots; i++, n++) {
                 struct seen *s = &table[i % slots];
@@ -92,7 +92,7 @@ static int rebuild(struct floods *f, size_t slots, uint64_t read_since_ns)
         f->n_seen = 0;
         for (size_t i = 0; i < f->slots; i++)
                 if (f->seen[i].used && f->seen[i].read_ns >= read_since_ns) {
-                        *find(table, slots, &f->seen[i].key) = f->seen[i];
+                        *find_seen(table, slots, &f->seen[i].key) = f->seen[i];
                         f->n_seen++;
                 }
         free(f->seen);
@@ -107,7 +107,7 @@ static struct seen *remember(struct floods *f, const struct count_key *key)
 
         if (f->n_seen * 2 >= f->slots && f->slots < SLOTS && rebuild(f, f->slots * 2, 0) < 0)
                 return NULL;
-        s = find(f->seen, f->slots, key);
+        s = find_seen(f->seen, f->slots, key);
         if (s && !s->used) {
                 *s = (struct seen){.key = *key, .used = true};
                 f->n_seen++;

@@ -102,7 +102,7 @@ static int wait_acknowledged(int fd)
         return -ETIMEDOUT;
 }
 
-static int explain(int error, char *reason, size_t size)
+static int explain_connector(int error, char *reason, size_t size)
 {
         switch (-error) {
         case EPERM:
@@ -133,16 +133,16 @@ int proc_connector_open(char *reason, size_t size)
 
         fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR);
         if (fd < 0)
-                return explain(-errno, reason, size);
+                return explain_connector(-errno, reason, size);
         /* A full buffer drops events; without the privilege for a larger one the default has to do. */
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
         if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return explain(-errno, reason, size);
+                return explain_connector(-errno, reason, size);
         r = subscribe(fd);
         if (r < 0)
-                return explain(r, reason, size);
+                return explain_connector(r, reason, size);
         r = wait_acknowledged(fd);
         if (r < 0)
-                return explain(r, reason, size);
+                return explain_connector(r, reason, size);
         return TAKE_FD(fd);
 }

@@ -44,7 +44,7 @@ struct sessions {
         struct session v[PROCTIER_SESSIONS_MAX];
 };
 
-static int collect(void *userdata, const struct session *s)
+static int copy_session(void *userdata, const struct session *s)
 {
         struct sessions *found = userdata;
 
@@ -71,7 +71,7 @@ static struct sessions *find_sessions(const struct model *m, uint32_t pid, uint3
         found->tracer_tid = tracer_tid;
         found->skip = skip;
         found->n = 0;
-        *ret_more = model_each_session(m, pid, false, collect, found) > 0;
+        *ret_more = model_each_session(m, pid, false, copy_session, found) > 0;
         return found;
 }
 
@@ -100,7 +100,7 @@ static bool find_slot(const struct model *m, uint32_t pid, uint32_t tid, struct 
 
 /* ---- events ---------------------------------------------------------------------------------------- */
 
-static void tell_process(struct proctier *p, uint32_t pid)
+static void emit_process(struct proctier *p, uint32_t pid)
 {
         struct event e;
 
@@ -108,7 +108,7 @@ static void tell_process(struct proctier *p, uint32_t pid)
                 p->emit(p->userdata, &e);
 }
 
-static void tell_detached(struct proctier *p, const struct session *s, int cause)
+static void emit_detached(struct proctier *p, const struct session *s, int cause)
 {
         struct event e = {
                 .type = EV_PTRACE_DETACH,
@@ -120,7 +120,7 @@ static void tell_detached(struct proctier *p, const struct session *s, int cause
         p->emit(p->userdata, &e);
 }
 
-static void tell_attached(struct proctier *p, const struct task_ref *tracer, const struct task_ref *target)
+static void emit_attached(struct proctier *p, const struct task_ref *tracer, const struct task_ref *target)
 {
         struct event e = {
                 .type = EV_PTRACE_ATTACH,
@@ -129,8 +129,8 @@ static void tell_attached(struct proctier *p, const struct task_ref *tracer, con
                 .origin = ORIGIN_SCAN, /* by which request it came about is not told to anybody */
         };
 
-        tell_process(p, target->pid);
-        tell_process(p, tracer->pid);
+        emit_process(p, target->pid);
+        emit_process(p, tracer->pid);
         p->emit(p->userdata, &e);
 }
 
@@ -176,9 +176,9 @@ static void update_slot(struct proctier *p, uint32_t pid, uint32_t tid)
         if (known && wait_for_connector(p, tid))
                 return;
         if (known)
-                tell_detached(p, &s, gone ? DETACHED_TRACEE_EXIT : DETACHED_UNSEEN);
+                emit_detached(p, &s, gone ? DETACHED_TRACEE_EXIT : DETACHED_UNSEEN);
         if (held)
-                tell_attached(p, &tracer, &status.task);
+                emit_attached(p, &tracer, &status.task);
 }
 
 /* ---- polling --------------------------------------------------------------------------------------- */
@@ -261,7 +261,7 @@ static void poll_threads(struct proctier *p, uint64_t until_ns)
         } while (clock_mono_ns() < until_ns);
 }
 
-static int schedule(struct proctier *p, uint64_t spent_ns)
+static int schedule_poll(struct proctier *p, uint64_t spent_ns)
 {
         /* In the middle of a round it goes on soon, or a machine with many threads takes minutes. */
         bool relaxed = p->connector >= 0 && !p->processes;
@@ -282,7 +282,7 @@ static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
         poll_sessions(p);
         poll_threads(p, begun + PROCTIER_BUDGET_NS);
         next_suspects(p);
-        return schedule(p, clock_mono_ns() - begun);
+        return schedule_poll(p, clock_mono_ns() - begun);
 }
 
 /* ---- connector ------------------------------------------------------------------------------------- */
@@ -367,7 +367,7 @@ static void on_exec(struct proctier *p, const struct exec_proc_event *exec)
         if (readlink(link, e.path, sizeof(e.path) - 1) < 0)
                 e.path[0] = 0;
         p->emit(p->userdata, &e);
-        tell_process(p, pid);
+        emit_process(p, pid);
 }
 
 static void tell_tracer_exit(struct proctier *p, const struct sessions *held, uint32_t status)
@@ -381,7 +381,7 @@ static void tell_tracer_exit(struct proctier *p, const struct sessions *held, ui
 
         p->emit(p->userdata, &e);
         for (size_t i = 0; i < held->n; i++)
-                tell_detached(p, &held->v[i], DETACHED_TRACER_EXIT);
+                emit_detached(p, &held->v[i], DETACHED_TRACER_EXIT);
 }
 
 /* The threads of a process end in any order. It is dead when only a zombie leader is left, or nothing. */
@@ -426,7 +426,7 @@ static void on_exit_of(struct proctier *p, const struct exit_proc_event *gone)
                 e.tracer = own.tracer;
         p->emit(p->userdata, &e);
         if (traced)
-                tell_detached(p, &own, DETACHED_TRACEE_EXIT);
+                emit_detached(p, &own, DETACHED_TRACEE_EXIT);
         if (e.group_dead && pid <= PROC_PIDS_MAX)
                 p->followed[pid / 8] &= ~(1u << pid % 8);
 }
@@ -440,17 +440,17 @@ static void on_ptrace(struct proctier *p, const struct ptrace_proc_event *ptrace
 
         if (ptrace->tracer_tgid == 0) {
                 if (known)
-                        tell_detached(p, &s, DETACHED_BY_CALL);
+                        emit_detached(p, &s, DETACHED_BY_CALL);
                 return;
         }
         if (known && s.tracer.pid == (uint32_t)ptrace->tracer_tgid)
                 return;
         if (known)
-                tell_detached(p, &s, DETACHED_UNSEEN);
+                emit_detached(p, &s, DETACHED_UNSEEN);
         /* Also when it has ended meanwhile: its end follows in the connector. */
         tracer = task_or_number((uint32_t)ptrace->tracer_tgid, (uint32_t)ptrace->tracer_pid);
         s.target = task_or_number(pid, tid);
-        tell_attached(p, &tracer, &s.target);
+        emit_attached(p, &tracer, &s.target);
 }
 
 static void on_connector_event(void *userdata, const struct proc_event *e)
@@ -482,7 +482,7 @@ static int on_io(sd_event_source *s _unused_, int fd, uint32_t events _unused_, 
                 p->overruns++;
                 close_dir(&p->threads);
                 close_dir(&p->processes);
-                return schedule(p, 0);
+                return schedule_poll(p, 0);
         }
         if (r < 0) {
                 snprintf(p->reason, sizeof(p->reason), "the proc connector failed: %s", strerror(-r));

@@ -198,7 +198,7 @@ static int take_text(struct pump *p, const struct rec_text *r, size_t size)
         return pump_feed(p, &e);
 }
 
-static bool is_attach(enum event_type type)
+static bool is_attach_event(enum event_type type)
 {
         return type == EV_PTRACE_ATTACH || type == EV_PTRACE_SEIZE || type == EV_PTRACE_TRACEME;
 }
@@ -234,7 +234,7 @@ static int take_record(struct pump *p, const void *data, size_t size)
                 p->unresolved++;
         if (e.type == EV_PTRACE_REFUSED && !e.guard_reason && e.tracer.pid)
                 p->voice.name(p->voice.userdata, NULL, &e);
-        if (is_attach(e.type) && loader_tier(p->loader) != TIER_FULL)
+        if (is_attach_event(e.type) && loader_tier(p->loader) != TIER_FULL)
                 watch_parties(p, &e);
         return pump_feed(p, &e);
 }

@@ -51,7 +51,7 @@ uint64_t sampler_dropped(const struct sampler *s)
         return s->dropped;
 }
 
-static bool same_thread(const struct task_ref *a, const struct task_ref *b)
+static bool same_tid(const struct task_ref *a, const struct task_ref *b)
 {
         return a->tid == b->tid && task_same_process(a, b);
 }
@@ -63,7 +63,7 @@ int sampler_ask(struct sampler *s, const struct model_question *q)
         for (size_t i = 0; i < s->n_questions; i++) {
                 struct model_question *queued = &s->questions[i];
 
-                if (queued->kind != q->kind || !same_thread(&queued->task, &q->task))
+                if (queued->kind != q->kind || !same_tid(&queued->task, &q->task))
                         continue;
                 /* Two states wanted at two times are two questions; a description is wanted once, soon. */
                 if (q->kind == ASK_TASK_STATE && queued->not_before_ns != q->not_before_ns)
@@ -79,7 +79,7 @@ int sampler_ask(struct sampler *s, const struct model_question *q)
         return 0;
 }
 
-static int answer(const struct model_question *q, sampler_emit emit, void *userdata)
+static int answer_question(const struct model_question *q, sampler_emit emit, void *userdata)
 {
         struct event e;
         int r;
@@ -111,7 +111,7 @@ static int answer_due(struct sampler *s, uint64_t now_ns, sampler_emit emit, voi
                 for (size_t k = i; k < s->n_questions; k++)
                         s->questions[k] = s->questions[k + 1];
                 answered++;
-                r = answer(&q, emit, userdata);
+                r = answer_question(&q, emit, userdata);
         }
         return r;
 }
@@ -163,13 +163,13 @@ static int follow_episodes(struct sampler *s, sampler_emit emit, void *userdata)
 static bool in_episode(const struct sampler *s, const struct task_ref *target)
 {
         for (size_t i = 0; i < s->n_episodes; i++)
-                if (same_thread(&s->episodes[i].target, target))
+                if (same_tid(&s->episodes[i].target, target))
                         return true;
         return false;
 }
 
 /* The sessions of this walk: SAMPLER_WALK_MAX of them, from where the last walk ended. */
-static int collect(void *userdata, const struct session *session)
+static int collect_for_walk(void *userdata, const struct session *session)
 {
         struct sampler *s = userdata;
 
@@ -186,7 +186,7 @@ static void collect_sessions(struct sampler *s, const struct model *m)
         bool more;
 
         s->n_walk = s->passed = 0;
-        more = model_each_session(m, 0, false, collect, s) > 0;
+        more = model_each_session(m, 0, false, collect_for_walk, s) > 0;
         s->cursor = more ? s->cursor + s->n_walk : 0;
 }
 

@@ -63,7 +63,7 @@ static void sort_relations(struct relations *r)
                 qsort(r->v, r->n, sizeof(*r->v), by_tid);
 }
 
-static bool same_thread(const struct task_ref *a, const struct task_ref *b)
+static bool same_thread_life(const struct task_ref *a, const struct task_ref *b)
 {
         return a->tid == b->tid && task_same_process(a, b) &&
                (!a->tid_start || !b->tid_start || a->tid_start == b->tid_start);
@@ -83,7 +83,7 @@ static bool has_relation(const struct relations *r, const struct relation *wante
                         high = middle;
         }
         for (; low < r->n && r->v[low].target.tid == wanted->target.tid; low++)
-                if (same_thread(&r->v[low].target, &wanted->target) &&
+                if (same_thread_life(&r->v[low].target, &wanted->target) &&
                     task_same_process(&r->v[low].tracer, &wanted->tracer))
                         return true;
         return false;
@@ -92,11 +92,11 @@ static bool has_relation(const struct relations *r, const struct relation *wante
 /* ---- events ---------------------------------------------------------------------------------------- */
 
 /* Processes whose task.info was emitted. */
-struct told {
+struct told_processes {
         uint8_t pids[PROC_PIDS_MAX / 8 + 1];
 };
 
-static int tell_process(struct told *told, uint32_t pid, scan_emit emit, void *userdata)
+static int tell_process(struct told_processes *told, uint32_t pid, scan_emit emit, void *userdata)
 {
         struct event e;
 
@@ -108,7 +108,8 @@ static int tell_process(struct told *told, uint32_t pid, scan_emit emit, void *u
         return emit(userdata, &e);
 }
 
-static int tell_attached(struct told *told, const struct relation *r, scan_emit emit, void *userdata)
+static int tell_attached(struct told_processes *told, const struct relation *r, scan_emit emit,
+                         void *userdata)
 {
         struct event e = {
                 .type = EV_PTRACE_ATTACH,
@@ -142,7 +143,7 @@ static int tell_detached(const struct relation *r, scan_emit emit, void *userdat
 int scan_tracers(scan_emit emit, void *userdata)
 {
         _cleanup_(cleanup_relations) struct relations found = {};
-        _cleanup_free_ struct told *told = calloc(1, sizeof(*told));
+        _cleanup_free_ struct told_processes *told = calloc(1, sizeof(*told));
         int r;
 
         if (!told)
@@ -184,17 +185,17 @@ static bool holds_now(const struct relation *r, bool alive)
         struct task_ref tracer;
 
         return procfs_status(r->target.pid, r->target.tid, &status) == 0 &&
-               same_thread(&status.task, &r->target) && status.tracer_tid &&
+               same_thread_life(&status.task, &r->target) && status.tracer_tid &&
                (!alive || (status.state != 'Z' && status.state != 'X')) &&
                procfs_task(status.tracer_tid, &tracer) == 0 && task_same_process(&tracer, &r->tracer);
 }
 
 /* Detaches before attaches: a thread has one tracer at a time. */
-static int settle(const struct relations *ended, const struct relations *begun, const struct model *m,
-                  scan_emit emit, void *userdata)
+static int tell_differences(const struct relations *ended, const struct relations *begun,
+                            const struct model *m, scan_emit emit, void *userdata)
 {
         _cleanup_(cleanup_relations) struct relations model = {};
-        _cleanup_free_ struct told *told = calloc(1, sizeof(*told));
+        _cleanup_free_ struct told_processes *told = calloc(1, sizeof(*told));
         int r, n = 0;
 
         if (!told)
@@ -233,5 +234,5 @@ int scan_reconcile(const struct model *m, void (*flush)(void *userdata), scan_em
                 return r;
         if (flush)
                 flush(userdata);
-        return settle(&ended, &begun, m, emit, userdata);
+        return tell_differences(&ended, &begun, m, emit, userdata);
 }

@@ -156,7 +156,7 @@ static void forget_all(struct guard *g)
 /* ---- from nothing to in force, and back -------------------------------------------------------------- */
 
 /* The loader's maps, and those an earlier daemon left. */
-static int load(struct guard *g, char *reason, size_t size)
+static int load_object(struct guard *g, char *reason, size_t size)
 {
         int maps[_PINNED_MAP_MAX];
 
@@ -248,7 +248,7 @@ static void detach(struct guard *g)
 }
 
 /* After every change: attached exactly while something is in force. */
-static int settle(struct guard *g)
+static int attach_if_needed(struct guard *g)
 {
         if (!in_force(g)) {
                 if (g->attached)
@@ -296,7 +296,7 @@ static int try_mechanism(struct guard *g, enum guard_mechanism m, char *reason, 
         int r;
 
         g->mechanism = m;
-        r = load(g, reason, size);
+        r = load_object(g, reason, size);
         if (r < 0)
                 return r;
         r = guard_object_attach(g->object, reason, size);
@@ -372,7 +372,7 @@ static int replace_links(struct guard *g, bool proved)
         else
                 proved = true;
         g->working = proved;
-        return settle(g);
+        return attach_if_needed(g);
 }
 
 static void refuse_mechanism(struct guard *g, const char *why)
@@ -388,7 +388,7 @@ static void refuse_mechanism(struct guard *g, const char *why)
                             g->reason, pins_dir(g->pins));
 }
 
-static void set_up(struct guard *g)
+static void prove_or_adopt(struct guard *g)
 {
         bool found = pins_found(g->pins);
         int r;
@@ -441,7 +441,7 @@ int guard_new(struct guard **ret, struct loader *loader, struct guard_pins *pins
         g->loader = loader;
         g->pins = pins;
         g->config = (struct guard_config){.generation = 1, .next_claim_id = FIRST_CLAIM};
-        set_up(g);
+        prove_or_adopt(g);
         *ret = g;
         return 0;
 }
@@ -507,7 +507,7 @@ int guard_set_state(struct guard *g, enum guard_state state)
         g->config.state = state;
         r = write_config(g);
         if (r == 0)
-                r = settle(g);
+                r = attach_if_needed(g);
         if (r < 0) {
                 g->config.state = before;
                 write_config(g);
@@ -566,7 +566,7 @@ int guard_set_rules(struct guard *g, const struct guard_rule *rules, size_t n)
         if (r == 0)
                 r = switch_bank(g, GUARD_RULES_MAX - g->config.rules_at, (uint32_t)n);
         if (r == 0)
-                r = settle(g);
+                r = attach_if_needed(g);
         if (r < 0) {
                 g->config.n_rules = before.n_rules;
                 g->config.rules_at = before.rules_at;
@@ -594,14 +594,14 @@ int guard_put_claim(struct guard *g, const struct guard_process *target, const s
         replaces = bpf_map_lookup_elem(map_of(g, PINNED_CLAIMS), &key, &before) == 0;
         if (bpf_map_update_elem(map_of(g, PINNED_CLAIMS), &key, claim, BPF_ANY))
                 return -errno;
-        r = is_gone(&key) ? -ESRCH : settle(g);
+        r = is_gone(&key) ? -ESRCH : attach_if_needed(g);
         if (r == 0)
                 return 0;
         if (replaces && r != -ESRCH)
                 bpf_map_update_elem(map_of(g, PINNED_CLAIMS), &key, &before, BPF_ANY);
         else
                 bpf_map_delete_elem(map_of(g, PINNED_CLAIMS), &key);
-        settle(g);
+        attach_if_needed(g);
         return r;
 }
 
@@ -611,7 +611,7 @@ int guard_remove_claim(struct guard *g, const struct guard_process *target)
 
         if (!g->object || bpf_map_delete_elem(map_of(g, PINNED_CLAIMS), &key))
                 return -ENOENT;
-        return settle(g);
+        return attach_if_needed(g);
 }
 
 struct claim_reader {
@@ -691,12 +691,12 @@ bool guard_tend(struct guard *g)
         g->sweep = false;
         remove_gone(map_of(g, PINNED_CLAIMS), &g->claim_at);
         remove_gone(map_of(g, PINNED_SLOTS), &g->slot_at);
-        settle(g);
+        attach_if_needed(g);
         return false;
 }
 
 int guard_clear(struct guard *g)
 {
         forget_all(g);
-        return settle(g);
+        return attach_if_needed(g);
 }

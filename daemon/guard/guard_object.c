@@ -73,7 +73,7 @@ static int reuse(const struct guard_object *o, const int maps[_PINNED_MAP_MAX])
         return r;
 }
 
-static int choose_programs(const struct guard_object *o)
+static int choose_guard_programs(const struct guard_object *o)
 {
         for (size_t i = 0; i < ELEMENTSOF(plans); i++) {
                 struct bpf_program *prog = bpf_object__find_program_by_name(o->skel->obj, plans[i].program);
@@ -85,7 +85,7 @@ static int choose_programs(const struct guard_object *o)
         return 0;
 }
 
-static const char *explain_load(int r)
+static const char *explain_guard_load(int r)
 {
         switch (-r) {
         case EPERM:
@@ -102,7 +102,7 @@ static const char *explain_load(int r)
         }
 }
 
-static int load(struct guard_object *o, uint32_t generation, const int *maps)
+static int load_programs(struct guard_object *o, uint32_t generation, const int *maps)
 {
         int r;
 
@@ -111,7 +111,7 @@ static int load(struct guard_object *o, uint32_t generation, const int *maps)
                 return -errno;
         r = check_layout(o);
         if (!r)
-                r = choose_programs(o);
+                r = choose_guard_programs(o);
         if (!r)
                 r = reuse(o, maps);
         if (r)
@@ -128,10 +128,10 @@ int guard_object_load(struct guard_object **ret, enum guard_mechanism mechanism,
 
         if (o) {
                 o->mechanism = mechanism;
-                r = load(o, generation, maps);
+                r = load_programs(o, generation, maps);
         }
         if (r < 0) {
-                snprintf(reason, size, "%s (%s)", explain_load(r), strerrorname_np(-r) ?: "?");
+                snprintf(reason, size, "%s (%s)", explain_guard_load(r), strerrorname_np(-r) ?: "?");
                 guard_object_free(o);
                 return r;
         }
@@ -187,7 +187,7 @@ int guard_object_attach(struct guard_object *o, char *reason, size_t size)
                 if (o->links[i])
                         continue;
                 r = -errno;
-                snprintf(reason, size, "%s: %s (%s)", plans[i].program, explain_load(r),
+                snprintf(reason, size, "%s: %s (%s)", plans[i].program, explain_guard_load(r),
                          strerrorname_np(-r) ?: "?");
                 guard_object_close_links(o);
                 return r;

@@ -47,7 +47,7 @@ static int try_attach(pid_t target)
 }
 
 /* What the ring says of the target. */
-struct proof {
+struct guard_proof {
         uint32_t target, generation;
         uint32_t reason; /* enum guard_reason of the refusal; GUARD_ALLOWED: none */
         bool seen;       /* a refusal was recorded, by these programs or others */
@@ -56,7 +56,7 @@ struct proof {
 static bool keep_record(void *userdata, const struct rec_header *h, size_t size)
 {
         const struct rec_guard *r = (const void *)h;
-        struct proof *p = userdata;
+        struct guard_proof *p = userdata;
 
         if (h->type != REC_GUARD || size < sizeof(*r) || r->target.pid != p->target)
                 return h->type == REC_GUARD;
@@ -70,7 +70,7 @@ static bool keep_record(void *userdata, const struct rec_header *h, size_t size)
  * begun and not ended hides those behind it, for as long as that one waits for a processor. */
 static int probe(struct loader *loader, uint32_t generation, uint32_t target, uint32_t *ret_reason)
 {
-        struct proof p = {.target = target, .generation = generation};
+        struct guard_proof p = {.target = target, .generation = generation};
         int error = try_attach((pid_t)target);
 
         for (int i = 0; i < RECORD_LOOKS && (i == 0 || (error == EBUSY && !p.seen)); i++) {
@@ -82,7 +82,7 @@ static int probe(struct loader *loader, uint32_t generation, uint32_t target, ui
         return error;
 }
 
-static int explain(char *reason, size_t size, int error)
+static int explain_failure(char *reason, size_t size, int error)
 {
         if (error == EBUSY) {
                 snprintf(reason, size, "another guard refused the attach of the self-test");
@@ -110,11 +110,11 @@ static int prove(const struct guard_object *o, uint32_t generation, struct loade
         uint32_t why;
 
         if (bpf_map_update_elem(claims, target, &claim, BPF_ANY))
-                return explain(reason, size, -errno);
+                return explain_failure(reason, size, -errno);
         error = probe(loader, generation, target->pid, &why);
         bpf_map_delete_elem(claims, target);
         if (error != EBUSY || why == GUARD_ALLOWED)
-                return explain(reason, size, error);
+                return explain_failure(reason, size, error);
         error = probe(loader, generation, target->pid, &why);
         if (error == 0 || (error == EBUSY && why != GUARD_CLAIMED))
                 return 0;

@@ -65,7 +65,7 @@ static bool user_in_group(uid_t uid, gid_t wanted)
                getgrouplist(pw.pw_name, pw.pw_gid, groups, &n) >= 0 && holds(groups, (size_t)n, wanted);
 }
 
-static void ids_of(const struct proc_status *st, uint32_t ret[6])
+static void peer_ids(const struct proc_status *st, uint32_t ret[6])
 {
         const uint32_t ids[6] = {st->ruid, st->euid, st->suid, st->rgid, st->egid, st->sgid};
 
@@ -92,7 +92,7 @@ static void pin_process(int fd, struct peer *p)
         p->process = st.task;
         p->process.tid = 0;
         p->process.tid_start = 0;
-        ids_of(&st, p->ids);
+        peer_ids(&st, p->ids);
         p->cap_permitted = st.cap_permitted;
         p->cap_effective = st.cap_effective;
 }
@@ -106,7 +106,7 @@ int peer_process(const struct peer *peer, struct proc_status *ret)
         if (!peer->process.start || procfs_status(peer->process.pid, 0, ret) < 0 ||
             ret->task.start != peer->process.start || ret->state == 'Z' || ret->state == 'X')
                 return -ESRCH;
-        ids_of(ret, ids);
+        peer_ids(ret, ids);
         ret->cap_permitted &= peer->cap_permitted;
         ret->cap_effective &= peer->cap_effective;
         /* SO_PEERCRED has the effective uid, as it was at connect(). */

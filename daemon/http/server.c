@@ -24,7 +24,7 @@
 #define GOODBYE_ROUNDS     8           /* turns given to streams to send their end */
 #define TIMER_ACCURACY_US  50000       /* idle timeouts are not exact */
 
-struct client {
+struct server_client {
         struct server *server;
         struct peer peer;
         bool used;
@@ -41,7 +41,7 @@ struct server {
         sd_event_source *again; /* enabled once: run in the next turn of the loop, also because a connection
                                    goes on: libmicrohttpd has nothing to wake itself with */
         size_t connections_max, per_uid_max, reserved;
-        struct client clients[SLOTS_MAX];
+        struct server_client clients[SLOTS_MAX];
 };
 
 /* ---- one request --------------------------------------------------------------------------------- */
@@ -75,8 +75,8 @@ static enum MHD_Result too_large(struct api_call *call)
 }
 
 /* The header is complete. What can be refused without its body is refused now, whatever its size. */
-static enum MHD_Result begin_call(struct client *client, struct MHD_Connection *connection, const char *path,
-                                  const char *method, void **slot)
+static enum MHD_Result begin_call(struct server_client *client, struct MHD_Connection *connection,
+                                  const char *path, const char *method, void **slot)
 {
         const char *given =
                 MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -137,7 +137,7 @@ static enum MHD_Result on_request(void *userdata _unused_, struct MHD_Connection
 {
         const union MHD_ConnectionInfo *info =
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-        struct client *client = info ? info->socket_context : NULL;
+        struct server_client *client = info ? info->socket_context : NULL;
         struct api_call *call = *slot;
 
         if (!client)
@@ -182,7 +182,7 @@ static bool over_limit(const struct server *s, const struct peer *peer)
         size_t all = 0, others = 0, of_uid = 0;
 
         for (size_t i = 0; i < SLOTS_MAX; i++) {
-                const struct client *c = &s->clients[i];
+                const struct server_client *c = &s->clients[i];
 
                 if (!c->used || c->refused)
                         continue;
@@ -207,12 +207,12 @@ static size_t n_refused(const struct server *s)
         return n;
 }
 
-static struct client *client_new(struct server *s, struct MHD_Connection *connection)
+static struct server_client *client_new(struct server *s, struct MHD_Connection *connection)
 {
         const union MHD_ConnectionInfo *info =
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct peer peer = {.uid = (uid_t)-1, .gid = (gid_t)-1};
-        struct client *c = NULL;
+        struct server_client *c = NULL;
 
         if (!info || (s->surface == SURFACE_SOCKET && peer_from_socket(info->connect_fd, &peer) < 0))
                 return NULL;
@@ -221,7 +221,7 @@ static struct client *client_new(struct server *s, struct MHD_Connection *connec
                         c = &s->clients[i];
         if (!c)
                 return NULL;
-        *c = (struct client){.server = s, .peer = peer, .refused = over_limit(s, &peer)};
+        *c = (struct server_client){.server = s, .peer = peer, .refused = over_limit(s, &peer)};
         c->used = true;
         s->http->connections++;
         if (c->refused)
@@ -235,7 +235,7 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
                           enum MHD_ConnectionNotificationCode what)
 {
         struct server *s = userdata;
-        struct client *c = *slot;
+        struct server_client *c = *slot;
 
         if (what == MHD_CONNECTION_NOTIFY_STARTED) {
                 *slot = client_new(s, connection);
@@ -267,7 +267,7 @@ static int set_timer(struct server *s)
         return r < 0 ? r : sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
 
-static int run(struct server *s)
+static int run_server(struct server *s)
 {
         MHD_run(s->mhd);
         return set_timer(s);
@@ -276,17 +276,17 @@ static int run(struct server *s)
 static int on_http(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
                    void *userdata)
 {
-        return run(userdata);
+        return run_server(userdata);
 }
 
 static int on_again(sd_event_source *source _unused_, void *userdata)
 {
-        return run(userdata);
+        return run_server(userdata);
 }
 
-static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+static int on_server_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
-        return run(userdata);
+        return run_server(userdata);
 }
 
 /* Who is neither served nor told so is hung up on at once: libmicrohttpd would wait for a request, in a slot
@@ -323,7 +323,7 @@ static int on_accept(sd_event_source *source _unused_, int listen_fd, uint32_t e
                 else
                         close(fd);
         }
-        return run(s);
+        return run_server(s);
 }
 
 static int start_http(struct server *s)
@@ -339,7 +339,7 @@ static int start_http(struct server *s)
 }
 
 /* Users who get all the connections they may have must not take the descriptors that root's would need. */
-static void set_limits(struct server *s)
+static void set_connection_limits(struct server *s)
 {
         struct rlimit l = {.rlim_cur = RLIM_INFINITY};
 
@@ -359,7 +359,7 @@ static int add_sources(struct server *s, sd_event *event)
         r = sd_event_add_io(event, &s->http_source, info->epoll_fd, EPOLLIN, on_http, s);
         if (r < 0)
                 return r;
-        r = sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_US, on_timer, s);
+        r = sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_US, on_server_timer, s);
         if (r < 0)
                 return r;
         r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
@@ -388,7 +388,7 @@ int server_new(struct server **ret, int listen_fd, enum api_surface surface, str
         s->routes = *routes;
         s->surface = surface;
         s->listen_fd = listen_fd;
-        set_limits(s);
+        set_connection_limits(s);
         /* One from systemd may block, and accept() is called until there is nobody left. */
         fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
         r = start_http(s);

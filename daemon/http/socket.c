@@ -20,7 +20,7 @@
 #define HOST_MAX       64
 #define PORT_MAX       8
 
-static int address_of(const char *path, struct sockaddr_un *ret, char *error, size_t size)
+static int socket_address(const char *path, struct sockaddr_un *ret, char *error, size_t size)
 {
         *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
         if (strlen(path) >= sizeof(ret->sun_path) || !*path) {
@@ -81,7 +81,7 @@ int socket_listen_unix(const char *path, int *ret_fd, char *error, size_t size)
 {
         _cleanup_close_ int fd = -1;
         struct sockaddr_un a;
-        int r = address_of(path, &a, error, size);
+        int r = socket_address(path, &a, error, size);
 
         if (r < 0)
                 return r;

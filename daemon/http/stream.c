@@ -109,7 +109,7 @@ static void wake(struct stream *s)
         sd_event_source_set_enabled(s->resume, SD_EVENT_ONESHOT);
 }
 
-static bool enqueue(struct stream *s, char *line)
+static bool queue_line(struct stream *s, char *line)
 {
         size_t length = line ? strlen(line) : 0;
 
@@ -140,15 +140,15 @@ static char *dequeue(struct stream *s)
 }
 
 /* Follower of the pump. A loss stands in the stream where it happened. */
-static void on_event(void *userdata, const struct event *e)
+static void on_live_event(void *userdata, const struct event *e)
 {
         struct stream *s = userdata;
 
         if (!s->queueing || s->ended || !wanted(s, e))
                 return;
-        if (s->lost && s->count < STREAM_QUEUE_EVENTS / 2 && enqueue(s, loss_line(LOST_FOLLOWER, s->lost)))
+        if (s->lost && s->count < STREAM_QUEUE_EVENTS / 2 && queue_line(s, loss_line(LOST_FOLLOWER, s->lost)))
                 s->lost = 0;
-        if (s->lost || s->count == STREAM_QUEUE_EVENTS || !enqueue(s, event_line(e))) {
+        if (s->lost || s->count == STREAM_QUEUE_EVENTS || !queue_line(s, event_line(e))) {
                 s->lost++;
                 pump_follower_lost(s->http->pump);
         }
@@ -294,7 +294,7 @@ static enum step find_line(struct stream *s)
 }
 
 /* Fills buf as far as lines are there. */
-static enum step fill(struct stream *s, char *buf, size_t max, size_t *ret_n)
+static enum step fill_block(struct stream *s, char *buf, size_t max, size_t *ret_n)
 {
         enum step step = STEP_LINE;
         size_t n = 0;
@@ -329,7 +329,7 @@ static ssize_t on_read(void *userdata, uint64_t at _unused_, char *buf, size_t m
                 return MHD_CONTENT_READER_END_WITH_ERROR;
         if (!s->turn)
                 s->served |= turns_ready(s->http->turns, NEED_NOTHING);
-        step = fill(s, buf, max, &n);
+        step = fill_block(s, buf, max, &n);
         s->served = false;
         if (n)
                 return (ssize_t)n;
@@ -347,7 +347,8 @@ static ssize_t on_read(void *userdata, uint64_t at _unused_, char *buf, size_t m
 /* ---- from beginning to end ----------------------------------------------------------------------- */
 
 /* Only a hang-up is waited for: a client that merely closed its sending side still listens. */
-static int on_hangup(sd_event_source *source, int fd _unused_, uint32_t events _unused_, void *userdata)
+static int on_stream_hangup(sd_event_source *source, int fd _unused_, uint32_t events _unused_,
+                            void *userdata)
 {
         struct stream *s = userdata;
 
@@ -361,7 +362,7 @@ static void stream_free(void *userdata)
         struct stream *s = userdata;
 
         if (s->follow) {
-                pump_unfollow(s->http->pump, on_event, s);
+                pump_unfollow(s->http->pump, on_live_event, s);
                 s->http->followers--;
         }
         sd_event_source_disable_unref(s->hangup);
@@ -385,7 +386,7 @@ static int start_following(struct stream *s)
         /* Unprivileged clients leave room for the others. */
         if (!s->peer.privileged && s->http->followers >= PUMP_FOLLOWERS_MAX / 2)
                 return -EUSERS;
-        r = pump_follow(s->http->pump, on_event, s);
+        r = pump_follow(s->http->pump, on_live_event, s);
         if (r < 0)
                 return r;
         s->follow = true;
@@ -393,7 +394,7 @@ static int start_following(struct stream *s)
         return 0;
 }
 
-static int add_sources(struct stream *s)
+static int watch_connection(struct stream *s)
 {
         const union MHD_ConnectionInfo *info =
                 MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -401,12 +402,12 @@ static int add_sources(struct stream *s)
         s->fd = fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0);
         if (s->fd < 0)
                 return -errno;
-        return sd_event_add_io(s->http->event, &s->hangup, s->fd, 0, on_hangup, s);
+        return sd_event_add_io(s->http->event, &s->hangup, s->fd, 0, on_stream_hangup, s);
 }
 
-static int start(struct stream *s, bool history, bool follow)
+static int start_stream(struct stream *s, bool history, bool follow)
 {
-        int r = add_sources(s);
+        int r = watch_connection(s);
 
         if (r < 0)
                 return r;
@@ -443,7 +444,7 @@ void stream_answer(struct api_call *call, const struct event_filter *filter, boo
         if (s->next)
                 s->next->link = &s->next;
         call->http->streams = s;
-        r = start(s, history, follow);
+        r = start_stream(s, history, follow);
         if (r == 0)
                 call->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read,
                                                                    s, stream_free);

@@ -128,7 +128,7 @@ static struct turn *next_turn(const struct turns *t)
 
 /* Wakes up when there is something to do: in the next turn of the loop, or when the first one has waited for
  * the store long enough. */
-static void schedule(struct turns *t)
+static void schedule_turns(struct turns *t)
 {
         uint64_t first_ns = UINT64_MAX;
         bool busy = false;
@@ -180,7 +180,7 @@ static int on_next(sd_event_source *source _unused_, void *userdata)
                 if (!turn || serve_turn(t, turn) == TURN_PASSED)
                         break;
         } while (!budget_is_spent(t));
-        schedule(t);
+        schedule_turns(t);
         return 0;
 }
 
@@ -190,14 +190,14 @@ static int on_reached(sd_event_source *source _unused_, int fd, uint32_t events 
 
         (void)!read(fd, &n, sizeof(n));
         look_at_store(userdata);
-        schedule(userdata);
+        schedule_turns(userdata);
         return 0;
 }
 
 static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
         look_at_store(userdata);
-        schedule(userdata);
+        schedule_turns(userdata);
         return 0;
 }
 
@@ -243,7 +243,7 @@ int turn_take(struct turns *t, uid_t uid, enum turn_need need, turn_work work, v
         list_init(&turn->link);
         list_append(&t->waiting, &turn->link);
         *ret = turn;
-        schedule(t);
+        schedule_turns(t);
         return 0;
 }
 

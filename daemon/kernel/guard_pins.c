@@ -61,7 +61,7 @@ const struct pinned_layout pinned_layouts[_PINNED_MAP_MAX] = {
                            1},
 };
 
-static _printf_(2, 3) void explain(struct guard_pins *p, const char *format, ...)
+static _printf_(2, 3) void explain_pins(struct guard_pins *p, const char *format, ...)
 {
         va_list ap;
 
@@ -147,8 +147,9 @@ static int check_dir(struct guard_pins *p, int fd)
         struct stat st;
 
         if (!on_bpffs(fd)) {
-                explain(p, "%s is not on a BPF file system; mount one with: mount -t bpf bpf " BPFFS_DIR,
-                        p->dir);
+                explain_pins(p,
+                             "%s is not on a BPF file system; mount one with: mount -t bpf bpf " BPFFS_DIR,
+                             p->dir);
                 return -EMEDIUMTYPE;
         }
         if (fstat(fd, &st) < 0)
@@ -198,7 +199,7 @@ static int lock_dir(struct guard_pins *p)
                 return r < 0 ? r : -EAGAIN;
         if (lock(fd) < 0) {
                 p->busy = errno == EWOULDBLOCK;
-                explain(p, "another ptraced keeps the guard of this machine in %s", p->dir);
+                explain_pins(p, "another ptraced keeps the guard of this machine in %s", p->dir);
                 return p->busy ? -EBUSY : -errno;
         }
         return still_there(p, fd) ? TAKE_FD(fd) : -EAGAIN;
@@ -220,10 +221,10 @@ static int own_dir(struct guard_pins *p, bool create)
         for (int i = 0; i < OWN_ATTEMPTS && r == -EAGAIN; i++) {
                 if (create && mkdir(p->dir, 0700) < 0 && errno != EEXIST) {
                         r = -errno;
-                        explain(p,
-                                "%s cannot be made (%s): is a BPF file system mounted there? mount -t "
-                                "bpf bpf " BPFFS_DIR,
-                                p->dir, strerrorname_np(errno) ?: "?");
+                        explain_pins(p,
+                                     "%s cannot be made (%s): is a BPF file system mounted there? mount -t "
+                                     "bpf bpf " BPFFS_DIR,
+                                     p->dir, strerrorname_np(errno) ?: "?");
                         break;
                 }
                 r = lock_dir(p);
@@ -232,7 +233,7 @@ static int own_dir(struct guard_pins *p, bool create)
         }
         if (r < 0) {
                 if (r != -ENOENT && !p->reason[0])
-                        explain(p, "%s cannot be used: %s", p->dir, strerror(-r));
+                        explain_pins(p, "%s cannot be used: %s", p->dir, strerror(-r));
                 return r;
         }
         p->dir_fd = r;
@@ -268,7 +269,7 @@ int pins_own(struct guard_pins *p)
         }
         r = open_layout(p, true);
         if (r < 0) {
-                explain(p, "%s/" LAYOUT_DIR " cannot be made: %s", p->dir, strerror(-r));
+                explain_pins(p, "%s/" LAYOUT_DIR " cannot be made: %s", p->dir, strerror(-r));
                 let_go(p);
         }
         return r;

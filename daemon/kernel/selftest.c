@@ -34,13 +34,13 @@ static void mark(struct hook *hooks, size_t n, const char *program)
                         hooks[i].state = HOOK_WORKING;
 }
 
-struct reader {
+struct record_reader {
         struct backlog **backlog;
         struct hook *hooks;
         size_t n_hooks;
 };
 
-static void mark_attach(struct reader *r, const struct rec_attach *a)
+static void mark_attach(struct record_reader *r, const struct rec_attach *a)
 {
         mark(r->hooks, r->n_hooks, a->request == PTRACE_TRACEME ? "on_traceme" : "on_attach");
         mark(r->hooks, r->n_hooks, "exit_ptrace_call");
@@ -52,14 +52,14 @@ static void mark_attach(struct reader *r, const struct rec_attach *a)
                 mark(r->hooks, r->n_hooks, "on_ptrace_call");
 }
 
-static void mark_signal(struct reader *r, const struct rec_signal *s)
+static void mark_signal(struct record_reader *r, const struct rec_signal *s)
 {
         mark(r->hooks, r->n_hooks, s->flags & SIG_F_DELIVER ? "on_signal_deliver" : "on_signal_generate");
 }
 
 static int note_record(void *userdata, void *data, size_t size)
 {
-        struct reader *r = userdata;
+        struct record_reader *r = userdata;
         const struct rec_header *h = data;
 
         if (size < sizeof(*h))
@@ -145,7 +145,7 @@ static void reset_signals(void)
 
 void selftest_run(int ring_fd, struct backlog **backlog, struct hook *hooks, size_t n_hooks)
 {
-        struct reader reader = {.backlog = backlog, .hooks = hooks, .n_hooks = n_hooks};
+        struct record_reader reader = {.backlog = backlog, .hooks = hooks, .n_hooks = n_hooks};
         struct ring_buffer *ring = NULL;
         _cleanup_close_ int stats =
                 bpf_enable_stats(BPF_STATS_RUN_TIME); /* needs CAP_SYS_ADMIN: not always to be had */

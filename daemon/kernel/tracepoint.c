@@ -13,7 +13,7 @@
 #include "lib/base/cleanup.h"
 #include "daemon/kernel/tracefs.h"
 
-static int read_id(const char *name)
+static int read_tracepoint_id(const char *name)
 {
         _cleanup_close_ int root = tracefs_open(), fd = -1;
         char path[128], text[16] = "";
@@ -36,7 +36,7 @@ int tracepoint_open(const char *name)
                 .size = sizeof(attr),
                 .sample_period = 1,
         };
-        int id = read_id(name), fd;
+        int id = read_tracepoint_id(name), fd;
 
         if (id < 0)
                 return id;
