@@ -26,15 +26,25 @@
 #define LSM_LINE       256
 #define FIRST_CLAIM    1
 
+/* What is in the kernel, and may be relied on. */
+enum guard_phase {
+        PHASE_NONE,         /* nothing that works */
+        PHASE_UNPROVED,     /* taken over and pinned, but what it ought to refuse was not refused */
+        PHASE_PROVED,       /* it works; nothing is in force */
+        PHASE_ATTACHED,     /* in force, and ends with the daemon */
+        PHASE_PINNED,       /* in force, and stays when the daemon goes */
+        PHASE_SWITCHED_OFF, /* somebody removed the pins; what they left of them goes in the next turn */
+};
+
 struct guard {
         struct loader *loader;
         struct guard_pins *pins;     /* NULL: nothing is pinned */
         struct guard_object *object; /* NULL: there is no guard */
         enum guard_mechanism mechanism;
-        bool working, attached, pinned, taken_over, was_attached;
+        enum guard_phase phase;
+        bool taken_over, was_attached;          /* ever, by this daemon */
         struct guard_config config;             /* what is in the map, once there is one */
         struct guard_process claim_at, slot_at; /* where guard_tend() goes on */
-        bool sweep;                             /* what somebody left of the pins goes in the next turn */
         char reason[REASON_MAX];
 };
 
@@ -48,6 +58,21 @@ const char *guard_mechanism_to_string(enum guard_mechanism m)
         static_assert(ELEMENTSOF(names) == _MECHANISM_MAX, "a name per mechanism");
 
         return m >= 0 && m < _MECHANISM_MAX ? names[m] : NULL;
+}
+
+static bool is_attached(const struct guard *g)
+{
+        return g->phase == PHASE_UNPROVED || g->phase == PHASE_ATTACHED || g->phase == PHASE_PINNED;
+}
+
+static bool is_pinned(const struct guard *g)
+{
+        return g->phase == PHASE_UNPROVED || g->phase == PHASE_PINNED;
+}
+
+static bool is_working(const struct guard *g)
+{
+        return g->phase != PHASE_NONE && g->phase != PHASE_UNPROVED;
 }
 
 /* ---- maps -------------------------------------------------------------------------------------------- */
@@ -77,23 +102,32 @@ static bool in_force(const struct guard *g)
         return g->config.state != GUARD_OFF || g->config.n_rules || has_claims(g);
 }
 
-/* All entries of a hash, in batches, until fn returns non-zero. Returns that, or -errno. */
-static int each_entry(int fd, void *keys, void *values, size_t key_size, size_t value_size, size_t max,
+/* A hash, and room for BATCH of its entries. */
+struct table_walk {
+        int fd;
+        void *keys, *values;
+        size_t key_size, value_size;
+        size_t max; /* entries, at most */
+};
+
+/* All entries, in batches, until fn returns non-zero. Returns that, or -errno. */
+static int each_entry(const struct table_walk *w,
                       int (*fn)(void *userdata, const void *key, const void *value), void *userdata)
 {
         LIBBPF_OPTS(bpf_map_batch_opts, opts);
         uint32_t cursor, n;
         int r = 0;
 
-        for (size_t seen = 0; seen <= max && !r; seen += n) {
+        for (size_t seen = 0; seen <= w->max && !r; seen += n) {
                 n = BATCH;
-                r = bpf_map_lookup_batch(fd, seen ? &cursor : NULL, &cursor, keys, values, &n, &opts);
+                r = bpf_map_lookup_batch(w->fd, seen ? &cursor : NULL, &cursor, w->keys, w->values, &n,
+                                         &opts);
                 r = r ? -errno : 0;
                 if (r && r != -ENOENT) /* ENOENT: this was the last batch */
                         return r;
                 for (uint32_t i = 0; i < n; i++) {
-                        int stop =
-                                fn(userdata, (char *)keys + i * key_size, (char *)values + i * value_size);
+                        int stop = fn(userdata, (char *)w->keys + i * w->key_size,
+                                      (char *)w->values + i * w->value_size);
 
                         if (stop)
                                 return stop;
@@ -110,9 +144,11 @@ static int each_claim(const struct guard *g, int (*fn)(void *userdata, const voi
 
         if (!claims)
                 return -ENOMEM;
-        return g->object ? each_entry(map_of(g, PINNED_CLAIMS), keys, claims, sizeof(keys[0]),
-                                      sizeof(claims[0]), GUARD_CLAIMS_MAX, fn, userdata)
-                         : 0;
+        if (!g->object)
+                return 0;
+        return each_entry(&(struct table_walk){map_of(g, PINNED_CLAIMS), keys, claims, sizeof(keys[0]),
+                                               sizeof(claims[0]), GUARD_CLAIMS_MAX},
+                          fn, userdata);
 }
 
 static int count_claim(void *userdata, const void *key _unused_, const void *value _unused_)
@@ -134,8 +170,9 @@ static uint64_t count_slots(const struct guard *g)
         uint64_t n = 0;
 
         if (g->object)
-                each_entry(map_of(g, PINNED_SLOTS), keys, slots, sizeof(keys[0]), sizeof(slots[0]),
-                           GUARD_SLOTS_MAX, count_slot, &n);
+                each_entry(&(struct table_walk){map_of(g, PINNED_SLOTS), keys, slots, sizeof(keys[0]),
+                                                sizeof(slots[0]), GUARD_SLOTS_MAX},
+                           count_slot, &n);
         return n;
 }
 
@@ -226,9 +263,9 @@ static int attach(struct guard *g)
                 guard_object_close_links(g->object);
                 return r;
         }
-        g->attached = g->was_attached = true;
-        g->pinned = r == 0;
-        if (g->pinned)
+        g->was_attached = true;
+        g->phase = r == 0 ? PHASE_PINNED : PHASE_ATTACHED;
+        if (g->phase == PHASE_PINNED)
                 guard_object_close_links(g->object);
         else if (g->pins)
                 log_warning("The guard ends when ptraced does, as %s.", g->reason);
@@ -242,20 +279,20 @@ static void detach(struct guard *g)
                 pins_empty(g->pins);
         if (g->object)
                 guard_object_close_links(g->object);
-        if (g->attached)
+        if (is_attached(g))
                 log_info("The guard is no longer in force: nothing is refused.");
-        g->attached = g->pinned = false;
+        g->phase = is_working(g) ? PHASE_PROVED : PHASE_NONE;
 }
 
 /* After every change: attached exactly while something is in force. */
 static int attach_if_needed(struct guard *g)
 {
         if (!in_force(g)) {
-                if (g->attached)
+                if (is_attached(g))
                         detach(g);
                 return 0;
         }
-        return g->attached ? 0 : attach(g);
+        return is_attached(g) ? 0 : attach(g);
 }
 
 /* ---- proving, and taking over ------------------------------------------------------------------------- */
@@ -364,14 +401,14 @@ static int replace_links(struct guard *g, bool proved)
         }
         pins_keep_links(g->pins, names, n);
         guard_object_close_links(g->object);
-        g->attached = g->pinned = g->was_attached = g->taken_over = true;
+        g->was_attached = g->taken_over = true;
+        g->phase = PHASE_UNPROVED;
         log_notice("Took over the guard of an earlier ptraced from %s.", pins_dir(g->pins));
-        if (!proved &&
-            guard_selftest(g->object, g->config.generation, g->loader, reason, sizeof(reason)) < 0)
-                log_error("The guard that was taken over does not work: %s.", reason);
+        if (proved ||
+            guard_selftest(g->object, g->config.generation, g->loader, reason, sizeof(reason)) == 0)
+                g->phase = PHASE_PINNED;
         else
-                proved = true;
-        g->working = proved;
+                log_error("The guard that was taken over does not work: %s.", reason);
         return attach_if_needed(g);
 }
 
@@ -379,7 +416,7 @@ static void refuse_mechanism(struct guard *g, const char *why)
 {
         g->object = guard_object_free(g->object);
         g->mechanism = MECHANISM_NONE;
-        g->working = false;
+        g->phase = PHASE_NONE;
         if (why != g->reason)
                 snprintf(g->reason, sizeof(g->reason), "%s", why);
         if (pins_found(g->pins))
@@ -414,7 +451,7 @@ static void prove_or_adopt(struct guard *g)
                 refuse_mechanism(g, g->reason);
                 return;
         }
-        g->working = true;
+        g->phase = PHASE_PROVED;
         if (found) {
                 if (replace_links(g, r == 0) < 0)
                         refuse_mechanism(g, g->reason);
@@ -450,12 +487,12 @@ struct guard *guard_free(struct guard *g)
 {
         if (!g)
                 return NULL;
-        if (g->attached && g->pinned && in_force(g))
+        if (is_pinned(g) && in_force(g))
                 log_notice("The guard stays in force without ptraced. To end it: start ptraced and run "
                            "'ptracectl guard off --all', or rm -r %s",
                            pins_dir(g->pins));
         else if (guard_available(g)) {
-                if (g->attached && in_force(g))
+                if (is_attached(g) && in_force(g))
                         log_notice("The guard ends with ptraced, as it is not pinned.");
                 if (g->pins)
                         pins_remove(g->pins);
@@ -470,9 +507,9 @@ void guard_get_status(struct guard *g, struct guard_status *ret)
 {
         *ret = (struct guard_status){
                 .mechanism = g->mechanism,
-                .working = g->working,
-                .attached = g->attached,
-                .pinned = g->pinned,
+                .working = is_working(g),
+                .attached = is_attached(g),
+                .pinned = is_pinned(g),
                 .taken_over = g->taken_over,
                 .state = g->config.state,
                 .n_rules = g->config.n_rules,
@@ -492,7 +529,7 @@ bool guard_was_attached(const struct guard *g)
 
 bool guard_available(const struct guard *g)
 {
-        return g->mechanism != MECHANISM_NONE && g->working;
+        return g->mechanism != MECHANISM_NONE && is_working(g);
 }
 
 int guard_set_state(struct guard *g, enum guard_state state)
@@ -665,7 +702,7 @@ static void remove_gone(int fd, struct guard_process *at)
 static bool was_switched_off(struct guard *g)
 {
         const char *names[GUARD_PROGRAMS_MAX];
-        size_t n = g->attached && g->pinned ? guard_object_pins(g->object, names) : 0;
+        size_t n = is_pinned(g) ? guard_object_pins(g->object, names) : 0;
 
         for (size_t i = 0; i < n; i++)
                 if (!pins_has(g->pins, names[i]))
@@ -681,14 +718,15 @@ bool guard_tend(struct guard *g)
                 log_notice("The guard's pins in %s were removed: nothing is refused any more, and all "
                            "claims ended.",
                            pins_dir(g->pins));
-                g->attached = g->pinned = false;
                 forget_all(g);
-                g->sweep = true; /* not now, under the hands of who is at it */
+                /* The rest of the pins is not swept now, under the hands of who is at it. */
+                g->phase = is_working(g) ? PHASE_SWITCHED_OFF : PHASE_NONE;
                 return true;
         }
-        if (g->sweep && !g->attached)
+        if (g->phase == PHASE_SWITCHED_OFF) {
                 pins_empty(g->pins);
-        g->sweep = false;
+                g->phase = PHASE_PROVED;
+        }
         remove_gone(map_of(g, PINNED_CLAIMS), &g->claim_at);
         remove_gone(map_of(g, PINNED_SLOTS), &g->slot_at);
         attach_if_needed(g);
