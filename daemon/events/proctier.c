@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
 #include "daemon/events/proc_connector.h"
+#include "daemon/events/proc_walk.h"
 
 #define PROC_PATH_MAX 64
 #define SUSPECTS_MAX  256
@@ -24,8 +25,7 @@ struct proctier {
         uint64_t overruns;
 
         /* Where the poll of /proc goes on. */
-        DIR *processes, *threads;
-        uint32_t pid;
+        struct proc_walk walk;
         size_t session_cursor;
 
         /* Threads whose session seems to have ended, in the last poll and in this one. */
@@ -201,70 +201,23 @@ static void poll_sessions(struct proctier *p)
         }
 }
 
-static void close_dir(DIR **dir)
-{
-        if (*dir)
-                closedir(*dir);
-        *dir = NULL;
-}
-
-/* The next number in a directory, 0 at its end. */
-static uint32_t next_pid(DIR *dir)
-{
-        for (unsigned i = 0; i < PROC_PIDS_MAX; i++) {
-                struct dirent *entry = readdir(dir);
-
-                if (!entry)
-                        return 0;
-                if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-                        return (uint32_t)strtoul(entry->d_name, NULL, 10);
-        }
-        return 0;
-}
-
-static bool next_thread(struct proctier *p, uint32_t *ret_tid)
-{
-        char path[PROC_PATH_MAX];
-
-        for (unsigned i = 0; i < PROC_PIDS_MAX; i++) {
-                if (p->threads) {
-                        *ret_tid = next_pid(p->threads);
-                        if (*ret_tid)
-                                return true;
-                        close_dir(&p->threads);
-                }
-                p->pid = next_pid(p->processes);
-                if (!p->pid)
-                        return false;
-                snprintf(path, sizeof(path), "/proc/%u/task", p->pid);
-                p->threads = opendir(path); /* NULL: gone meanwhile */
-        }
-        return false;
-}
-
 /* As many threads as the budget allows; at the end of /proc the next poll begins anew. */
 static void poll_threads(struct proctier *p, uint64_t until_ns)
 {
-        uint32_t tid, tracer;
+        uint32_t pid, tid, tracer;
 
-        if (!p->processes)
-                p->processes = opendir("/proc");
-        if (!p->processes)
-                return;
         do {
-                if (!next_thread(p, &tid)) {
-                        close_dir(&p->processes);
+                if (!proc_walk_next(&p->walk, &pid, &tid))
                         return;
-                }
-                if (procfs_tracer_tid(p->pid, tid, &tracer) == 0 && tracer)
-                        update_slot(p, p->pid, tid);
+                if (procfs_tracer_tid(pid, tid, &tracer) == 0 && tracer)
+                        update_slot(p, pid, tid);
         } while (clock_mono_ns() < until_ns);
 }
 
 static int schedule_poll(struct proctier *p, uint64_t spent_ns)
 {
         /* In the middle of a round it goes on soon, or a machine with many threads takes minutes. */
-        bool relaxed = p->connector >= 0 && !p->processes;
+        bool relaxed = p->connector >= 0 && !proc_walk_under_way(&p->walk);
         uint64_t delay = relaxed ? PROCTIER_POLL_MAX_US : PROCTIER_POLL_MIN_US;
         int r;
 
@@ -480,8 +433,7 @@ static int on_io(sd_event_source *s _unused_, int fd, uint32_t events _unused_, 
 
         if (r == -ENOBUFS) { /* what was lost in the slots, a new round of polling finds */
                 p->overruns++;
-                close_dir(&p->threads);
-                close_dir(&p->processes);
+                proc_walk_close(&p->walk);
                 return schedule_poll(p, 0);
         }
         if (r < 0) {
@@ -526,8 +478,7 @@ struct proctier *proctier_free(struct proctier *p)
         sd_event_source_disable_unref(p->timer);
         sd_event_source_disable_unref(p->io);
         cleanup_close(&p->connector);
-        cleanup_closedir(&p->threads);
-        cleanup_closedir(&p->processes);
+        proc_walk_close(&p->walk);
         free(p);
         return NULL;
 }

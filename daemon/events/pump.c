@@ -27,9 +27,10 @@
 
 #define DEFERRED_MAX    8192 /* events a scan or the sampler may make in one turn */
 #define QUESTIONS_MAX   1024
-#define RECONCILE_NS    (5 * NSEC_PER_SEC)  /* at most this often after a loss */
-#define DEPARTED_NS     (10 * NSEC_PER_SEC) /* processes that ended unseen are looked for this often */
-#define LOG_BURST       20                  /* findings that are logged in ... */
+#define RECONCILE_NS    (5 * NSEC_PER_SEC)   /* at most this often after a loss */
+#define COMPARE_NS      (10 * NSEC_PER_MSEC) /* of that, before others have their turn */
+#define DEPARTED_NS     (10 * NSEC_PER_SEC)  /* processes that ended unseen are looked for this often */
+#define LOG_BURST       20                   /* findings that are logged in ... */
 #define LOG_WINDOW_NS   (10 * NSEC_PER_SEC)
 #define DRAIN_ROUNDS    50    /* readings of the ring, where nobody else has a turn any more */
 #define SECOND_ACCURACY 50000 /* us the once-a-second work may come late: lets wake-ups coincide */
@@ -50,7 +51,7 @@ struct pump {
         struct text_cache *texts;
         struct proctier *proctier;
         struct ring_buffer *ring;
-        sd_event_source *ring_io, *look_again, *every_second, *question_due;
+        sd_event_source *ring_io, *look_again, *every_second, *question_due, *compare_on;
 
         uint64_t next_seq;
         uint64_t consume_until_ns; /* CLOCK_MONOTONIC */
@@ -75,6 +76,7 @@ struct pump {
         uint64_t reconciled_ns, departed_ns;
         struct ratelimit logged; /* findings */
         bool must_reconcile;
+        struct comparison *comparison; /* with /proc, under way */
 };
 
 /* ---- the one way in ------------------------------------------------------------------------------------
@@ -408,32 +410,31 @@ static void report_losses(struct pump *p)
                 loader_told_losses(p->loader, kernel);
 }
 
-/* In the middle of a scan: what the kernel has already told is no difference to be found. */
-static void let_through(void *userdata)
-{
-        struct pump *p = userdata;
-
-        p->deferring = false;
-        consume(p);
-        p->deferring = true;
-}
-
-/* A missed hook leaves a slot wrong for ever: after a loss compare with what /proc says now. */
-static void reconcile(struct pump *p, uint64_t now)
-{
-        if (!p->must_reconcile || now < p->reconciled_ns + RECONCILE_NS)
-                return;
-        p->must_reconcile = false;
-        p->reconciled_ns = now;
-        p->deferring = true;
-        scan_reconcile(p->model, let_through, emit, p);
-        p->deferring = false;
-        take_in_deferred(p);
-}
-
 static void flush_ring(void *userdata)
 {
         consume(userdata);
+}
+
+/* A missed hook leaves a slot wrong for ever: after a loss it is compared with what /proc says now. */
+static void begin_comparison(struct pump *p, uint64_t now)
+{
+        if (!p->must_reconcile || p->comparison || now < p->reconciled_ns + RECONCILE_NS ||
+            comparison_new(&p->comparison) < 0)
+                return;
+        p->must_reconcile = false;
+        p->reconciled_ns = now;
+        sd_event_source_set_enabled(p->compare_on, SD_EVENT_ONESHOT);
+}
+
+static int on_compare(sd_event_source *s, void *userdata)
+{
+        struct pump *p = userdata;
+        const struct scan_means means = {.flush = flush_ring, .emit = emit, .userdata = p};
+
+        if (comparison_step(p->comparison, p->model, clock_mono_ns() + COMPARE_NS, &means) > 0)
+                return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+        p->comparison = comparison_free(p->comparison);
+        return 0;
 }
 
 static void forget_departed(struct pump *p, uint64_t now)
@@ -455,7 +456,7 @@ static int on_second(sd_event_source *s, uint64_t usec _unused_, void *userdata)
                 return 0;
         }
         report_losses(p);
-        reconcile(p, now);
+        begin_comparison(p, now);
         forget_departed(p, now);
         answer_questions(p);
         sd_event_source_set_time_relative(s, PUMP_COUNTERS_US);
@@ -518,6 +519,10 @@ int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct s
         if (r >= 0)
                 r = add_timer(p, &p->every_second, on_second, PUMP_COUNTERS_US, SD_EVENT_ON);
         if (r >= 0)
+                r = sd_event_add_defer(event, &p->compare_on, on_compare, p);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(p->compare_on, SD_EVENT_OFF);
+        if (r >= 0)
                 r = open_ring(p);
         if (r < 0) {
                 pump_free(p);
@@ -538,6 +543,8 @@ struct pump *pump_free(struct pump *p)
         sd_event_source_disable_unref(p->look_again);
         sd_event_source_disable_unref(p->every_second);
         sd_event_source_disable_unref(p->question_due);
+        sd_event_source_disable_unref(p->compare_on);
+        comparison_free(p->comparison);
         ring_buffer__free(p->ring);
         floods_free(p->floods);
         sampler_free(p->sampler);

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
+#include "daemon/events/proc_walk.h"
 
 struct relation {
         struct task_ref tracer, target;
@@ -190,49 +192,140 @@ static bool holds_now(const struct relation *r, bool alive)
                procfs_task(status.tracer_tid, &tracer) == 0 && task_same_process(&tracer, &r->tracer);
 }
 
-/* Detaches before attaches: a thread has one tracer at a time. */
-static int tell_differences(const struct relations *ended, const struct relations *begun,
-                            const struct model *m, scan_emit emit, void *userdata)
-{
-        _cleanup_(cleanup_relations) struct relations model = {};
-        _cleanup_free_ struct told_processes *told = calloc(1, sizeof(*told));
-        int r, n = 0;
+enum comparison_stage {
+        COMPARISON_READ, /* /proc */
+        COMPARISON_TELL, /* what differs: ends before beginnings, as a thread has one tracer at a time */
+        COMPARISON_DONE,
+};
 
-        if (!told)
+struct comparison {
+        enum comparison_stage stage;
+        struct proc_walk walk;
+        struct relations proc, ended, begun;
+        size_t next_ended, next_begun; /* to be told */
+        struct told_processes told;
+};
+
+int comparison_new(struct comparison **ret)
+{
+        struct comparison *c = calloc(1, sizeof(*c));
+
+        if (!c)
                 return -ENOMEM;
-        r = read_model(m, &model);
-        for (size_t i = 0; i < ended->n && r == 0; i++)
-                if (has_relation(&model, &ended->v[i]) && !holds_now(&ended->v[i], false)) {
-                        r = tell_detached(&ended->v[i], emit, userdata);
-                        n++;
-                }
-        for (size_t i = 0; i < begun->n && r == 0; i++)
-                if (!has_relation(&model, &begun->v[i]) && holds_now(&begun->v[i], true)) {
-                        r = tell_attached(told, &begun->v[i], emit, userdata);
-                        n++;
-                }
-        return r ?: n;
+        *ret = c;
+        return 0;
 }
 
-int scan_reconcile(const struct model *m, void (*flush)(void *userdata), scan_emit emit, void *userdata)
+struct comparison *comparison_free(struct comparison *c)
 {
-        _cleanup_(cleanup_relations) struct relations model = {}, proc = {}, ended = {}, begun = {};
+        if (!c)
+                return NULL;
+        proc_walk_close(&c->walk);
+        cleanup_relations(&c->proc);
+        cleanup_relations(&c->ended);
+        cleanup_relations(&c->begun);
+        free(c);
+        return NULL;
+}
+
+/* Two steps, because nearly every thread is done with after the first, cheap one. */
+static int read_thread(struct comparison *c, uint32_t pid, uint32_t tid)
+{
+        struct proc_status status;
+        struct task_ref tracer;
+        uint32_t tracer_tid;
+
+        if (procfs_tracer_tid(pid, tid, &tracer_tid) < 0 || tracer_tid == 0)
+                return 0;
+        if (procfs_status(pid, tid, &status) < 0 || status.tracer_tid == 0)
+                return 0;
+        if (procfs_task(status.tracer_tid, &tracer) < 0)
+                return 0; /* gone, and the relation with it */
+        return add_from_proc(&c->proc, &status, &tracer);
+}
+
+static int compare(struct comparison *c, const struct model *m)
+{
+        _cleanup_(cleanup_relations) struct relations model = {};
+        int r = read_model(m, &model);
+
+        if (r < 0)
+                return r;
+        sort_relations(&c->proc);
+        r = subtract(&c->ended, &model, &c->proc);
+        return r < 0 ? r : subtract(&c->begun, &c->proc, &model);
+}
+
+/* What came and went while /proc was read seems to differ as well; what is told is looked at once more. */
+static int read_proc(struct comparison *c, const struct model *m, uint64_t until_ns,
+                     const struct scan_means *means)
+{
+        uint32_t pid, tid;
         int r;
 
-        r = read_model(m, &model);
+        do {
+                if (!proc_walk_next(&c->walk, &pid, &tid)) {
+                        r = compare(c, m);
+                        if (r < 0)
+                                return r;
+                        if (c->ended.n + c->begun.n && means->flush)
+                                means->flush(means->userdata);
+                        c->stage = COMPARISON_TELL;
+                        return 1;
+                }
+                r = read_thread(c, pid, tid);
+                if (r < 0)
+                        return r;
+        } while (clock_mono_ns() < until_ns);
+        return 1;
+}
+
+/* 1: another one may follow. */
+static int tell_next(struct comparison *c, const struct relations *model, const struct scan_means *means)
+{
+        const struct relation *r;
+        int e = 0;
+
+        if (c->next_ended < c->ended.n) {
+                r = &c->ended.v[c->next_ended++];
+                if (has_relation(model, r) && !holds_now(r, false))
+                        e = tell_detached(r, means->emit, means->userdata);
+        } else if (c->next_begun < c->begun.n) {
+                r = &c->begun.v[c->next_begun++];
+                if (!has_relation(model, r) && holds_now(r, true))
+                        e = tell_attached(&c->told, r, means->emit, means->userdata);
+        } else {
+                c->stage = COMPARISON_DONE;
+                return 0;
+        }
+        return e < 0 ? e : 1;
+}
+
+/* The model is read anew for each piece: the kernel told more in between. */
+static int tell_differences(struct comparison *c, const struct model *m, uint64_t until_ns,
+                            const struct scan_means *means)
+{
+        _cleanup_(cleanup_relations) struct relations model = {};
+        int r = read_model(m, &model);
+
         if (r < 0)
                 return r;
-        r = procfs_each_traced(add_from_proc, &proc);
-        if (r < 0)
-                return r;
-        sort_relations(&proc);
-        r = subtract(&ended, &model, &proc);
-        if (r < 0)
-                return r;
-        r = subtract(&begun, &proc, &model);
-        if (r < 0 || ended.n + begun.n == 0)
-                return r;
-        if (flush)
-                flush(userdata);
-        return tell_differences(&ended, &begun, m, emit, userdata);
+        do
+                r = tell_next(c, &model, means);
+        while (r > 0 && clock_mono_ns() < until_ns);
+        return r;
+}
+
+int comparison_step(struct comparison *c, const struct model *m, uint64_t until_ns,
+                    const struct scan_means *means)
+{
+        switch (c->stage) {
+        case COMPARISON_READ:
+                return read_proc(c, m, until_ns, means);
+        case COMPARISON_TELL:
+                return tell_differences(c, m, until_ns, means);
+        case COMPARISON_DONE:
+                break;
+        }
+        return 0;
 }
