@@ -185,25 +185,25 @@ static void summarize(const struct heal *h, char *text, size_t size)
 {
         char target[WORD_MAX];
         const char *plural = h->plan.n == 1 ? "" : "s";
+        const struct sentence to = {text, size};
 
         text[0] = '\0';
         word_process(&h->target, target);
         if (h->refused[0])
-                say(text, size, "%s", h->refused);
+                say(to, "%s", h->refused);
         else if (h->plan.n)
-                say(text, size, "%s: %zu breakpoint%s that nobody owns %s", target, h->plan.n, plural,
+                say(to, "%s: %zu breakpoint%s that nobody owns %s", target, h->plan.n, plural,
                     h->dry_run      ? "would be taken out"
                     : h->plan.n > 1 ? "were taken out"
                                     : "was taken out");
         else if (!h->resumed)
-                say(text, size, "%s: nothing to heal", target);
+                say(to, "%s: nothing to heal", target);
         else
-                say(text, size, "%s: no breakpoints that nobody owns", target);
+                say(to, "%s: no breakpoints that nobody owns", target);
         if (h->resumed)
-                say(text, size, "; it was left stopped, and %s",
-                    h->dry_run ? "would be resumed" : "goes on");
+                say(to, "; it was left stopped, and %s", h->dry_run ? "would be resumed" : "goes on");
         if (!h->refused[0])
-                say(text, size, ".");
+                say(to, ".");
 }
 
 /* What is there, healed or not; NULL where nobody has looked. */

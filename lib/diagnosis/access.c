@@ -238,58 +238,52 @@ static bool refuses_lsm(const struct access_facts *f)
 
 /* ---- how it is told --------------------------------------------------------------------------------- */
 
-static void tell_gone(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_gone(const struct telling *t, const struct reasons *out)
 {
-        (void)risk;
-        say(why, ACCESS_TEXT_MAX, "there is no process or thread %" PRIu32, t->f->vpid ?: t->f->target.pid);
-        say(remedy, ACCESS_TEXT_MAX, "look the pid up again: pgrep -a NAME");
+        say(out->why, "there is no process or thread %" PRIu32, t->f->vpid ?: t->f->target.pid);
+        say(out->remedy, "look the pid up again: pgrep -a NAME");
 }
 
-static void tell_pid_namespace(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_pid_namespace(const struct telling *t, const struct reasons *out)
 {
-        (void)risk;
-        say(why, ACCESS_TEXT_MAX,
+        say(out->why,
             "%s exists outside, but no process of the caller's pid namespace has the number %" PRIu32,
             t->target, t->f->vpid);
-        say(remedy, ACCESS_TEXT_MAX,
+        say(out->remedy,
             "use the pid the process has inside (NSpid in /proc/%" PRIu32
             "/status), or run the debugger outside the container",
             t->f->target.pid);
 }
 
-static void tell_seccomp(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_seccomp(const struct telling *t, const struct reasons *out)
 {
-        say(why, ACCESS_TEXT_MAX,
-            "a seccomp filter on %s refuses ptrace before the kernel looks at the target", t->caller);
-        say(remedy, ACCESS_TEXT_MAX,
+        say(out->why, "a seccomp filter on %s refuses ptrace before the kernel looks at the target",
+            t->caller);
+        say(out->remedy,
             "run the debugger outside the container, or start that with --cap-add SYS_PTRACE (Kubernetes: "
             "kubectl debug --profile=general)");
-        say(risk, ACCESS_TEXT_MAX, "whatever runs in that container may then trace its other processes");
+        say(out->risk, "whatever runs in that container may then trace its other processes");
 }
 
-static void tell_kernel_thread(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_kernel_thread(const struct telling *t, const struct reasons *out)
 {
-        (void)risk;
-        say(why, ACCESS_TEXT_MAX, "%s is a kernel thread: nobody can trace it with ptrace", t->target);
-        say(remedy, ACCESS_TEXT_MAX, "look at it with perf or ftrace");
+        say(out->why, "%s is a kernel thread: nobody can trace it with ptrace", t->target);
+        say(out->remedy, "look at it with perf or ftrace");
 }
 
-static void tell_own_thread_group(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_own_thread_group(const struct telling *t, const struct reasons *out)
 {
-        (void)risk;
-        say(why, ACCESS_TEXT_MAX, "%s is the caller's own process: a thread cannot trace its siblings",
-            t->target);
-        say(remedy, ACCESS_TEXT_MAX, "attach from a child process");
+        say(out->why, "%s is the caller's own process: a thread cannot trace its siblings", t->target);
+        say(out->remedy, "attach from a child process");
 }
 
-static void tell_zombie(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_zombie(const struct telling *t, const struct reasons *out)
 {
-        (void)risk;
-        say(why, ACCESS_TEXT_MAX, "%s has ended already and waits for its parent to reap it", t->target);
-        say(remedy, ACCESS_TEXT_MAX, "look at its parent: ps -o ppid= -p %" PRIu32, t->f->target.pid);
+        say(out->why, "%s has ended already and waits for its parent to reap it", t->target);
+        say(out->remedy, "look at its parent: ps -o ppid= -p %" PRIu32, t->f->target.pid);
 }
 
-static void tell_traced(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_traced(const struct telling *t, const struct reasons *out)
 {
         const struct access_facts *f = t->f;
         struct tracer_ties ties = {
@@ -301,115 +295,107 @@ static void tell_traced(const struct telling *t, char *why, char *remedy, char *
         char clock[WORD_MAX], lasted[64], idle[64];
 
         if (!f->holder.pid && guard_says_held(f)) {
-                say(why, ACCESS_TEXT_MAX, "another process traces %s", t->target);
-                guard_say_single(f, why);
-                say(remedy, ACCESS_TEXT_MAX, "see which: ptracectl who %" PRIu32, f->target.pid);
+                say(out->why, "another process traces %s", t->target);
+                guard_say_single(f, out->why);
+                say(out->remedy, "see which: ptracectl who %" PRIu32, f->target.pid);
                 return;
         }
         if (!f->holder.pid) {
-                say(why, ACCESS_TEXT_MAX, "%s was traced at that moment by a tracer that has left since",
-                    t->target);
-                say(remedy, ACCESS_TEXT_MAX, "try again");
+                say(out->why, "%s was traced at that moment by a tracer that has left since", t->target);
+                say(out->remedy, "try again");
                 return;
         }
-        say(why, ACCESS_TEXT_MAX, "%s is already traced by %s", t->target, t->holder);
+        say(out->why, "%s is already traced by %s", t->target, t->holder);
         if (f->holder_since_wall_ns)
-                say(why, ACCESS_TEXT_MAX, " since %s (%s)", word_clock(f->holder_since_wall_ns, clock),
+                say(out->why, " since %s (%s)", word_clock(f->holder_since_wall_ns, clock),
                     text_duration(f->holder_for_ns, lasted, sizeof(lasted)));
         if (f->holder_idle_ns)
-                say(why, ACCESS_TEXT_MAX, ", idle for %s",
-                    text_duration(f->holder_idle_ns, idle, sizeof(idle)));
-        guard_say_single(f, why);
-        say_release(remedy, ACCESS_TEXT_MAX, &f->holder);
-        say_release_risk(risk, ACCESS_TEXT_MAX, &ties);
+                say(out->why, ", idle for %s", text_duration(f->holder_idle_ns, idle, sizeof(idle)));
+        guard_say_single(f, out->why);
+        say_release(out->remedy, &f->holder);
+        say_release_risk(out->risk, &ties);
         if (known_true(f, ATT_F_SAME_MM) || known_true(f, ATT_F_CHILD_OF_TARGET))
-                say(remedy, ACCESS_TEXT_MAX,
+                say(out->remedy,
                     "; if the refused one is LeakSanitizer, run with ASAN_OPTIONS=detect_leaks=0 under a "
                     "tracer");
 }
 
-static void tell_user_namespace(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_user_namespace(const struct telling *t, const struct reasons *out)
 {
-        (void)risk;
-        say(why, ACCESS_TEXT_MAX,
-            "%s lives in another user namespace, and the caller has no CAP_SYS_PTRACE there", t->target);
-        say(remedy, ACCESS_TEXT_MAX,
+        say(out->why, "%s lives in another user namespace, and the caller has no CAP_SYS_PTRACE there",
+            t->target);
+        say(out->remedy,
             "as root of the host, or in the target's namespace: nsenter --user --pid --mount -t %" PRIu32,
             t->f->target.pid);
 }
 
-static void tell_uid(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_uid(const struct telling *t, const struct reasons *out)
 {
         const struct access_facts *f = t->f;
 
         if (f->caller_uid != f->target_uid)
-                say(why, ACCESS_TEXT_MAX,
+                say(out->why,
                     "%s runs as uid %" PRIu32 ", the caller as uid %" PRIu32 " without CAP_SYS_PTRACE",
                     t->target, f->target_uid, f->caller_uid);
         else
-                say(why, ACCESS_TEXT_MAX,
+                say(out->why,
                     "%s has other effective, saved or group ids than the caller, who has no CAP_SYS_PTRACE",
                     t->target);
         if (f->target_uid && f->caller_uid != f->target_uid)
-                say(remedy, ACCESS_TEXT_MAX, "run the debugger as that user: sudo -u '#%" PRIu32 "' ...",
-                    f->target_uid);
+                say(out->remedy, "run the debugger as that user: sudo -u '#%" PRIu32 "' ...", f->target_uid);
         else
-                say(remedy, ACCESS_TEXT_MAX, "run the debugger as root: sudo ...");
-        say(risk, ACCESS_TEXT_MAX, "the debugger, and whatever it loads, then has that user's rights");
+                say(out->remedy, "run the debugger as root: sudo ...");
+        say(out->risk, "the debugger, and whatever it loads, then has that user's rights");
 }
 
-static void tell_not_dumpable(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_not_dumpable(const struct telling *t, const struct reasons *out)
 {
-        say(why, ACCESS_TEXT_MAX,
+        say(out->why,
             "%s is not dumpable (it changed its ids, has file capabilities, or called "
             "prctl(PR_SET_DUMPABLE, 0)), and the caller has no CAP_SYS_PTRACE",
             t->target);
-        say(remedy, ACCESS_TEXT_MAX, "run the debugger as root: sudo ...");
-        say(risk, ACCESS_TEXT_MAX,
-            "a program that is not dumpable may hold secrets: they are visible in the debugger");
+        say(out->remedy, "run the debugger as root: sudo ...");
+        say(out->risk, "a program that is not dumpable may hold secrets: they are visible in the debugger");
 }
 
-static void tell_capability(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_capability(const struct telling *t, const struct reasons *out)
 {
-        say(why, ACCESS_TEXT_MAX, "%s has capabilities that the caller lacks", t->target);
-        say(remedy, ACCESS_TEXT_MAX, "run the debugger as root: sudo ...");
-        say(risk, ACCESS_TEXT_MAX, "the debugger then has the rights of root");
+        say(out->why, "%s has capabilities that the caller lacks", t->target);
+        say(out->remedy, "run the debugger as root: sudo ...");
+        say(out->risk, "the debugger then has the rights of root");
 }
 
-static void tell_yama(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_yama(const struct telling *t, const struct reasons *out)
 {
         int scope = t->f->yama;
 
         if (scope >= 3) {
-                say(why, ACCESS_TEXT_MAX,
+                say(out->why,
                     "kernel.yama.ptrace_scope is 3: nobody may trace, and only a reboot changes that");
-                say(remedy, ACCESS_TEXT_MAX, "boot with another kernel.yama.ptrace_scope");
+                say(out->remedy, "boot with another kernel.yama.ptrace_scope");
                 return;
         }
-        say(why, ACCESS_TEXT_MAX,
+        say(out->why,
             "every other check passed, and kernel.yama.ptrace_scope is %d: only %sCAP_SYS_PTRACE may attach",
             scope,
             scope == 1 ? "an ancestor of the process, one it named with PR_SET_PTRACER, or a holder of "
                        : "a holder of ");
         if (scope == 1)
-                say(remedy, ACCESS_TEXT_MAX,
+                say(out->remedy,
                     "start the program from the debugger; or let it call prctl(PR_SET_PTRACER, PID); or ");
-        say(remedy, ACCESS_TEXT_MAX, "run the debugger as root: sudo ...");
-        say(risk, ACCESS_TEXT_MAX,
-            "lowering ptrace_scope instead lets any process attach to all others of its user");
+        say(out->remedy, "run the debugger as root: sudo ...");
+        say(out->risk, "lowering ptrace_scope instead lets any process attach to all others of its user");
 }
 
-static void tell_lsm(const struct telling *t, char *why, char *remedy, char *risk)
+static void tell_lsm(const struct telling *t, const struct reasons *out)
 {
         char name[32];
 
-        (void)risk;
-        say(why, ACCESS_TEXT_MAX,
+        say(out->why,
             "every check of ids and capabilities passed, and a security module (SELinux, AppArmor, Smack or "
             "a BPF policy) said %s",
             errno_name(t->f->lsm_error ?: t->f->error, name, sizeof(name)));
-        say(remedy, ACCESS_TEXT_MAX,
-            "read which: cat /sys/kernel/security/lsm; journalctl -k -g 'avc|apparmor|audit'");
+        say(out->remedy, "read which: cat /sys/kernel/security/lsm; journalctl -k -g 'avc|apparmor|audit'");
 }
 
 /*
@@ -422,7 +408,7 @@ static const struct obstacle {
         bool last_resort; /* considered only if nothing above refuses */
         bool guard;       /* ptraced's own refusal, not the kernel's */
         bool (*refuses)(const struct access_facts *f);
-        void (*tell)(const struct telling *t, char *why, char *remedy, char *risk);
+        void (*tell)(const struct telling *t, const struct reasons *out);
 } checks[] = {
         {ACCESS_GONE, ESRCH, false, false, refuses_gone, tell_gone},
         {ACCESS_PID_NAMESPACE, ESRCH, false, false, refuses_pid_namespace, tell_pid_namespace},
@@ -450,38 +436,39 @@ static void add_fact(struct access_verdict *v, const char *sentence)
         if (v->n_facts >= ACCESS_SENTENCES)
                 return;
         v->facts[v->n_facts][0] = '\0';
-        say(v->facts[v->n_facts++], ACCESS_SENTENCE_MAX, "%s", sentence);
+        say(SENTENCE(v->facts[v->n_facts]), "%s", sentence);
+        v->n_facts++;
 }
 
 /* Who, what, whom and with which errno; the reason follows. */
-static void begin_summary(const struct telling *t, char *text)
+static void begin_summary(const struct telling *t, struct sentence to)
 {
         const struct access_facts *f = t->f;
         char request[WORD_MAX], name[32];
 
         if (f->error) {
-                say(text, ACCESS_TEXT_MAX, "%s of ", word_request(f->request, request));
+                say(to, "%s of ", word_request(f->request, request));
                 if (!is_traceme(f) && f->target.pid)
-                        say(text, ACCESS_TEXT_MAX, "%s by ", t->target);
-                say(text, ACCESS_TEXT_MAX, "%s got %s", t->caller, errno_name(f->error, name, sizeof(name)));
+                        say(to, "%s by ", t->target);
+                say(to, "%s got %s", t->caller, errno_name(f->error, name, sizeof(name)));
         } else
-                say(text, ACCESS_TEXT_MAX, "%s cannot attach to %s", t->caller, t->target);
+                say(to, "%s cannot attach to %s", t->caller, t->target);
 }
 
 /* "X is already traced by Y since ...: the PTRACE_ATTACH of Z got EPERM. Besides, ..." */
-static void say_traced(const struct telling *t, const char *why, const char *besides, char *text)
+static void say_traced(const struct telling *t, const char *why, const char *besides, struct sentence to)
 {
         const struct access_facts *f = t->f;
         char request[WORD_MAX], name[32];
 
-        say(text, ACCESS_TEXT_MAX, "%s: ", why);
+        say(to, "%s: ", why);
         if (f->error)
-                say(text, ACCESS_TEXT_MAX, "the %s of %s got %s", word_request(f->request, request),
-                    t->caller, errno_name(f->error, name, sizeof(name)));
+                say(to, "the %s of %s got %s", word_request(f->request, request), t->caller,
+                    errno_name(f->error, name, sizeof(name)));
         else
-                say(text, ACCESS_TEXT_MAX, "%s cannot attach", t->caller);
+                say(to, "%s cannot attach", t->caller);
         if (besides[0])
-                say(text, ACCESS_TEXT_MAX, ". It would be refused anyway: %s", besides);
+                say(to, ". It would be refused anyway: %s", besides);
 }
 
 static void begin_telling(struct telling *t, const struct access_facts *f)
@@ -497,7 +484,7 @@ static void add_circumstances(struct access_verdict *v, const struct access_fact
 {
         char audit[ACCESS_TEXT_MAX] = "";
 
-        guard_say_audit(t, audit);
+        guard_say_audit(t, SENTENCE(audit));
         if (audit[0])
                 add_fact(v, audit);
         if (f->caller_has_filter && v->cause != ACCESS_SECCOMP)
@@ -515,16 +502,15 @@ static void conclude(const struct telling *t, const struct obstacle *first, cons
                      const char *besides, struct access_verdict *v)
 {
         if (first && (first->cause == ACCESS_TRACED || first->guard))
-                say_traced(t, why, besides, v->summary);
+                say_traced(t, why, besides, SENTENCE(v->summary));
         else if (!v->allowed) {
-                begin_summary(t, v->summary);
-                say(v->summary, sizeof(v->summary), ": %s",
+                begin_summary(t, SENTENCE(v->summary));
+                say(SENTENCE(v->summary), ": %s",
                     v->cause == ACCESS_NONE
                             ? "the reason is not known, too little could be seen of the target"
                             : why);
         } else
-                say(v->summary, sizeof(v->summary), "nothing forbids %s to attach to %s", t->caller,
-                    t->target);
+                say(SENTENCE(v->summary), "nothing forbids %s to attach to %s", t->caller, t->target);
 }
 
 /* Beside a tracer a security module is told of only where it is certain to refuse. */
@@ -568,6 +554,8 @@ enum access_cause access_rights(const struct access_facts *f, char why[ACCESS_TE
         static const uint32_t needed =
                 ATT_F_SAME_USERNS | ATT_F_UID_MATCH | ATT_F_DUMPABLE | ATT_F_CAPS_SUBSET | ATT_F_CAP_PTRACE;
         char remedy[ACCESS_TEXT_MAX] = "", risk[ACCESS_TEXT_MAX] = "";
+        const struct sentence to = {why, ACCESS_TEXT_MAX};
+        const struct reasons out = {to, SENTENCE(remedy), SENTENCE(risk)};
         struct telling t;
 
         begin_telling(&t, f);
@@ -575,12 +563,12 @@ enum access_cause access_rights(const struct access_facts *f, char why[ACCESS_TE
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
                 if (!is_right(f, checks[i].cause) || !checks[i].refuses(f))
                         continue;
-                checks[i].tell(&t, why, remedy, risk);
+                checks[i].tell(&t, &out);
                 return checks[i].cause;
         }
         if ((f->known & needed) == needed)
                 return ACCESS_NONE;
-        say(why, ACCESS_TEXT_MAX, "%s ended, or changed, while it was looked at", t.target);
+        say(to, "%s ended, or changed, while it was looked at", t.target);
         return ACCESS_GONE;
 }
 
@@ -601,7 +589,8 @@ void access_decide(const struct access_facts *f, struct access_verdict *ret)
         begin_telling(&t, f);
         ret->error = f->error;
         if (first) {
-                first->tell(&t, why, ret->remedy, ret->risk);
+                first->tell(&t,
+                            &(struct reasons){SENTENCE(why), SENTENCE(ret->remedy), SENTENCE(ret->risk)});
                 add_fact(ret, why);
                 ret->cause = first->cause;
                 ret->error = error_of(f, first);
@@ -613,7 +602,8 @@ void access_decide(const struct access_facts *f, struct access_verdict *ret)
 
                 if (!to_be_told(f, first, &checks[i]))
                         continue;
-                checks[i].tell(&t, sentence, no_remedy, no_risk);
+                checks[i].tell(
+                        &t, &(struct reasons){SENTENCE(sentence), SENTENCE(no_remedy), SENTENCE(no_risk)});
                 add_fact(ret, sentence);
                 if (ret->cause == ACCESS_TRACED && !besides[0])
                         memcpy(besides, sentence, sizeof(besides));

@@ -42,59 +42,56 @@ int guard_error(const struct access_facts *f)
 /* ---- pieces ----------------------------------------------------------------------------------------- */
 
 /* "uid 1000 (claim 12)", with what is left of its lease. */
-static void say_claim(const struct access_facts *f, char *text)
+static void say_claim(const struct access_facts *f, struct sentence to)
 {
         char owner[OWNER_ESCAPED_MAX], left[64];
 
-        say(text, ACCESS_TEXT_MAX, "%s (claim %" PRIu64 ")",
+        say(to, "%s (claim %" PRIu64 ")",
             f->guard.owner[0] ? text_escape(f->guard.owner, owner, sizeof(owner)) : "somebody else",
             f->guard.claim);
         if (f->guard.lease_left_ns)
-                say(text, ACCESS_TEXT_MAX, ", for %s more",
-                    text_duration(f->guard.lease_left_ns, left, sizeof(left)));
+                say(to, ", for %s more", text_duration(f->guard.lease_left_ns, left, sizeof(left)));
 }
 
 /* "rule php of /etc/ptraced/policy.d/php.conf:3" */
-static void say_rule(const struct access_facts *f, char *text)
+static void say_rule(const struct access_facts *f, struct sentence to)
 {
         char name[OWNER_ESCAPED_MAX], place[sizeof(f->guard.rule_place) * 4 + 1];
 
         if (!f->guard.rule[0]) {
-                say(text, ACCESS_TEXT_MAX, "a rule of the policy");
+                say(to, "a rule of the policy");
                 return;
         }
-        say(text, ACCESS_TEXT_MAX, "rule \"%s\"", text_escape(f->guard.rule, name, sizeof(name)));
+        say(to, "rule \"%s\"", text_escape(f->guard.rule, name, sizeof(name)));
         if (f->guard.rule_place[0])
-                say(text, ACCESS_TEXT_MAX, " of %s", text_escape(f->guard.rule_place, place, sizeof(place)));
+                say(to, " of %s", text_escape(f->guard.rule_place, place, sizeof(place)));
 }
 
-void guard_say_single(const struct access_facts *f, char *text)
+void guard_say_single(const struct access_facts *f, struct sentence to)
 {
         if (!guard_says_held(f))
                 return;
         switch (f->guard.source) {
         case SOURCE_CLAIM:
-                say(text, ACCESS_TEXT_MAX, ", and claim %" PRIu64 " admits one tracer at a time",
-                    f->guard.claim);
+                say(to, ", and claim %" PRIu64 " admits one tracer at a time", f->guard.claim);
                 break;
         case SOURCE_RULE:
-                say(text, ACCESS_TEXT_MAX, ", and ");
-                say_rule(f, text);
-                say(text, ACCESS_TEXT_MAX, " admits one tracer at a time");
+                say(to, ", and ");
+                say_rule(f, to);
+                say(to, " admits one tracer at a time");
                 break;
         default:
-                say(text, ACCESS_TEXT_MAX, ", and the guard admits one tracer to a process at a time");
+                say(to, ", and the guard admits one tracer to a process at a time");
         }
 }
 
-static void say_turn(const struct access_facts *f, char *text)
+static void say_turn(const struct access_facts *f, struct sentence to)
 {
-        say(text, ACCESS_TEXT_MAX, "wait for a turn: ptracectl debug --wait %" PRIu32 " -- ...",
-            f->target.pid);
+        say(to, "wait for a turn: ptracectl debug --wait %" PRIu32 " -- ...", f->target.pid);
 }
 
 /* Of taking a process over: what its tracer may leave in it. What was not looked at is said, too. */
-static void say_taking_risk(const struct telling *t, char *text)
+static void say_taking_risk(const struct telling *t, struct sentence to)
 {
         const struct access_facts *f = t->f;
         const struct tracer_ties ties = {
@@ -106,7 +103,7 @@ static void say_taking_risk(const struct telling *t, char *text)
         char tracers[ACCESS_TEXT_MAX] = "";
 
         if (!f->holder.pid || f->guard.by_hold) {
-                say(text, ACCESS_TEXT_MAX,
+                say(to,
                     f->error && !f->guard.by_hold
                             ? "whether the owner's debugger was in it is not known from this refusal: ended "
                               "by --take it may leave breakpoints, and the program dies at the next one"
@@ -114,11 +111,10 @@ static void say_taking_risk(const struct telling *t, char *text)
                               "debugger of theirs is in the program now");
                 return;
         }
-        say_release_risk(tracers, ACCESS_TEXT_MAX, &ties);
-        say(text, ACCESS_TEXT_MAX, "of --take: %s",
-            tracers[0] ? tracers : "what the owner's tracer does in it is cut short");
+        say_release_risk(SENTENCE(tracers), &ties);
+        say(to, "of --take: %s", tracers[0] ? tracers : "what the owner's tracer does in it is cut short");
         if (f->holder_options_unknown)
-                say(text, ACCESS_TEXT_MAX,
+                say(to,
                     "; it attached before recording began: whether PTRACE_O_EXITKILL is set is not known, "
                     "and with it the program dies with its tracer");
 }
@@ -134,25 +130,24 @@ bool refuses_claimed(const struct access_facts *f)
                (f->guard.reason == GUARD_HELD && f->guard.by_hold && f->guard.claim);
 }
 
-void tell_claimed(const struct telling *t, char *why, char *remedy, char *risk)
+void tell_claimed(const struct telling *t, const struct reasons *out)
 {
         const struct access_facts *f = t->f;
 
-        say(why, ACCESS_TEXT_MAX, "%s is %s ", t->target,
-            f->guard.by_hold ? "held by ptraced for" : "claimed by");
-        say_claim(f, why);
+        say(out->why, "%s is %s ", t->target, f->guard.by_hold ? "held by ptraced for" : "claimed by");
+        say_claim(f, out->why);
         if (f->guard.admits) {
-                say(why, ACCESS_TEXT_MAX, ", which admits the caller, but ptraced has to let go first");
-                say(remedy, ACCESS_TEXT_MAX, "start the debugger with ptracectl debug %" PRIu32 " -- ...",
+                say(out->why, ", which admits the caller, but ptraced has to let go first");
+                say(out->remedy, "start the debugger with ptracectl debug %" PRIu32 " -- ...",
                     f->target.pid);
                 return;
         }
-        say_turn(f, remedy);
-        say(remedy, ACCESS_TEXT_MAX,
+        say_turn(f, out->remedy);
+        say(out->remedy,
             "; or the owner releases it: ptracectl release %" PRIu64
             "; or root takes it: ptracectl debug --take %" PRIu32 " -- ...",
             f->guard.claim, f->target.pid);
-        say_taking_risk(t, risk);
+        say_taking_risk(t, out->risk);
 }
 
 bool refuses_held(const struct access_facts *f)
@@ -160,14 +155,12 @@ bool refuses_held(const struct access_facts *f)
         return guard_against(f) && f->guard.reason == GUARD_HELD && f->guard.by_hold && !f->guard.claim;
 }
 
-void tell_held(const struct telling *t, char *why, char *remedy, char *risk)
+void tell_held(const struct telling *t, const struct reasons *out)
 {
-        (void)risk;
-        say(why, ACCESS_TEXT_MAX, "%s is held by ptraced itself, for nobody in particular", t->target);
+        say(out->why, "%s is held by ptraced itself, for nobody in particular", t->target);
         if (t->f->guard.caught)
-                say(why, ACCESS_TEXT_MAX, ": it ran into a breakpoint that nobody owns, and is kept alive");
-        say(remedy, ACCESS_TEXT_MAX,
-            "start the debugger with ptracectl debug %" PRIu32 " -- ..., which ptraced lets in",
+                say(out->why, ": it ran into a breakpoint that nobody owns, and is kept alive");
+        say(out->remedy, "start the debugger with ptracectl debug %" PRIu32 " -- ..., which ptraced lets in",
             t->f->target.pid);
 }
 
@@ -179,26 +172,24 @@ bool refuses_policy(const struct access_facts *f)
                                     f->guard.reason == GUARD_MEMORY);
 }
 
-void tell_policy(const struct telling *t, char *why, char *remedy, char *risk)
+void tell_policy(const struct telling *t, const struct reasons *out)
 {
         const struct access_facts *f = t->f;
         bool denied = f->guard.reason == GUARD_DENIED;
 
-        say_rule(f, why);
+        say_rule(f, out->why);
         if (f->guard.reason == GUARD_MEMORY)
-                say(why, ACCESS_TEXT_MAX, " forbids reading the memory of %s", t->target);
+                say(out->why, " forbids reading the memory of %s", t->target);
         else
-                say(why, ACCESS_TEXT_MAX, denied ? " lets nobody trace %s" : " lets only others trace %s",
-                    t->target);
+                say(out->why, denied ? " lets nobody trace %s" : " lets only others trace %s", t->target);
         if (f->guard.reason == GUARD_NOT_OWNER)
-                say(remedy, ACCESS_TEXT_MAX,
+                say(out->remedy,
                     "use a tracer that the rule names, or claim the process: ptracectl debug %" PRIu32
                     " -- ...; or ",
                     f->target.pid);
-        say(remedy, ACCESS_TEXT_MAX,
-            "root changes the rule (ptracectl policy show), then: ptracectl policy "
-            "reload");
-        say(risk, ACCESS_TEXT_MAX, "the changed rule holds for every process it matches");
+        say(out->remedy, "root changes the rule (ptracectl policy show), then: ptracectl policy "
+                         "reload");
+        say(out->risk, "the changed rule holds for every process it matches");
 }
 
 /* ---- of the moment ----------------------------------------------------------------------------------- */
@@ -208,13 +199,12 @@ bool refuses_cycle(const struct access_facts *f)
         return guard_against(f) && f->guard.reason == GUARD_CYCLE;
 }
 
-void tell_cycle(const struct telling *t, char *why, char *remedy, char *risk)
+void tell_cycle(const struct telling *t, const struct reasons *out)
 {
-        (void)risk;
-        say(why, ACCESS_TEXT_MAX,
+        say(out->why,
             "%s traces %s, perhaps through others: two that trace each other stop each other for good",
             t->target, t->caller);
-        say(remedy, ACCESS_TEXT_MAX, "detach %s from %s first: ptracectl who %" PRIu32, t->target, t->caller,
+        say(out->remedy, "detach %s from %s first: ptracectl who %" PRIu32, t->target, t->caller,
             t->f->caller.pid);
 }
 
@@ -223,40 +213,40 @@ bool refuses_busy(const struct access_facts *f)
         return guard_against(f) && (f->guard.reason == GUARD_TAKING || f->guard.reason == GUARD_NO_SLOT);
 }
 
-void tell_busy(const struct telling *t, char *why, char *remedy, char *risk)
+void tell_busy(const struct telling *t, const struct reasons *out)
 {
-        (void)risk;
         if (t->f->guard.reason == GUARD_NO_SLOT)
-                say(why, ACCESS_TEXT_MAX, "the kernel had no memory to note who attaches to %s", t->target);
+                say(out->why, "the kernel had no memory to note who attaches to %s", t->target);
         else if (t->f->holder.pid)
-                say(why, ACCESS_TEXT_MAX, "%s is attaching to %s at this moment", t->holder, t->target);
+                say(out->why, "%s is attaching to %s at this moment", t->holder, t->target);
         else
-                say(why, ACCESS_TEXT_MAX, "another process is attaching to %s at this moment", t->target);
-        say(remedy, ACCESS_TEXT_MAX, "try again");
+                say(out->why, "another process is attaching to %s at this moment", t->target);
+        say(out->remedy, "try again");
 }
 
-void guard_say_audit(const struct telling *t, char *text)
+void guard_say_audit(const struct telling *t, struct sentence to)
 {
         static const struct {
                 bool (*refuses)(const struct access_facts *f);
-                void (*tell)(const struct telling *t, char *why, char *remedy, char *risk);
+                void (*tell)(const struct telling *t, const struct reasons *out);
         } rows[] = {
                 {refuses_claimed, tell_claimed}, {refuses_policy, tell_policy}, {refuses_held, tell_held},
                 {refuses_cycle, tell_cycle},     {refuses_busy, tell_busy},
         };
         struct access_facts enforced = *t->f;
         struct telling as_if = *t;
-        char remedy[ACCESS_TEXT_MAX] = "", risk[ACCESS_TEXT_MAX] = "";
+        char remedy[ACCESS_TEXT_MAX] = "", risk[ACCESS_TEXT_MAX] = ""; /* nobody wants these */
+        const struct reasons out = {to, SENTENCE(remedy), SENTENCE(risk)};
 
         if (t->f->guard.reason == GUARD_ALLOWED || !t->f->guard.audit)
                 return;
         enforced.guard.audit = false;
         as_if.f = &enforced;
-        say(text, ACCESS_TEXT_MAX, "audit only, it is not refused: ");
+        say(to, "audit only, it is not refused: ");
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
                 if (rows[i].refuses(&enforced)) {
-                        rows[i].tell(&as_if, text, remedy, risk);
+                        rows[i].tell(&as_if, &out);
                         return;
                 }
-        say(text, ACCESS_TEXT_MAX, "%s has a tracer already", t->target);
+        say(to, "%s has a tracer already", t->target);
 }

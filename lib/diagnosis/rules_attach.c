@@ -91,10 +91,10 @@ static void report_refusal(struct model *m, const struct rule *r, const struct e
         f.other_pid = e->actor.pid;
         if (v->cause == ACCESS_GONE)
                 f.severity = SEVERITY_INFO;
-        say(f.cause, sizeof(f.cause), "%s", cause);
-        say(f.summary, sizeof(f.summary), "%s", v->summary);
-        say(f.remedy, sizeof(f.remedy), "%s", v->remedy);
-        say(f.risk, sizeof(f.risk), "%s", v->risk);
+        say(SENTENCE(f.cause), "%s", cause);
+        say(SENTENCE(f.summary), "%s", v->summary);
+        say(SENTENCE(f.remedy), "%s", v->remedy);
+        say(SENTENCE(f.risk), "%s", v->risk);
         model_report(m, &f);
 }
 
@@ -240,14 +240,14 @@ static void report_storm(struct model *m, const struct rule *r, const struct sto
         process_name(m, &f.target);
         process_name(m, &who);
         f.other_pid = s->caller.pid;
-        say(f.summary, sizeof(f.summary),
+        say(SENTENCE(f.summary),
             "%s repeats a refused attach to %s without end, at least %" PRIu64 " times within a second",
             word_process(&who, caller), word_process(&f.target, target), s->in_window);
-        say(f.remedy, sizeof(f.remedy),
+        say(SENTENCE(f.remedy),
             "end it: kill -KILL %" PRIu32 " (gdb in this loop reacts to no other signal), then see why it "
             "is refused: ptracectl why %" PRIu32,
             s->caller.pid, s->target.pid);
-        say_release_risk(f.risk, sizeof(f.risk), &(struct tracer_ties){.tracer = who, .target = f.target});
+        say_release_risk(SENTENCE(f.risk), &(struct tracer_ties){.tracer = who, .target = f.target});
         model_report(m, &f);
 }
 
@@ -332,18 +332,18 @@ static bool hand_over_under_way(const struct model *m, const struct process *p)
         return h && h->ended.cause && m->now_ns < h->ended.until_ns + HAND_OVER_NS;
 }
 
-static void say_holding(char *text, size_t size, const struct slot *s, size_t n)
+static void say_holding(struct sentence to, const struct slot *s, size_t n)
 {
         struct task_ref tracer = s->s.tracer;
         char name[WORD_MAX];
 
         memcpy(tracer.comm, s->tracer->task.comm[0] ? s->tracer->task.comm : tracer.comm,
                sizeof(tracer.comm));
-        say(text, size, "%s traces ", word_process(&tracer, name));
+        say(to, "%s traces ", word_process(&tracer, name));
         if (n == 1)
-                say(text, size, "thread %" PRIu32, s->s.target.tid);
+                say(to, "thread %" PRIu32, s->s.target.tid);
         else
-                say(text, size, "%zu threads", n);
+                say(to, "%zu threads", n);
 }
 
 void rule_split_tracers(struct diagnosis *d, const struct rule *r, const struct event *e)
@@ -367,19 +367,18 @@ void rule_split_tracers(struct diagnosis *d, const struct rule *r, const struct 
         finding_begin(m, &f, r, e);
         f.target.tid = 0;
         f.other_pid = split.other->s.tracer.pid;
-        say(f.summary, sizeof(f.summary), "%s has two tracers: ", word_process(&f.target, name));
-        say_holding(f.summary, sizeof(f.summary), split.first, split.n_first);
-        say(f.summary, sizeof(f.summary), ", ");
-        say_holding(f.summary, sizeof(f.summary), split.other, split.n_other);
-        say(f.summary, sizeof(f.summary),
+        say(SENTENCE(f.summary), "%s has two tracers: ", word_process(&f.target, name));
+        say_holding(SENTENCE(f.summary), split.first, split.n_first);
+        say(SENTENCE(f.summary), ", ");
+        say_holding(SENTENCE(f.summary), split.other, split.n_other);
+        say(SENTENCE(f.summary),
             ". A breakpoint of one that is hit in a thread of the other is reported to the other, which may "
             "pass it on and kill the process");
-        say_release(f.remedy, sizeof(f.remedy), &split.other->s.tracer);
-        say_release_risk(f.risk, sizeof(f.risk),
-                         &(struct tracer_ties){.tracer = split.other->s.tracer,
-                                               .target = p->task,
-                                               .options = split.other->s.options,
-                                               .n_traps = split.other->s.n_traps});
+        say_release(SENTENCE(f.remedy), &split.other->s.tracer);
+        say_release_risk(SENTENCE(f.risk), &(struct tracer_ties){.tracer = split.other->s.tracer,
+                                                                 .target = p->task,
+                                                                 .options = split.other->s.options,
+                                                                 .n_traps = split.other->s.n_traps});
         model_report(m, &f);
 }
 
@@ -410,13 +409,13 @@ void rule_tracer_cycle(struct diagnosis *d, const struct rule *r, const struct e
                 return;
         finding_begin(m, &f, r, e);
         f.other_pid = tracer->task.pid;
-        say(f.summary, sizeof(f.summary),
+        say(SENTENCE(f.summary),
             "%s now traces %s, which traces it%s: when both are stopped neither can resume the other",
             word_process(&tracer->task, a), word_process(&target->task, b),
             tracer_of_process(tracer) == target ? "" : " through others");
-        say(f.remedy, sizeof(f.remedy),
-            "detach one of them while it still runs, or end it: kill -KILL %" PRIu32, tracer->task.pid);
-        say_release_risk(f.risk, sizeof(f.risk),
+        say(SENTENCE(f.remedy), "detach one of them while it still runs, or end it: kill -KILL %" PRIu32,
+            tracer->task.pid);
+        say_release_risk(SENTENCE(f.risk),
                          &(struct tracer_ties){.tracer = tracer->task, .target = target->task});
         model_report(m, &f);
 }
@@ -457,11 +456,11 @@ void rule_untraced_threads(struct diagnosis *d, const struct rule *r, const stru
         process_name(m, &who);
         f.target.tid = tid;
         f.other_pid = e->tracer.pid;
-        say(f.summary, sizeof(f.summary),
+        say(SENTENCE(f.summary),
             "%s has breakpoints in %s, but does not trace %" PRIu32 " of its threads (%" PRIu32
             "%s): a breakpoint hit there kills the process",
             word_process(&who, tracer), word_process(&p->task, process), n, tid, n > 1 ? " and more" : "");
-        say(f.remedy, sizeof(f.remedy), "detach in %s and attach again: it then takes every thread",
+        say(SENTENCE(f.remedy), "detach in %s and attach again: it then takes every thread",
             word_tool(&who, tracer));
         model_report(m, &f);
 }

@@ -87,15 +87,15 @@ static void report_left_stopped(struct model *m, const struct rule *r, const str
                 f.n_evidence = e->seq ? 2 : 1;
         }
         process_name(m, &tracer);
-        say(f.summary, sizeof(f.summary), "%s has been stopped for %s by a SIGSTOP that ",
+        say(SENTENCE(f.summary), "%s has been stopped for %s by a SIGSTOP that ",
             word_process(&f.target, target),
             text_duration(e->time_ns - h->stop.suspect_ns, lasted, sizeof(lasted)));
         if (tracer.pid)
-                say(f.summary, sizeof(f.summary), "%s left behind", word_process(&tracer, who));
+                say(SENTENCE(f.summary), "%s left behind", word_process(&tracer, who));
         else
-                say(f.summary, sizeof(f.summary), "a departed tracer left behind");
-        say(f.summary, sizeof(f.summary), ": nobody traces it, and it was not stopped by job control");
-        say(f.remedy, sizeof(f.remedy), "kill -CONT %" PRIu32, f.target.pid);
+                say(SENTENCE(f.summary), "a departed tracer left behind");
+        say(SENTENCE(f.summary), ": nobody traces it, and it was not stopped by job control");
+        say(SENTENCE(f.remedy), "kill -CONT %" PRIu32, f.target.pid);
         model_report(m, &f);
 }
 
@@ -150,22 +150,19 @@ static void report_hung(struct model *m, const struct rule *r, const struct even
         finding_begin(m, &f, r, e);
         process_name(m, &name);
         f.other_pid = e->tracer.pid;
-        say(f.cause, sizeof(f.cause), "%s", e->tracer_state == 'T' ? "stopped" : "traced");
-        say(f.summary, sizeof(f.summary), "%s has waited in a ptrace-stop for %s: its tracer %s ",
+        say(SENTENCE(f.cause), "%s", e->tracer_state == 'T' ? "stopped" : "traced");
+        say(SENTENCE(f.summary), "%s has waited in a ptrace-stop for %s: its tracer %s ",
             word_thread(&f.target, target),
             text_duration(e->time_ns - t->hung_since_ns, lasted, sizeof(lasted)), word_process(&name, who));
         if (e->tracer_state == 'T') {
-                say(f.summary, sizeof(f.summary),
-                    "is itself stopped (state T), so only SIGKILL would reach it");
-                say(f.remedy, sizeof(f.remedy), "kill -CONT %" PRIu32 ", or \"fg\" in its terminal",
-                    e->tracer.pid);
+                say(SENTENCE(f.summary), "is itself stopped (state T), so only SIGKILL would reach it");
+                say(SENTENCE(f.remedy), "kill -CONT %" PRIu32 ", or \"fg\" in its terminal", e->tracer.pid);
         } else {
-                say(f.summary, sizeof(f.summary), "is itself held in a ptrace-stop");
+                say(SENTENCE(f.summary), "is itself held in a ptrace-stop");
                 if (main_thread && main_thread->slot)
-                        say(f.summary, sizeof(f.summary), " by %s",
+                        say(SENTENCE(f.summary), " by %s",
                             word_process(&main_thread->slot->s.tracer, above));
-                say(f.remedy, sizeof(f.remedy), "continue %s in the debugger that holds it",
-                    word_tool(&name, who));
+                say(SENTENCE(f.remedy), "continue %s in the debugger that holds it", word_tool(&name, who));
         }
         if (t->hung_seq) {
                 f.evidence[0] = t->hung_seq;

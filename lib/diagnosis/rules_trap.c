@@ -133,7 +133,7 @@ static bool ended_like_go(const struct process *p)
 
 static void say_go_end(struct finding *f)
 {
-        say(f->summary, sizeof(f->summary),
+        say(SENTENCE(f->summary),
             ". It ended with status 2, as Go programs do: their runtime handles SIGTRAP");
         f->end_told = true;
 }
@@ -145,10 +145,10 @@ static void say_outcome(const struct orphan *o)
         struct finding *f = o->f;
 
         if (o->h->disposition == DISP_DEFAULT) {
-                say(f->summary, sizeof(f->summary), ". Nobody traces it, so SIGTRAP kills the process");
+                say(SENTENCE(f->summary), ". Nobody traces it, so SIGTRAP kills the process");
                 return;
         }
-        say(f->summary, sizeof(f->summary), ". Nobody traces it, so the program's own SIGTRAP handler ran");
+        say(SENTENCE(f->summary), ". Nobody traces it, so the program's own SIGTRAP handler ran");
         f->handler_ran = true;
         if (status_2)
                 say_go_end(f);
@@ -158,9 +158,9 @@ static void say_outcome(const struct orphan *o)
 
 static void tell_hard_coded(const struct orphan *o)
 {
-        say(o->f->summary, sizeof(o->f->summary), " that is part of the program itself");
+        say(SENTENCE(o->f->summary), " that is part of the program itself");
         say_outcome(o);
-        say(o->f->remedy, sizeof(o->f->remedy),
+        say(SENTENCE(o->f->remedy),
             "run it under a debugger from the start, or build it without the breakpoint (int3, "
             "__builtin_debugtrap, runtime.Breakpoint)");
 }
@@ -172,10 +172,10 @@ static void tell_untraced_thread(const struct orphan *o)
 
         process_name(o->m, &tracer);
         o->f->other_pid = tracer.pid;
-        say(o->f->summary, sizeof(o->f->summary),
-            ": %s traces other threads of the process, but not this one", word_process(&tracer, name));
+        say(SENTENCE(o->f->summary), ": %s traces other threads of the process, but not this one",
+            word_process(&tracer, name));
         say_outcome(o);
-        say(o->f->remedy, sizeof(o->f->remedy),
+        say(SENTENCE(o->f->remedy),
             "start the program again, attach %s to all of its threads, and compare: ptracectl who %" PRIu32,
             tracer.comm[0] ? word_tool(&tracer, name) : "the debugger", o->f->target.pid);
 }
@@ -189,7 +189,7 @@ static void say_leaver(const struct orphan *o)
 
         process_name(o->m, &tracer);
         o->f->other_pid = tracer.pid;
-        say(o->f->summary, sizeof(o->f->summary), " that %s%s left in it %s before",
+        say(SENTENCE(o->f->summary), " that %s%s left in it %s before",
             is_file_unseen(o) ? "most likely " : "", word_process(&tracer, name),
             text_duration(o->h->time_ns - MIN_OF(h->ended.until_ns, o->h->time_ns), ago, sizeof(ago)));
 }
@@ -200,15 +200,14 @@ static void tell_tracer_died(const struct orphan *o)
         char clock[WORD_MAX], exit[WORD_MAX], name[WORD_MAX];
 
         say_leaver(o);
-        say(o->f->summary, sizeof(o->f->summary), ", at %s, when it %s",
-            word_clock(h->ended.until_wall_ns, clock),
+        say(SENTENCE(o->f->summary), ", at %s, when it %s", word_clock(h->ended.until_wall_ns, clock),
             h->ended.status_known ? word_exit(h->ended.tracer_status, exit) : "ended");
         if (h->ended.killer.pid)
-                say(o->f->summary, sizeof(o->f->summary), " (sent by %s, uid %u)",
-                    word_process(&h->ended.killer, name), h->ended.killer_uid);
+                say(SENTENCE(o->f->summary), " (sent by %s, uid %u)", word_process(&h->ended.killer, name),
+                    h->ended.killer_uid);
         say_outcome(o);
         add_evidence(o->f, h->ended.seq);
-        say(o->f->remedy, sizeof(o->f->remedy),
+        say(SENTENCE(o->f->remedy),
             "start the program again: its text still holds the breakpoints. Detach in the debugger before "
             "ending it");
 }
@@ -218,11 +217,11 @@ static void tell_dirty_detach(const struct orphan *o)
         char clock[WORD_MAX];
 
         say_leaver(o);
-        say(o->f->summary, sizeof(o->f->summary), ", when it %s at %s",
+        say(SENTENCE(o->f->summary), ", when it %s at %s",
             o->h->history.ended.cause == DETACHED_BY_CALL ? "detached" : "left unseen",
             word_clock(o->h->history.ended.until_wall_ns, clock));
         say_outcome(o);
-        say(o->f->remedy, sizeof(o->f->remedy),
+        say(SENTENCE(o->f->remedy),
             "start the program again: its text still holds breakpoints. Delete them in the debugger "
             "(\"delete\", \"clearall\") before it detaches");
 }
@@ -240,12 +239,11 @@ static void tell_inherited(const struct orphan *o)
         process_name(o->m, &tracer);
         o->f->other_pid = tracer.pid;
         add_evidence(o->f, h->forked.seq);
-        say(o->f->summary, sizeof(o->f->summary),
-            " that it inherited when %s forked it: %s traces the parent%s", word_process(&parent, a),
-            tracer.pid ? word_process(&tracer, b) : "a debugger",
+        say(SENTENCE(o->f->summary), " that it inherited when %s forked it: %s traces the parent%s",
+            word_process(&parent, a), tracer.pid ? word_process(&tracer, b) : "a debugger",
             o->h->parent_tracer ? ", not the child" : " or did, not the child");
         say_outcome(o);
-        say(o->f->remedy, sizeof(o->f->remedy),
+        say(SENTENCE(o->f->remedy),
             "let the debugger follow the child: gdb: set detach-on-fork off (or set follow-fork-mode "
             "child); dlv: target follow-exec -on follows an exec only, so set no breakpoint between fork "
             "and exec");
@@ -253,12 +251,12 @@ static void tell_inherited(const struct orphan *o)
 
 static void tell_stranger(const struct orphan *o)
 {
-        say(o->f->summary, sizeof(o->f->summary),
+        say(SENTENCE(o->f->summary),
             " that its file does not have: somebody wrote it into memory before recording began, most "
             "likely "
             "a debugger that left");
         say_outcome(o);
-        say(o->f->remedy, sizeof(o->f->remedy), "start the program again: its text is not that of its file");
+        say(SENTENCE(o->f->remedy), "start the program again: its text is not that of its file");
 }
 
 /* Nobody is accused: the program's own int3 looks the same. */
@@ -268,34 +266,33 @@ static void tell_unseen(const struct orphan *o)
         struct task_ref tracer = h->ended.tracer;
         char name[WORD_MAX], ago[64];
 
-        say(o->f->summary, sizeof(o->f->summary),
+        say(SENTENCE(o->f->summary),
             ". Its file could not be compared, so it cannot be told whether the breakpoint is the program's "
             "own "
             "or ");
         process_name(o->m, &tracer);
         if (tracer_detached(o))
-                say(o->f->summary, sizeof(o->f->summary), "one of %s, which left %s before",
-                    word_process(&tracer, name),
+                say(SENTENCE(o->f->summary), "one of %s, which left %s before", word_process(&tracer, name),
                     text_duration(o->h->time_ns - MIN_OF(h->ended.until_ns, o->h->time_ns), ago,
                                   sizeof(ago)));
         else
-                say(o->f->summary, sizeof(o->f->summary),
+                say(SENTENCE(o->f->summary),
                     "one of a debugger that left before recording began: this thread was stopped by a "
                     "tracer "
                     "once");
         say_outcome(o);
-        say(o->f->remedy, sizeof(o->f->remedy),
+        say(SENTENCE(o->f->remedy),
             "start the program again: if the breakpoint is its own, it runs into it without a debugger, "
             "too");
 }
 
 static void tell_unknown(const struct orphan *o)
 {
-        say(o->f->summary, sizeof(o->f->summary),
+        say(SENTENCE(o->f->summary),
             ". No debugger is known to have been there, and its file could not be compared: the instruction "
             "is probably the program's own, or generated at run time");
         say_outcome(o);
-        say(o->f->remedy, sizeof(o->f->remedy),
+        say(SENTENCE(o->f->remedy),
             "run it under a debugger from the start to see what asks for the breakpoint");
 }
 
@@ -321,12 +318,12 @@ static void say_place(struct finding *f, const struct event *scan, uint64_t ip)
         char symbol[EVENT_SYMBOL_MAX], path[EVENT_PATH_MAX];
 
         if (scan && scan->symbol[0])
-                say(f->summary, sizeof(f->summary), " at %.*s", EVENT_SYMBOL_MAX / 2,
+                say(SENTENCE(f->summary), " at %.*s", EVENT_SYMBOL_MAX / 2,
                     text_escape(scan->symbol, symbol, sizeof(symbol)));
         else if (ip)
-                say(f->summary, sizeof(f->summary), " at 0x%" PRIx64, ip - 1);
+                say(SENTENCE(f->summary), " at 0x%" PRIx64, ip - 1);
         if (scan && scan->path[0])
-                say(f->summary, sizeof(f->summary), " (%.*s)", EVENT_PATH_MAX / 2,
+                say(SENTENCE(f->summary), " (%.*s)", EVENT_PATH_MAX / 2,
                     text_escape(scan->path, path, sizeof(path)));
 }
 
@@ -337,11 +334,11 @@ static void finish_orphan(struct diagnosis *d, const struct suspense *h, const s
         char name[WORD_MAX];
 
         finding_from_suspense(d->model, &f, h);
-        say(f.summary, sizeof(f.summary), "%s ran into a breakpoint", word_thread(&f.target, name));
+        say(SENTENCE(f.summary), "%s ran into a breakpoint", word_thread(&f.target, name));
         say_place(&f, scan, h->ip);
         for (size_t i = 0; i < ELEMENTSOF(orphan_causes); i++)
                 if (orphan_causes[i].applies(&o)) {
-                        say(f.cause, sizeof(f.cause), "%s", orphan_causes[i].name);
+                        say(SENTENCE(f.cause), "%s", orphan_causes[i].name);
                         orphan_causes[i].tell(&o);
                         break;
                 }
@@ -411,12 +408,12 @@ static void say_consequence(struct finding *f, const struct event *e)
 {
         if (e->blocked) {
                 f->severity = SEVERITY_INFO;
-                say(f->summary, sizeof(f->summary), ". It is blocked there and waits");
+                say(SENTENCE(f->summary), ". It is blocked there and waits");
         } else if (e->disposition == DISP_HANDLER) {
                 f->severity = SEVERITY_WARNING;
-                say(f->summary, sizeof(f->summary), ", so the program's own handler runs");
+                say(SENTENCE(f->summary), ", so the program's own handler runs");
         } else
-                say(f->summary, sizeof(f->summary), ", so the process dies of it");
+                say(SENTENCE(f->summary), ", so the process dies of it");
 }
 
 void rule_trap_without_tracer(struct diagnosis *d, const struct rule *r, const struct event *e)
@@ -436,24 +433,23 @@ void rule_trap_without_tracer(struct diagnosis *d, const struct rule *r, const s
         f.other_pid = who.pid;
         process_name(m, &who);
         if (task_same_process(&who, &f.target))
-                say(f.summary, sizeof(f.summary),
-                    "%s sent SIGTRAP to itself (raise or %s), and nobody traces it",
+                say(SENTENCE(f.summary), "%s sent SIGTRAP to itself (raise or %s), and nobody traces it",
                     word_thread(&f.target, target), how_sent(e));
         else
-                say(f.summary, sizeof(f.summary),
+                say(SENTENCE(f.summary),
                     "%s (uid %" PRIu32 ") sent SIGTRAP by %s to %s, which nobody traces",
                     word_process(&who, sender), e->caller_uid, how_sent(e), word_thread(&f.target, target));
         say_consequence(&f, e);
         if (h && h->ended.cause && h->ended.tracer.pid == who.pid && e->time_ns >= h->ended.until_ns)
-                say(f.summary, sizeof(f.summary),
+                say(SENTENCE(f.summary),
                     ". It is how that debugger halts its target, but it had left %s before",
                     text_duration(e->time_ns - h->ended.until_ns, ago, sizeof(ago)));
         if (task_same_process(&who, &f.target))
-                say(f.remedy, sizeof(f.remedy),
+                say(SENTENCE(f.remedy),
                     "run it under a debugger, or let it raise SIGTRAP only when TracerPid in "
                     "/proc/self/status is not 0");
         else
-                say(f.remedy, sizeof(f.remedy),
+                say(SENTENCE(f.remedy),
                     "send SIGTRAP only to a process that is traced: ptracectl who %" PRIu32, f.target.pid);
         model_report(m, &f);
 }
@@ -471,21 +467,20 @@ static void say_handler(struct finding *f, const struct process *p, const struct
         bool own = scan && is_own_executable(p, scan);
         bool status_2 = ended_like_go(p);
 
-        say(f->summary, sizeof(f->summary), " ran a handler");
+        say(SENTENCE(f->summary), " ran a handler");
         f->handler_ran = true;
         if (scan)
                 say_place(f, scan, scan->ip + 1);
-        say(f->summary, sizeof(f->summary), " instead of stopping in a debugger: nobody traces it");
+        say(SENTENCE(f->summary), " instead of stopping in a debugger: nobody traces it");
         if (status_2)
                 say_go_end(f);
         else if (own)
-                say(f->summary, sizeof(f->summary),
-                    ". The handler is the program's own; Go programs always have one");
+                say(SENTENCE(f->summary), ". The handler is the program's own; Go programs always have one");
         if (own || status_2 || !scan || !scan->path[0])
-                say(f->remedy, sizeof(f->remedy),
+                say(SENTENCE(f->remedy),
                     "attach a debugger before the SIGTRAP comes: a tracer sees it before any handler");
         else
-                say(f->remedy, sizeof(f->remedy),
+                say(SENTENCE(f->remedy),
                     "attach a debugger before the SIGTRAP comes: a tracer sees it before any handler. To "
                     "get the program's own handling back, run it without that module");
 }
@@ -498,7 +493,7 @@ static void finish_handler(struct diagnosis *d, const struct suspense *h, const 
         struct finding f;
 
         finding_from_suspense(m, &f, h);
-        say(f.summary, sizeof(f.summary), "%s in %s",
+        say(SENTENCE(f.summary), "%s in %s",
             h->code == SI_CODE_INT3 ? "The SIGTRAP of a breakpoint"
             : h->code <= 0          ? "A SIGTRAP that was sent"
                                     : "A SIGTRAP",
@@ -586,22 +581,22 @@ static void say_forced(struct finding *f, const struct event *e, enum forced how
         };
         char target[WORD_MAX];
 
-        say(f->cause, sizeof(f->cause), "%s", causes[how]);
-        say(f->summary, sizeof(f->summary), "%s ran into a trap ", word_thread(&f->target, target));
+        say(SENTENCE(f->cause), "%s", causes[how]);
+        say(SENTENCE(f->summary), "%s ran into a trap ", word_thread(&f->target, target));
         if (how == FORCED_SOMEHOW)
-                say(f->summary, sizeof(f->summary),
+                say(SENTENCE(f->summary),
                     "with the default disposition and the flags of an earlier one: the kernel has most "
                     "likely reset its SIGTRAP handler (or the program did, before recording began)");
         else
-                say(f->summary, sizeof(f->summary),
+                say(SENTENCE(f->summary),
                     "while SIGTRAP was %s: the kernel forced it through and reset the disposition to "
                     "default",
                     causes[how]);
         if (!e->tracer.pid)
-                say(f->summary, sizeof(f->summary), "; nobody traces it, so it dies%s",
+                say(SENTENCE(f->summary), "; nobody traces it, so it dies%s",
                     handler ? " and its handler does not run" : "");
         else
-                say(f->summary, sizeof(f->summary), "; %s, and the program behaves differently from now on",
+                say(SENTENCE(f->summary), "; %s, and the program behaves differently from now on",
                     how == FORCED_IGNORED ? "SIGTRAP is no longer ignored"
                                           : "the program's own handler is gone");
 }
@@ -634,12 +629,12 @@ void rule_trap_forced(struct diagnosis *d, const struct rule *r, const struct ev
         if (h && h->trap.known && h->trap.seq)
                 add_evidence(&f, h->trap.seq);
         if (who.pid)
-                say(f.remedy, sizeof(f.remedy),
+                say(SENTENCE(f.remedy),
                     "set no breakpoint in %s where it blocks or ignores SIGTRAP, and start it again to get "
                     "its handling back",
                     word_tool(&f.target, tracer));
         else
-                say(f.remedy, sizeof(f.remedy),
+                say(SENTENCE(f.remedy),
                     "a breakpoint cannot be blocked or ignored: unblock SIGTRAP where the handler is to "
                     "run, or find who left the breakpoint");
         model_report(m, &f);
@@ -664,11 +659,11 @@ void rule_breakpoint_collided(struct diagnosis *d, const struct rule *r, const s
         finding_begin(m, &f, r, e);
         process_name(m, &who);
         f.other_pid = who.pid;
-        say(f.summary, sizeof(f.summary),
+        say(SENTENCE(f.summary),
             "%s ran into a breakpoint while another SIGTRAP was pending: %s sees only one, takes it for a "
             "stray signal, and resumes behind the breakpoint, in mid-instruction",
             word_thread(&f.target, target), word_process(&who, tracer));
-        say(f.remedy, sizeof(f.remedy),
+        say(SENTENCE(f.remedy),
             "set the instruction pointer back by one before continuing (gdb: set $pc = $pc - 1), and send "
             "that program no SIGTRAP");
         model_report(m, &f);
@@ -703,20 +698,20 @@ void rule_trap_leaked(struct diagnosis *d, const struct rule *r, const struct ev
         finding_begin(m, &f, r, e);
         process_name(m, &who);
         f.other_pid = who.pid;
-        say(f.summary, sizeof(f.summary), "%s passed the SIGTRAP of a breakpoint on to %s, which %s",
+        say(SENTENCE(f.summary), "%s passed the SIGTRAP of a breakpoint on to %s, which %s",
             word_process(&who, tracer), word_thread(&f.target, target),
             e->disposition == DISP_DEFAULT   ? "dies of it"
             : e->disposition == DISP_HANDLER ? "runs its own handler"
                                              : "ignores it");
         if (rival)
-                say(f.summary, sizeof(f.summary),
+                say(SENTENCE(f.summary),
                     ". The breakpoint is likely one of %s, which traces other threads of it",
                     word_process(&rival->s.tracer, other));
         if (rival)
-                say(f.remedy, sizeof(f.remedy), "let one debugger hold all threads: end %s first",
+                say(SENTENCE(f.remedy), "let one debugger hold all threads: end %s first",
                     word_tool(&who, tracer));
         else
-                say(f.remedy, sizeof(f.remedy),
+                say(SENTENCE(f.remedy),
                     "do not pass SIGTRAP on (gdb: handle SIGTRAP nopass); if the breakpoint is the "
                     "program's own, run it under a debugger");
         model_report(m, &f);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -13,69 +12,46 @@
 
 #define COMM_ESCAPED_MAX (sizeof(((struct task_ref *)0)->comm) * 4 + 1)
 
-/* A text that was cut inside a UTF-8 sequence loses the rest of that character, too. */
-static void trim_character(char *text, size_t len)
-{
-        size_t n = 0;
-
-        while (n < 3 && n < len && ((unsigned char)text[len - 1 - n] & 0xc0) == 0x80)
-                n++;
-        if (n < len && ((unsigned char)text[len - 1 - n] & 0xc0) == 0xc0)
-                text[len - 1 - n] = '\0';
-}
-
-void say(char *text, size_t size, const char *format, ...)
-{
-        size_t len = strnlen(text, size);
-        va_list ap;
-        int n;
-
-        if (len >= size)
-                return;
-        va_start(ap, format);
-        n = vsnprintf(text + len, size - len, format, ap);
-        va_end(ap);
-        if (n < 0)
-                text[len] = '\0';
-        else if ((size_t)n >= size - len)
-                trim_character(text, size - 1);
-}
-
-static void say_name(char *buf, size_t size, const char *open, const struct task_ref *t, const char *close)
+static void say_name(struct sentence to, const char *open, const struct task_ref *t, const char *close)
 {
         char comm[COMM_ESCAPED_MAX];
 
         if (t->comm[0])
-                say(buf, size, "%s%s%s", open, text_escape(t->comm, comm, sizeof(comm)), close);
+                say(to, "%s%s%s", open, text_escape(t->comm, comm, sizeof(comm)), close);
 }
 
 const char *word_process(const struct task_ref *t, char buf[WORD_MAX])
 {
+        const struct sentence word = {buf, WORD_MAX};
+
         buf[0] = '\0';
-        say(buf, WORD_MAX, "PID %" PRIu32, t->pid);
-        say_name(buf, WORD_MAX, " (", t, ")");
+        say(word, "PID %" PRIu32, t->pid);
+        say_name(word, " (", t, ")");
         return buf;
 }
 
 const char *word_thread(const struct task_ref *t, char buf[WORD_MAX])
 {
+        const struct sentence word = {buf, WORD_MAX};
         char process[WORD_MAX];
 
         word_process(t, process);
         buf[0] = '\0';
         if (t->tid != 0 && t->tid != t->pid)
-                say(buf, WORD_MAX, "thread %" PRIu32 " of ", t->tid);
-        say(buf, WORD_MAX, "%s", process);
+                say(word, "thread %" PRIu32 " of ", t->tid);
+        say(word, "%s", process);
         return buf;
 }
 
 const char *word_tool(const struct task_ref *t, char buf[WORD_MAX])
 {
+        const struct sentence word = {buf, WORD_MAX};
+
         buf[0] = '\0';
-        say_name(buf, WORD_MAX, "", t, " ");
+        say_name(word, "", t, " ");
         if (!buf[0])
-                say(buf, WORD_MAX, "PID ");
-        say(buf, WORD_MAX, "%" PRIu32, t->pid);
+                say(word, "PID ");
+        say(word, "%" PRIu32, t->pid);
         return buf;
 }
 
@@ -143,42 +119,41 @@ const char *word_request(int32_t request, char buf[WORD_MAX])
         return buf;
 }
 
-void say_release(char *text, size_t size, const struct task_ref *tracer)
+void say_release(struct sentence to, const struct task_ref *tracer)
 {
         const struct tool *tool = tool_of(tracer);
         char name[WORD_MAX];
 
         word_tool(tracer, name);
         if (tool && tool->command)
-                say(text, size, "detach in %s (%s)", name, tool->command);
+                say(to, "detach in %s (%s)", name, tool->command);
         if (tool && tool->signal)
-                say(text, size, "%send %s: kill -%s %" PRIu32, tool->command ? ", or " : "", name,
-                    tool->signal, tracer->pid);
+                say(to, "%send %s: kill -%s %" PRIu32, tool->command ? ", or " : "", name, tool->signal,
+                    tracer->pid);
         if (!tool || (!tool->command && !tool->signal))
-                say(text, size, "detach in %s, or end it: kill %" PRIu32, name, tracer->pid);
+                say(to, "detach in %s, or end it: kill %" PRIu32, name, tracer->pid);
 }
 
-void say_release_risk(char *text, size_t size, const struct tracer_ties *ties)
+void say_release_risk(struct sentence to, const struct tracer_ties *ties)
 {
         char tracer[WORD_MAX], target[WORD_MAX];
 
         word_tool(&ties->tracer, tracer);
         word_process(&ties->target, target);
         if (ties->options & PTRACE_O_EXITKILL) {
-                say(text, size, "ending %s kills %s: it was attached with PTRACE_O_EXITKILL", tracer,
-                    target);
+                say(to, "ending %s kills %s: it was attached with PTRACE_O_EXITKILL", tracer, target);
                 return;
         }
         if (!plants_breakpoints(&ties->tracer))
                 return;
         if (ties->n_traps)
-                say(text, size,
+                say(to,
                     "%s has stopped %s at breakpoints or steps %" PRIu64
                     " times: killed by SIGKILL it leaves its breakpoints in the program, which dies at the "
                     "next one",
                     tracer, target, ties->n_traps);
         else
-                say(text, size,
+                say(to,
                     "a debugger that is ended by SIGKILL or SIGTERM may leave the breakpoints it has set in "
                     "%s, which "
                     "dies at the next one",

@@ -7,16 +7,12 @@
  */
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "lib/base/cleanup.h"
+#include "lib/base/sentence.h"
 #include "lib/event/event.h"
 
 #define WORD_MAX 128 /* an escaped comm takes up to 60 bytes */
-
-/* printf to the end of a text of size bytes. What does not fit is cut between characters. */
-_printf_(3, 4) void say(char *text, size_t size, const char *format, ...);
 
 /* "PID 4711 (api)" */
 const char *word_process(const struct task_ref *t, char buf[WORD_MAX]);
@@ -32,7 +28,7 @@ const char *word_exit(int32_t exit_code, char buf[WORD_MAX]);
 const char *word_request(int32_t request, char buf[WORD_MAX]);
 
 /* How to end what a tracer does without ending the tracee: "detach in gdb 4802 (\"detach\"), ...". */
-void say_release(char *text, size_t size, const struct task_ref *tracer);
+void say_release(struct sentence to, const struct task_ref *tracer);
 
 /* What happens to the target when that tracer is killed. options: PTRACE_O_* as far as known. */
 struct tracer_ties {
@@ -40,4 +36,4 @@ struct tracer_ties {
         uint64_t options;
         uint64_t n_traps; /* SIGTRAPs of the target while it was traced: breakpoints are in use */
 };
-void say_release_risk(char *text, size_t size, const struct tracer_ties *ties);
+void say_release_risk(struct sentence to, const struct tracer_ties *ties);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/sentence.h"
 #include "lib/base/text.h"
 
 static void assert_escape(const char *in, const char *out)
@@ -139,6 +140,19 @@ START_TEST(durations_read_well)
 }
 END_TEST
 
+START_TEST(sentence_grows_and_is_cut_between_characters)
+{
+        char buf[12] = "a";
+
+        say(SENTENCE(buf), "%s-%d", "b", 7);
+        ck_assert_str_eq(buf, "ab-7");
+        say(SENTENCE(buf), "%s", "12345\xe2\x82\xac\xe2\x82\xac");
+        ck_assert_str_eq(buf, "ab-712345");
+        say((struct sentence){buf, 10}, "more");
+        ck_assert_str_eq(buf, "ab-712345");
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("text");
@@ -152,6 +166,7 @@ int main(void)
         tcase_add_test(t, utf8_replaces_only_invalid_bytes);
         tcase_add_test(t, any_bytes_become_safe_text);
         tcase_add_test(t, durations_read_well);
+        tcase_add_test(t, sentence_grows_and_is_cut_between_characters);
         suite_add_tcase(s, t);
 
         SRunner *runner = srunner_create(s);
