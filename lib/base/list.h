@@ -6,6 +6,7 @@
  * at itself, so taking it out twice does no harm.
  */
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -32,14 +33,16 @@ static inline bool list_empty(const struct list *head)
 
 static inline void list_remove(struct list *item)
 {
+        assert(item->prev->next == item && item->next->prev == item);
         item->prev->next = item->next;
         item->next->prev = item->prev;
         list_init(item);
 }
 
-/* At the end; item is in no list. */
+/* At the end; item is in no list, zeroed or initialized. */
 static inline void list_append(struct list *head, struct list *item)
 {
+        assert(!item->next || item->next == item);
         item->prev = head->prev;
         item->next = head;
         head->prev->next = item;

@@ -6,6 +6,7 @@
  * (which may fail) and takes afterwards (which cannot).
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct pool {
 
 static inline int pool_reserve(struct pool *p, size_t n)
 {
+        assert(p->size >= sizeof(void *));
         while (p->n_spare < n) {
                 void **object = malloc(p->size);
 
@@ -38,6 +40,7 @@ static inline void *pool_take(struct pool *p)
 {
         void *object = p->spare;
 
+        assert(!object == !p->n_spare);
         if (!object)
                 return calloc(1, p->size);
         p->spare = *(void **)object;

@@ -7,6 +7,7 @@
  * and the keys (pids) come from a small space that nobody can choose freely.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -79,6 +80,7 @@ static inline void table_grow(struct table *t)
 
 static inline void table_insert(struct table *t, struct table_node *node, uint64_t hash)
 {
+        assert(t->buckets);
         if (t->n >= t->n_buckets)
                 table_grow(t);
         node->hash = hash;
@@ -86,6 +88,7 @@ static inline void table_insert(struct table *t, struct table_node *node, uint64
         t->n++;
 }
 
+/* The node is in the table. */
 static inline void table_remove(struct table *t, struct table_node *node)
 {
         struct table_node **p = &t->buckets[node->hash & (t->n_buckets - 1)];
@@ -96,6 +99,7 @@ static inline void table_remove(struct table *t, struct table_node *node)
                         t->n--;
                         return;
                 }
+        assert(!"a node that is not in the table is taken out of it");
 }
 
 static inline struct table_node *table_skip(struct table_node *node, uint64_t hash)
@@ -108,6 +112,7 @@ static inline struct table_node *table_skip(struct table_node *node, uint64_t ha
 /* Entries of one hash, the caller compares keys. */
 static inline struct table_node *table_first(const struct table *t, uint64_t hash)
 {
+        assert(t->buckets);
         return table_skip(t->buckets[hash & (t->n_buckets - 1)], hash);
 }
 

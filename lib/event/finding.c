@@ -9,11 +9,9 @@
 #include "lib/event/finding.h"
 #include "lib/base/text.h"
 
-static const char *const code_names[] = {[FIND_NONE] = "none",
 #define NAME(code, function, name, severity, listens, meaning) [FIND_##code] = name,
-                                         FINDINGS(NAME)
+static const char *const code_names[] = {[FIND_NONE] = "none", FINDINGS(NAME)};
 #undef NAME
-};
 static_assert(ELEMENTSOF(code_names) == _FIND_MAX, "one name per finding code");
 
 static const char *const severity_names[] = {

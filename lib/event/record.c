@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lib/event/record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -262,6 +263,10 @@ int record_to_event(const void *data, size_t size, struct event *ret)
         memset(ret, 0, sizeof(*ret));
         ret->time_ns = h->time_ns;
         converters[h->type].convert(data, ret);
+        /* Whatever the record claims: what others index by and count on. */
+        assert(ret->type > EV_NONE && ret->type < _EV_MAX && ret->error >= 0 && ret->lsm_error >= 0);
+        assert(ret->guard_reason >= 0 && ret->guard_reason < _GUARD_REASON_MAX && ret->guard_source >= 0 &&
+               ret->guard_source < _GUARD_SOURCE_MAX);
         return 0;
 }
 

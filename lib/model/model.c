@@ -69,6 +69,7 @@ static void evict_finding(struct model *m)
 {
         struct finding_entry *oldest = LIST_ENTRY(m->findings_lru.next, struct finding_entry, lru);
 
+        assert(m->n_findings && !list_empty(&m->findings_lru));
         list_remove(&oldest->lru);
         table_remove(&m->findings, &oldest->node);
         m->n_findings--;
@@ -109,8 +110,11 @@ static void seen_again(struct model *m, struct finding_entry *entry, uint64_t co
 
 void model_report(struct model *m, const struct finding *f)
 {
-        struct finding_entry *entry = find_finding(m, f);
+        struct finding_entry *entry;
 
+        assert(f->code > FIND_NONE && f->code < _FIND_MAX && f->severity < _SEVERITY_MAX);
+        assert(f->summary[0] && f->count && f->n_evidence <= FINDING_EVIDENCE_MAX);
+        entry = find_finding(m, f);
         if (entry) {
                 if (f->n_evidence)
                         note_last_evidence(&entry->f, f->evidence[f->n_evidence - 1]);

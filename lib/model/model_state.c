@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,7 @@ static void remember_session(struct model *m, const struct session *s)
                 m->ended_first = (m->ended_first + 1) % m->ended_size;
                 m->n_ended--;
         }
+        assert(m->n_ended < m->ended_size);
         m->ended[(m->ended_first + m->n_ended++) % m->ended_size] = *s;
 }
 
@@ -103,8 +105,10 @@ static void note_attached(struct process *p, uint32_t tracer_pid)
 
 struct slot *slot_begin(struct model *m, struct thread *t, struct process *tracer, const struct event *e)
 {
-        struct slot *s = pool_take(&m->slot_pool);
+        struct slot *s;
 
+        assert(!t->slot && t->process && t->process != tracer); /* one tracer, and no process its own */
+        s = pool_take(&m->slot_pool);
         if (!s)
                 return NULL;
         s->s = (struct session){
@@ -170,6 +174,7 @@ void slot_end(struct model *m, struct slot *s, int cause)
         struct thread *t = s->thread;
         struct process *p = t->process;
 
+        assert(t->slot == s && s->tracer->n_tracees && p->n_traced && m->n_slots);
         s->s.until_ns = m->now_ns;
         s->s.until_wall_ns = m->now_wall_ns;
         s->s.end_cause = cause;
@@ -214,6 +219,7 @@ void thread_drop(struct model *m, struct thread *t, int end_cause)
 {
         if (t->slot)
                 slot_end(m, t->slot, end_cause);
+        assert(m->n_threads);
         list_remove(&t->lru);
         list_remove(&t->in_process);
         table_remove(&m->threads, &t->node);
@@ -340,6 +346,9 @@ static void process_free(struct model *m, struct process *p)
 {
         drop_threads(m, p, DETACHED_UNSEEN);
         drop_tracees(m, p, DETACHED_UNSEEN);
+        /* Nobody may point at it any more. */
+        assert(list_empty(&p->threads) && list_empty(&p->tracees) && !p->n_traced && !p->n_tracees);
+        assert(p->alive ? m->n_live : m->n_dead);
         list_remove(&p->lru);
         table_remove(&m->processes, &p->node);
         if (p->alive)
