@@ -20,7 +20,7 @@ struct export_ops {
         void (*done)(struct export *x); /* frees x->state */
 };
 
-extern const struct export_ops export_csv_ops, export_chrome_ops;
+extern const struct export_ops export_jsonl_ops, export_csv_ops, export_chrome_ops;
 
 /* -EIO, or what errno says, if the FILE has failed. */
 int export_write_error(const struct export *x);
