@@ -56,7 +56,7 @@ static void count_more(struct diagnosis *d, enum finding_code code, suspense_fn 
 /* The case as a whole: the trap, what its process had been through, and what the file says. */
 struct orphan {
         const struct model *m;
-        const struct suspense *h;
+        const struct suspense *s;
         const struct event *scan; /* NULL: never came */
         struct finding *f;
 };
@@ -79,29 +79,29 @@ static bool is_file_unseen(const struct orphan *o)
 
 static bool is_sibling_traced(const struct orphan *o)
 {
-        return o->h->sibling_tracer != 0;
+        return o->s->sibling_tracer != 0;
 }
 
 static bool may_have_left_it(const struct orphan *o)
 {
-        return plants_breakpoints(&o->h->history.ended.tracer);
+        return plants_breakpoints(&o->s->history.ended.tracer);
 }
 
 static bool tracer_died(const struct orphan *o)
 {
-        return o->h->history.ended.cause == DETACHED_TRACER_EXIT && may_have_left_it(o);
+        return o->s->history.ended.cause == DETACHED_TRACER_EXIT && may_have_left_it(o);
 }
 
 static bool tracer_detached(const struct orphan *o)
 {
-        int cause = o->h->history.ended.cause;
+        int cause = o->s->history.ended.cause;
 
         return (cause == DETACHED_BY_CALL || cause == DETACHED_UNSEEN) && may_have_left_it(o);
 }
 
 static bool is_forked(const struct orphan *o)
 {
-        return o->h->history.forked.at_ns || (o->h->parent_tracer && !o->h->execed);
+        return o->s->history.forked.at_ns || (o->s->parent_tracer && !o->s->execed);
 }
 
 static bool detached_from_unseen(const struct orphan *o)
@@ -111,7 +111,7 @@ static bool detached_from_unseen(const struct orphan *o)
 
 static bool was_stopped_once(const struct orphan *o)
 {
-        return is_file_unseen(o) && o->h->residue;
+        return is_file_unseen(o) && o->s->residue;
 }
 
 static bool always(const struct orphan *o)
@@ -140,11 +140,11 @@ static void say_go_end(struct finding *f)
 
 static void say_outcome(const struct orphan *o)
 {
-        const struct process *p = process_of(o->m, &o->h->target);
+        const struct process *p = process_of(o->m, &o->s->target);
         bool status_2 = ended_like_go(p);
         struct finding *f = o->f;
 
-        if (o->h->disposition == DISP_DEFAULT) {
+        if (o->s->disposition == DISP_DEFAULT) {
                 say(SENTENCE(f->summary), ". Nobody traces it, so SIGTRAP kills the process");
                 return;
         }
@@ -167,7 +167,7 @@ static void tell_hard_coded(const struct orphan *o)
 
 static void tell_untraced_thread(const struct orphan *o)
 {
-        struct task_ref tracer = {.pid = o->h->sibling_tracer};
+        struct task_ref tracer = {.pid = o->s->sibling_tracer};
         char name[WORD_MAX];
 
         process_name(o->m, &tracer);
@@ -183,7 +183,7 @@ static void tell_untraced_thread(const struct orphan *o)
 /* "that PID 4802 (dlv) left in it 3.2 s before" */
 static void say_leaver(const struct orphan *o)
 {
-        const struct history *h = &o->h->history;
+        const struct history *h = &o->s->history;
         struct task_ref tracer = h->ended.tracer;
         char name[WORD_MAX], ago[64];
 
@@ -191,12 +191,12 @@ static void say_leaver(const struct orphan *o)
         o->f->other_pid = tracer.pid;
         say(SENTENCE(o->f->summary), " that %s%s left in it %s before",
             is_file_unseen(o) ? "most likely " : "", word_process(&tracer, name),
-            text_duration(o->h->time_ns - MIN_OF(h->ended.until_ns, o->h->time_ns), ago, sizeof(ago)));
+            text_duration(o->s->time_ns - MIN_OF(h->ended.until_ns, o->s->time_ns), ago, sizeof(ago)));
 }
 
 static void tell_tracer_died(const struct orphan *o)
 {
-        const struct history *h = &o->h->history;
+        const struct history *h = &o->s->history;
         char clock[WORD_MAX], exit[WORD_MAX], name[WORD_MAX];
 
         say_leaver(o);
@@ -218,8 +218,8 @@ static void tell_dirty_detach(const struct orphan *o)
 
         say_leaver(o);
         say(SENTENCE(o->f->summary), ", when it %s at %s",
-            o->h->history.ended.cause == DETACHED_BY_CALL ? "detached" : "left unseen",
-            word_clock(o->h->history.ended.until_wall_ns, clock));
+            o->s->history.ended.cause == DETACHED_BY_CALL ? "detached" : "left unseen",
+            word_clock(o->s->history.ended.until_wall_ns, clock));
         say_outcome(o);
         say(SENTENCE(o->f->remedy),
             "start the program again: its text still holds breakpoints. Delete them in the debugger "
@@ -228,20 +228,20 @@ static void tell_dirty_detach(const struct orphan *o)
 
 static void tell_inherited(const struct orphan *o)
 {
-        const struct history *h = &o->h->history;
-        struct task_ref parent = h->forked.at_ns ? h->forked.parent : o->h->parent;
+        const struct history *h = &o->s->history;
+        struct task_ref parent = h->forked.at_ns ? h->forked.parent : o->s->parent;
         struct task_ref tracer = h->forked.at_ns ? h->forked.tracer : (struct task_ref){};
         char a[WORD_MAX], b[WORD_MAX];
 
         if (!tracer.pid)
-                tracer.pid = o->h->parent_tracer;
+                tracer.pid = o->s->parent_tracer;
         process_name(o->m, &parent);
         process_name(o->m, &tracer);
         o->f->other_pid = tracer.pid;
         add_evidence(o->f, h->forked.seq);
         say(SENTENCE(o->f->summary), " that it inherited when %s forked it: %s traces the parent%s",
             word_process(&parent, a), tracer.pid ? word_process(&tracer, b) : "a debugger",
-            o->h->parent_tracer ? ", not the child" : " or did, not the child");
+            o->s->parent_tracer ? ", not the child" : " or did, not the child");
         say_outcome(o);
         say(SENTENCE(o->f->remedy),
             "let the debugger follow the child: gdb: set detach-on-fork off (or set follow-fork-mode "
@@ -262,7 +262,7 @@ static void tell_stranger(const struct orphan *o)
 /* Nobody is accused: the program's own int3 looks the same. */
 static void tell_unseen(const struct orphan *o)
 {
-        const struct history *h = &o->h->history;
+        const struct history *h = &o->s->history;
         struct task_ref tracer = h->ended.tracer;
         char name[WORD_MAX], ago[64];
 
@@ -273,7 +273,7 @@ static void tell_unseen(const struct orphan *o)
         process_name(o->m, &tracer);
         if (tracer_detached(o))
                 say(SENTENCE(o->f->summary), "one of %s, which left %s before", word_process(&tracer, name),
-                    text_duration(o->h->time_ns - MIN_OF(h->ended.until_ns, o->h->time_ns), ago,
+                    text_duration(o->s->time_ns - MIN_OF(h->ended.until_ns, o->s->time_ns), ago,
                                   sizeof(ago)));
         else
                 say(SENTENCE(o->f->summary),
@@ -327,15 +327,15 @@ static void say_place(struct finding *f, const struct event *scan, uint64_t ip)
                     text_escape(scan->path, path, sizeof(path)));
 }
 
-static void finish_orphan(struct diagnosis *d, const struct suspense *h, const struct event *scan)
+static void finish_orphan(struct diagnosis *d, const struct suspense *s, const struct event *scan)
 {
         struct finding f;
-        struct orphan o = {.m = d->model, .h = h, .scan = scan, .f = &f};
+        struct orphan o = {.m = d->model, .s = s, .scan = scan, .f = &f};
         char name[WORD_MAX];
 
-        finding_from_suspense(d->model, &f, h);
+        finding_from_suspense(d->model, &f, s);
         say(SENTENCE(f.summary), "%s ran into a breakpoint", word_thread(&f.target, name));
-        say_place(&f, scan, h->ip);
+        say_place(&f, scan, s->ip);
         for (size_t i = 0; i < ELEMENTSOF(orphan_causes); i++)
                 if (orphan_causes[i].applies(&o)) {
                         say(SENTENCE(f.cause), "%s", orphan_causes[i].name);
@@ -485,17 +485,17 @@ static void say_handler(struct finding *f, const struct process *p, const struct
                     "get the program's own handling back, run it without that module");
 }
 
-static void finish_handler(struct diagnosis *d, const struct suspense *h, const struct event *scan)
+static void finish_handler(struct diagnosis *d, const struct suspense *s, const struct event *scan)
 {
         struct model *m = d->model;
-        const struct process *p = process_of(m, &h->target);
+        const struct process *p = process_of(m, &s->target);
         char target[WORD_MAX];
         struct finding f;
 
-        finding_from_suspense(m, &f, h);
+        finding_from_suspense(m, &f, s);
         say(SENTENCE(f.summary), "%s in %s",
-            h->code == SI_CODE_INT3 ? "The SIGTRAP of a breakpoint"
-            : h->code <= 0          ? "A SIGTRAP that was sent"
+            s->code == SI_CODE_INT3 ? "The SIGTRAP of a breakpoint"
+            : s->code <= 0          ? "A SIGTRAP that was sent"
                                     : "A SIGTRAP",
             word_thread(&f.target, target));
         say_handler(&f, p, scan);

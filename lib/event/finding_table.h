@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The findings, one row each. From a row come the code, its name, the severity, what the rule listens to,
- * the prototype of the rule (rule_FUNCTION, in lib/diagnosis/rules_*.c) and the sentence for lists. Codes
- * are stored by name, so a row may be added anywhere and its name never changes.
+ * The findings, one row each. From a row come the code, its name, the severity, what the rule listens to and
+ * the prototype of the rule (rule_FUNCTION, in one of lib/diagnosis/rules_*.c); the meaning is for whoever
+ * reads this. Codes are stored by name: a row may be added anywhere, and its name never changes.
  *
  *   X(CODE, function, name, severity unless the case says otherwise, EVENT_BIT()s it listens to, meaning)
  */
