@@ -16,7 +16,7 @@
 #include "lib/diagnosis/wording.h"
 #include "cli/base/output.h"
 
-#define SI_CODE_KERNEL 0x80
+#define TRAP_OF_PERF 6 /* TRAP_PERF of asm-generic/siginfo.h, for older C libraries */
 
 /* A line under construction; what does not fit is cut. */
 struct line {
@@ -73,22 +73,22 @@ static const char *code_meaning(int sig, int code)
                 int sig, code; /* sig 0: any */
                 const char *meaning;
         } table[] = {
-                {SIGTRAP, SI_CODE_KERNEL, "breakpoint instruction"},
-                {SIGTRAP, 1, "breakpoint"},
-                {SIGTRAP, 2, "single step"},
-                {SIGTRAP, 3, "branch step"},
-                {SIGTRAP, 4, "hardware breakpoint"},
-                {SIGTRAP, 6, "perf event"},
-                {SIGCHLD, 1, "child exited"},
-                {SIGCHLD, 2, "child killed"},
-                {SIGCHLD, 3, "child dumped core"},
-                {SIGCHLD, 4, "tracee trapped"},
-                {SIGCHLD, 5, "child stopped"},
-                {SIGCHLD, 6, "child continued"},
-                {0, 0, "kill"},
-                {0, -1, "sigqueue"},
-                {0, -6, "tgkill"},
-                {0, SI_CODE_KERNEL, "by the kernel"},
+                {SIGTRAP, SI_KERNEL, "breakpoint instruction"},
+                {SIGTRAP, TRAP_BRKPT, "breakpoint"},
+                {SIGTRAP, TRAP_TRACE, "single step"},
+                {SIGTRAP, TRAP_BRANCH, "branch step"},
+                {SIGTRAP, TRAP_HWBKPT, "hardware breakpoint"},
+                {SIGTRAP, TRAP_OF_PERF, "perf event"},
+                {SIGCHLD, CLD_EXITED, "child exited"},
+                {SIGCHLD, CLD_KILLED, "child killed"},
+                {SIGCHLD, CLD_DUMPED, "child dumped core"},
+                {SIGCHLD, CLD_TRAPPED, "tracee trapped"},
+                {SIGCHLD, CLD_STOPPED, "child stopped"},
+                {SIGCHLD, CLD_CONTINUED, "child continued"},
+                {0, SI_USER, "kill"},
+                {0, SI_QUEUE, "sigqueue"},
+                {0, SI_TKILL, "tgkill"},
+                {0, SI_KERNEL, "by the kernel"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
