@@ -32,7 +32,7 @@ int ask_events_path(const struct cli *c, char path[static CLIENT_URL_MAX], uint3
 /* A descriptor that becomes readable on SIGINT and SIGTERM, which no longer end the program. -errno. */
 int stop_signals(void);
 
-static inline void cleanup_json(struct json_object **o)
+static inline void cleanup_json_object(struct json_object **o)
 {
         json_object_put(*o);
 }
@@ -40,5 +40,5 @@ static inline void cleanup_client(struct client **c)
 {
         client_free(*c);
 }
-#define _cleanup_json_   _cleanup_(cleanup_json)
+#define _cleanup_json_   _cleanup_(cleanup_json_object)
 #define _cleanup_client_ _cleanup_(cleanup_client)
