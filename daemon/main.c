@@ -82,7 +82,7 @@ static enum turn_result reload_policy(void *userdata)
         struct daemon *d = userdata;
         char error[ERROR_MAX];
 
-        if (arbiter_reload(d->arbiter, NULL, 0, error, sizeof(error)) < 0)
+        if (arbiter_reload(d->arbiter, NULL, error, sizeof(error)) < 0)
                 log_error("%s The former policy stays.", error);
         sd_notify(0, "READY=1");
         return TURN_DONE;
@@ -247,11 +247,19 @@ static void on_hold_change(void *userdata, const struct hold_view *v)
 
 static int set_up_arbiter(struct daemon *d, char *error, size_t size)
 {
+        struct arbiter_parts parts = {
+                .event = d->event,
+                .guard = d->guard,
+                .pump = d->pump,
+                .state_dir = d->options.state_dir,
+                .policy_dir = d->config.guard.policy_dir,
+                .grace_ns = d->config.guard.grace_ns,
+        };
         int r = hold_new(&d->hold, d->event, d->options.state_dir, on_hold_change, d);
 
+        parts.hold = d->hold;
         if (r >= 0)
-                r = arbiter_new(&d->arbiter, d->event, d->guard, d->hold, d->pump, d->options.state_dir,
-                                d->config.guard.policy_dir, d->config.guard.grace_ns);
+                r = arbiter_new(&d->arbiter, &parts);
         if (r >= 0)
                 r = sd_event_add_time_relative(d->event, &d->tend, CLOCK_MONOTONIC, TEND_USEC, 0, on_tend,
                                                d);

@@ -47,6 +47,8 @@ bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret);
 void api_refuse(struct api_call *call, uint32_t pid);
 /* Who asks, for the records: the process that connected, also when it has ended since. */
 struct task_ref api_asker(const struct api_call *call);
+/* The same with rights, and the token that it shows (NULL: none). */
+struct claimant api_claimant(const struct api_call *call, const char *token);
 /* The process in whose name something is done. Answers with an error if it is not there any more: then its
  * connection is somebody else's. */
 bool api_caller(struct api_call *call, struct proc_status *ret);

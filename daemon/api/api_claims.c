@@ -104,8 +104,8 @@ static struct json_object *user_json(const struct claim_request *r)
 {
         struct json_object *o = json_object_new_object();
 
-        json_add_int(o, "uid", r->asker_uid);
-        json_add_int(o, "pid", r->asker.pid);
+        json_add_int(o, "uid", r->asker.uid);
+        json_add_int(o, "pid", r->asker.process.pid);
         return o;
 }
 
@@ -177,7 +177,7 @@ static bool may_see(const struct listing *l, const struct claim_request *r)
 
         if (call->args.pid && call->args.pid != r->target.pid)
                 return false;
-        return call->peer.privileged || r->asker_uid == call->peer.uid ||
+        return call->peer.privileged || r->asker.uid == call->peer.uid ||
                peer_owns(&call->peer, pump_model(call->api->pump), &r->target);
 }
 
@@ -338,6 +338,16 @@ static bool read_token(struct api_call *call, char token[GUARD_TOKEN_MAX])
         return false;
 }
 
+struct claimant api_claimant(const struct api_call *call, const char *token)
+{
+        return (struct claimant){
+                .process = call->peer.process,
+                .uid = call->peer.uid,
+                .privileged = call->peer.privileged,
+                .token = token,
+        };
+}
+
 /* ---- POST -------------------------------------------------------------------------------------------- */
 
 /* Nobody can detach another's tracer: what would happen if it were killed is said before. */
@@ -468,9 +478,7 @@ void api_claim_make(struct api_call *call)
 {
         const struct request_body *b = call->body;
         struct claim_request r = {
-                .asker = api_asker(call),
-                .asker_uid = call->peer.uid,
-                .privileged = call->peer.privileged,
+                .asker = api_claimant(call, NULL),
                 .lease_ns = b->lease_s * NSEC_PER_SEC,
                 .mode = b->mode,
                 .wait = b->wait,
@@ -529,15 +537,15 @@ void api_claim_renew(struct api_call *call)
 {
         const struct request_body *b = call->body;
         const struct claim *c = get_claim(call);
-        struct task_ref asker = api_asker(call);
+        struct claimant by = api_claimant(call, b->token);
         char text[CLAIM_OWNER_TEXT_MAX] = "";
+        struct claim_renewal to = {.owner_text = text};
         struct guard_owner owner;
-        bool change;
         int r;
 
         if (!c)
                 return;
-        r = claim_check_right(c, b->token, call->peer.uid, call->peer.privileged);
+        r = claim_check_right(c, &by);
         if (r < 0) {
                 change_failed(call, "renew", r);
                 return;
@@ -547,12 +555,13 @@ void api_claim_renew(struct api_call *call)
                          "Claim %" PRIu64 " has no token that anybody could show.", call->id);
                 return;
         }
-        change = wants_owner(b, c);
-        if (change && !read_owner(call, &owner, text))
-                return;
-        r = arbiter_renew(call->api->arbiter, call->id,
-                          b->given & BODY_LEASE ? b->lease_s * NSEC_PER_SEC : c->request.lease_ns, b->token,
-                          change ? &owner : NULL, text, &asker, call->peer.uid, call->peer.privileged, &c);
+        if (wants_owner(b, c)) {
+                if (!read_owner(call, &owner, text))
+                        return;
+                to.owner = &owner;
+        }
+        to.lease_ns = b->given & BODY_LEASE ? b->lease_s * NSEC_PER_SEC : c->request.lease_ns;
+        r = arbiter_renew(call->api->arbiter, call->id, &to, &by, &c);
         if (r < 0)
                 change_failed(call, "renew", r);
         else
@@ -562,18 +571,16 @@ void api_claim_renew(struct api_call *call)
 void api_claim_enter(struct api_call *call)
 {
         const struct claim *c = get_claim(call);
-        struct task_ref asker = api_asker(call);
+        struct claimant by = api_claimant(call, call->body->token);
         struct proc_status caller;
         int r;
 
         if (!c)
                 return;
         /* Who may by uid or token may, whichever process it is; an owner is let in as itself. */
-        if (claim_check_right(c, call->body->token, call->peer.uid, call->peer.privileged) == -EPERM &&
-            !api_caller(call, &caller))
+        if (claim_check_right(c, &by) == -EPERM && !api_caller(call, &caller))
                 return;
-        r = arbiter_enter(call->api->arbiter, call->id, call->body->token, &asker, call->peer.uid,
-                          call->peer.privileged);
+        r = arbiter_enter(call->api->arbiter, call->id, &by);
         if (r < 0)
                 change_failed(call, "enter", r);
         else
@@ -583,7 +590,7 @@ void api_claim_enter(struct api_call *call)
 void api_claim_release(struct api_call *call)
 {
         const struct claim *c;
-        struct task_ref asker = api_asker(call);
+        struct claimant by = api_claimant(call, call->args.token);
         struct json_object *o, *claim;
         int r;
 
@@ -592,8 +599,7 @@ void api_claim_release(struct api_call *call)
         if (!c)
                 return;
         claim = api_claim_json(call->api, c, false);
-        r = arbiter_release(call->api->arbiter, call->id, call->args.token, &asker, call->peer.uid,
-                            call->peer.privileged);
+        r = arbiter_release(call->api->arbiter, call->id, &by);
         if (r < 0) {
                 json_object_put(claim);
                 change_failed(call, "release", r);

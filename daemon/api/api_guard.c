@@ -53,12 +53,11 @@ void api_guard(struct api_call *call)
 
 void api_guard_set(struct api_call *call)
 {
-        struct task_ref asker = api_asker(call);
+        struct claimant by = api_claimant(call, NULL);
         struct arbiter *a = call->api->arbiter;
         int r;
 
-        r = call->body->clear ? arbiter_clear(a, &asker, call->peer.uid)
-                              : arbiter_set_state(a, call->body->state, &asker, call->peer.uid);
+        r = call->body->clear ? arbiter_clear(a, &by) : arbiter_set_state(a, call->body->state, &by);
         if (r == -EOPNOTSUPP)
                 no_guard(call, "The rule single");
         else if (r < 0)
@@ -93,11 +92,11 @@ void api_policy(struct api_call *call)
 
 void api_policy_reload(struct api_call *call)
 {
-        struct task_ref asker = api_asker(call);
+        struct claimant by = api_claimant(call, NULL);
         char error[API_ERROR_MAX] = "";
         int r;
 
-        r = arbiter_reload(call->api->arbiter, &asker, call->peer.uid, error, sizeof(error));
+        r = arbiter_reload(call->api->arbiter, &by, error, sizeof(error));
         if (r < 0)
                 api_fail(call, MHD_HTTP_UNPROCESSABLE_CONTENT, "bad-policy", "The former policy stays.",
                          "%s", error);

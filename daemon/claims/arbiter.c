@@ -184,7 +184,7 @@ static void say_claimed(const struct claim *c, char *sentence, char *hint)
         snprintf(sentence, SENTENCE_MAX,
                  "Process %u (%s) is claimed for %s, since %" PRIu64 " s, by user %u (claim %" PRIu64 "%s).",
                  c->request.target.pid, text_escape(c->request.target.comm, target, sizeof(target)),
-                 text_escape(c->request.owner_text, owner, sizeof(owner)), seconds, c->request.asker_uid,
+                 text_escape(c->request.owner_text, owner, sizeof(owner)), seconds, c->request.asker.uid,
                  c->id, waiting);
         snprintf(hint, SENTENCE_MAX, "Wait for your turn with --wait, or take it over with --take.");
 }
@@ -309,37 +309,33 @@ void arbiter_cancel(struct arbiter *a, uint64_t ticket)
         arbiter_settle(a);
 }
 
-int arbiter_renew(struct arbiter *a, uint64_t id, uint64_t lease_ns, const char *token,
-                  const struct guard_owner *owner, const char *owner_text, const struct task_ref *asker,
-                  uint32_t asker_uid, bool privileged, const struct claim **ret)
+int arbiter_renew(struct arbiter *a, uint64_t id, const struct claim_renewal *to, const struct claimant *by,
+                  const struct claim **ret)
 {
         struct task_ref process = {};
         int r = 0;
 
-        if (owner && owner->kind == OWNER_PROCESS) {
-                process.pid = owner->process.pid;
-                process.start = owner->process.start;
+        if (to->owner && to->owner->kind == OWNER_PROCESS) {
+                process.pid = to->owner->process.pid;
+                process.start = to->owner->process.start;
                 r = arbiter_watch(a, &process);
         }
         if (r == 0)
-                r = claim_renew(a->book, id, lease_ns, token, owner, owner_text, asker, asker_uid,
-                                privileged, arbiter_now(), ret);
+                r = claim_renew(a->book, id, to, by, arbiter_now(), ret);
         a->sweep = true;
         arbiter_settle(a);
         return r;
 }
 
-int arbiter_release(struct arbiter *a, uint64_t id, const char *token, const struct task_ref *asker,
-                    uint32_t asker_uid, bool privileged)
+int arbiter_release(struct arbiter *a, uint64_t id, const struct claimant *by)
 {
-        int r = claim_release(a->book, id, token, asker, asker_uid, privileged, arbiter_now());
+        int r = claim_release(a->book, id, by, arbiter_now());
 
         arbiter_settle(a);
         return r;
 }
 
-int arbiter_enter(struct arbiter *a, uint64_t id, const char *token, const struct task_ref *asker,
-                  uint32_t asker_uid, bool privileged)
+int arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by)
 {
         const struct claim *c = claim_by_id(a->book, id);
         struct task_ref owner = {};
@@ -347,8 +343,8 @@ int arbiter_enter(struct arbiter *a, uint64_t id, const char *token, const struc
 
         if (!c)
                 return -ENOENT;
-        r = claim_check_right(c, token, asker_uid, privileged);
-        if (r == -EPERM && asker->pid && arbiter_admits(&c->request.owner, asker))
+        r = claim_check_right(c, by);
+        if (r == -EPERM && by->process.pid && arbiter_admits(&c->request.owner, &by->process))
                 r = 0;
         if (r < 0 || !a->hold)
                 return r;
@@ -364,26 +360,26 @@ int arbiter_enter(struct arbiter *a, uint64_t id, const char *token, const struc
 
 /* ---- policy and `single` ----------------------------------------------------------------------------- */
 
-static void tell_policy(struct arbiter *a, enum event_type type, const char *note, uint64_t count,
-                        int32_t state, const struct task_ref *asker, uint32_t uid)
+/* e: type, count, state */
+static void tell_policy(struct arbiter *a, struct event e, const char *note, const struct claimant *by)
 {
-        struct event e = {.type = type, .count = count, .guard_state = state, .caller_uid = uid};
         char words[SENTENCE_MAX];
 
-        if (asker)
-                e.actor = *asker;
+        if (by) {
+                e.actor = by->process;
+                e.caller_uid = by->uid;
+        }
         snprintf(e.note, sizeof(e.note), "%.*s", (int)sizeof(e.note) - 1, note);
         text_escape(note, words, sizeof(words));
-        if (asker)
-                log_notice("%s: %s (process %u, user %u).", event_type_to_string(type), words, e.actor.pid,
-                           uid);
+        if (by)
+                log_notice("%s: %s (process %u, user %u).", event_type_to_string(e.type), words,
+                           by->process.pid, by->uid);
         else
-                log_notice("%s: %s.", event_type_to_string(type), words);
+                log_notice("%s: %s.", event_type_to_string(e.type), words);
         pump_feed(a->pump, &e);
 }
 
-int arbiter_set_state(struct arbiter *a, enum guard_state state, const struct task_ref *asker,
-                      uint32_t asker_uid)
+int arbiter_set_state(struct arbiter *a, enum guard_state state, const struct claimant *by)
 {
         char note[SENTENCE_MAX];
         int r;
@@ -394,21 +390,21 @@ int arbiter_set_state(struct arbiter *a, enum guard_state state, const struct ta
         if (r < 0)
                 return r;
         snprintf(note, sizeof(note), "the rule single is %s", guard_state_to_string(state));
-        tell_policy(a, EV_POLICY_GUARD, note, 0, (int32_t)state, asker, asker_uid);
+        tell_policy(a, (struct event){.type = EV_POLICY_GUARD, .guard_state = (int32_t)state}, note, by);
         return 0;
 }
 
-int arbiter_clear(struct arbiter *a, const struct task_ref *asker, uint32_t asker_uid)
+int arbiter_clear(struct arbiter *a, const struct claimant *by)
 {
         int r = a->means == MEANS_KERNEL ? guard_clear(a->guard) : 0;
 
         /* The book follows in any case: who asks for this wants no claim to stand. */
         a->clearing = r == 0;
         a->rules_in_force = false;
-        claim_end_all(a->book, CLAIM_GUARD_OFF, asker, asker_uid, arbiter_now());
+        claim_end_all(a->book, CLAIM_GUARD_OFF, by, arbiter_now());
         a->clearing = false;
-        tell_policy(a, EV_POLICY_GUARD, "cleared: every claim, rule and single ended", 0, GUARD_OFF, asker,
-                    asker_uid);
+        tell_policy(a, (struct event){.type = EV_POLICY_GUARD, .guard_state = GUARD_OFF},
+                    "cleared: every claim, rule and single ended", by);
         arbiter_settle(a);
         return r;
 }
@@ -458,8 +454,7 @@ static int load(struct arbiter *a, struct policy *p, char *error, size_t size)
         return r;
 }
 
-int arbiter_reload(struct arbiter *a, const struct task_ref *asker, uint32_t asker_uid, char *error,
-                   size_t size)
+int arbiter_reload(struct arbiter *a, const struct claimant *by, char *error, size_t size)
 {
         struct policy *p = calloc(1, sizeof(*p));
         char note[SENTENCE_MAX];
@@ -469,7 +464,7 @@ int arbiter_reload(struct arbiter *a, const struct task_ref *asker, uint32_t ask
                 snprintf(error, size, "There is no memory for the policy.");
         if (r < 0) {
                 snprintf(a->policy_error, sizeof(a->policy_error), "%s", error);
-                tell_policy(a, EV_POLICY_REJECTED, error, 0, 0, asker, asker_uid);
+                tell_policy(a, (struct event){.type = EV_POLICY_REJECTED}, error, by);
                 free(p);
                 return r;
         }
@@ -479,7 +474,7 @@ int arbiter_reload(struct arbiter *a, const struct task_ref *asker, uint32_t ask
         a->policy_error[0] = '\0';
         a->rules_in_force = a->means == MEANS_KERNEL;
         snprintf(note, sizeof(note), "%zu rules of %s", p->n, a->policy_dir);
-        tell_policy(a, EV_POLICY_LOADED, note, p->n, 0, asker, asker_uid);
+        tell_policy(a, (struct event){.type = EV_POLICY_LOADED, .count = p->n}, note, by);
         return 0;
 }
 
@@ -503,7 +498,7 @@ static void load_first(struct arbiter *a)
                 return;
         }
         free(p);
-        r = arbiter_reload(a, NULL, 0, error, sizeof(error));
+        r = arbiter_reload(a, NULL, error, sizeof(error));
         if (r < 0)
                 log_error("%s %s", error,
                           status.n_rules
@@ -555,10 +550,10 @@ void arbiter_pins_removed(struct arbiter *a)
 {
         a->clearing = true;
         a->rules_in_force = false;
-        claim_end_all(a->book, CLAIM_GUARD_OFF, NULL, 0, arbiter_now());
+        claim_end_all(a->book, CLAIM_GUARD_OFF, NULL, arbiter_now());
         a->clearing = false;
-        tell_policy(a, EV_POLICY_GUARD, "the pins were removed: every claim, rule and single ended", 0,
-                    GUARD_OFF, NULL, 0);
+        tell_policy(a, (struct event){.type = EV_POLICY_GUARD, .guard_state = GUARD_OFF},
+                    "the pins were removed: every claim, rule and single ended", NULL);
         arbiter_settle(a);
 }
 
@@ -636,25 +631,24 @@ static int set_up(struct arbiter *a, uint64_t grace_ns)
         return r < 0 ? r : arbiter_follow_start(a);
 }
 
-int arbiter_new(struct arbiter **ret, sd_event *event, struct guard *guard, struct hold *hold,
-                struct pump *pump, const char *state_dir, const char *policy_dir, uint64_t grace_ns)
+int arbiter_new(struct arbiter **ret, const struct arbiter_parts *parts)
 {
         struct arbiter *a = calloc(1, sizeof(*a));
         int r;
 
         if (!a)
                 return -ENOMEM;
-        a->event = event;
-        a->guard = guard;
-        a->hold = hold;
-        a->pump = pump;
+        a->event = parts->event;
+        a->guard = parts->guard;
+        a->hold = parts->hold;
+        a->pump = parts->pump;
         a->next_ticket = a->next_id = 1;
-        a->means = guard && guard_available(guard) ? MEANS_KERNEL : MEANS_HOLD;
-        a->state_dir = strdup(state_dir);
-        a->policy_dir = strdup(policy_dir ? policy_dir : POLICY_DEFAULT_DIR);
+        a->means = a->guard && guard_available(a->guard) ? MEANS_KERNEL : MEANS_HOLD;
+        a->state_dir = strdup(parts->state_dir);
+        a->policy_dir = strdup(parts->policy_dir ?: POLICY_DEFAULT_DIR);
         list_init(&a->all_watches);
         procfs_boot_id(a->boot_id);
-        r = a->state_dir && a->policy_dir ? set_up(a, grace_ns) : -ENOMEM;
+        r = a->state_dir && a->policy_dir ? set_up(a, parts->grace_ns) : -ENOMEM;
         if (r < 0) {
                 arbiter_free(a);
                 return r;

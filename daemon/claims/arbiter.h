@@ -27,8 +27,16 @@ enum arbiter_means { /* how claims are kept here */
 };
 const char *arbiter_means_to_string(enum arbiter_means m); /* "kernel", "hold" */
 
-int arbiter_new(struct arbiter **ret, sd_event *event, struct guard *guard, struct hold *hold,
-                struct pump *pump, const char *state_dir, const char *policy_dir, uint64_t grace_ns);
+/* What it works with; borrowed, except that the names are copied. */
+struct arbiter_parts {
+        sd_event *event;
+        struct guard *guard; /* NULL: none */
+        struct hold *hold;   /* NULL: none */
+        struct pump *pump;
+        const char *state_dir, *policy_dir; /* policy_dir NULL: POLICY_DEFAULT_DIR */
+        uint64_t grace_ns;
+};
+int arbiter_new(struct arbiter **ret, const struct arbiter_parts *parts);
 struct arbiter *arbiter_free(
         struct arbiter *a); /* claims stay in the kernel; waiters are told; returns NULL */
 
@@ -80,22 +88,18 @@ typedef void (*arbiter_done)(void *userdata, const struct claim *c, int error, c
 uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *r, arbiter_done on_done,
                        void *userdata);
 void arbiter_cancel(struct arbiter *a, uint64_t ticket);
-int arbiter_renew(struct arbiter *a, uint64_t id, uint64_t lease_ns, const char *token,
-                  const struct guard_owner *owner, const char *owner_text, const struct task_ref *asker,
-                  uint32_t asker_uid, bool privileged, const struct claim **ret);
-int arbiter_release(struct arbiter *a, uint64_t id, const char *token, const struct task_ref *asker,
-                    uint32_t asker_uid, bool privileged);
+int arbiter_renew(struct arbiter *a, uint64_t id, const struct claim_renewal *to, const struct claimant *by,
+                  const struct claim **ret);
+int arbiter_release(struct arbiter *a, uint64_t id, const struct claimant *by);
 /* Let the owner in: in MEANS_HOLD ptraced lets go of the target; in MEANS_KERNEL nobody is in its way.
  * -EPERM: neither the owner nor whoever made the claim asks. */
-int arbiter_enter(struct arbiter *a, uint64_t id, const char *token, const struct task_ref *asker,
-                  uint32_t asker_uid, bool privileged);
-int arbiter_set_state(struct arbiter *a, enum guard_state state, const struct task_ref *asker,
-                      uint32_t asker_uid);
+int arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by);
+/* by, here and below: NULL, nobody asked for it. */
+int arbiter_set_state(struct arbiter *a, enum guard_state state, const struct claimant *by);
 /* The emergency switch: every claim, rule and `single` ends; programs leave the kernel. */
-int arbiter_clear(struct arbiter *a, const struct task_ref *asker, uint32_t asker_uid);
+int arbiter_clear(struct arbiter *a, const struct claimant *by);
 /* Read the policy files again. A mistake leaves the former policy: -EINVAL, error has FILE:LINE. */
-int arbiter_reload(struct arbiter *a, const struct task_ref *asker, uint32_t asker_uid, char *error,
-                   size_t size);
+int arbiter_reload(struct arbiter *a, const struct claimant *by, char *error, size_t size);
 
 /* Of an attach by `tracer` to `target`, before it is tried: facts for guard_decide() and what decided. */
 struct arbiter_opinion {

@@ -259,8 +259,8 @@ bool arbiter_claim_holds(const struct claim *c)
         const struct claim_request *r = &c->request;
         struct proc_status st;
 
-        return r->privileged || procfs_status(r->target.pid, 0, &st) < 0 ||
-               (st.ruid == r->asker_uid && st.euid == r->asker_uid && st.suid == r->asker_uid);
+        return r->asker.privileged || procfs_status(r->target.pid, 0, &st) < 0 ||
+               (st.ruid == r->asker.uid && st.euid == r->asker.uid && st.suid == r->asker.uid);
 }
 
 struct subject_text {

@@ -260,7 +260,7 @@ static int add_awaited(void *userdata, const struct task_ref *target)
 
 static int add_claim(void *userdata, const struct claim *c)
 {
-        return c->request.privileged ? 0 : add_to_batch(userdata, &c->request.target);
+        return c->request.asker.privileged ? 0 : add_to_batch(userdata, &c->request.target);
 }
 
 static void check_awaited(struct arbiter *a)

@@ -188,10 +188,10 @@ void arbiter_claim_to_guard(const struct claim *c, struct guard_claim *ret)
                 .end_ns = !c->end_ns || (grace && grace < c->end_ns) ? grace : c->end_ns,
                 .made_ns = c->made_ns,
                 .mode = r->mode,
-                .flags = r->privileged ? CLAIM_F_PRIVILEGED : 0,
+                .flags = r->asker.privileged ? CLAIM_F_PRIVILEGED : 0,
                 .owner = r->owner,
-                .made_by_uid = r->asker_uid,
-                .made_by_pid = r->asker.pid,
+                .made_by_uid = r->asker.uid,
+                .made_by_pid = r->asker.process.pid,
                 .lease_ns = r->lease_ns,
         };
         memcpy(ret->token, r->token, sizeof(ret->token));
@@ -208,9 +208,9 @@ static bool claim_from_guard(const struct guard_process *target, const struct gu
             strnlen(g->token, sizeof(g->token)) == sizeof(g->token))
                 return false;
         r->target = (struct task_ref){.pid = target->pid, .start = target->start};
-        r->asker.pid = g->made_by_pid;
-        r->asker_uid = g->made_by_uid;
-        r->privileged = !!(g->flags & CLAIM_F_PRIVILEGED);
+        r->asker.process.pid = g->made_by_pid;
+        r->asker.uid = g->made_by_uid;
+        r->asker.privileged = !!(g->flags & CLAIM_F_PRIVILEGED);
         r->owner = g->owner;
         r->mode = g->mode;
         r->lease_ns = g->lease_ns;
@@ -301,7 +301,7 @@ static void add_words(struct taking_over *t)
                             memcmp(&f->request.owner, &c.request.owner, sizeof(c.request.owner)))
                                 continue;
                         memcpy(f->request.owner_text, c.request.owner_text, sizeof(c.request.owner_text));
-                        f->request.asker = c.request.asker;
+                        f->request.asker.process = c.request.asker.process;
                         memcpy(f->request.target.comm, c.request.target.comm, sizeof(c.request.target.comm));
                         break;
                 }

@@ -10,13 +10,8 @@
 
 /* ---- events ------------------------------------------------------------------------------------------ */
 
-/* Who caused it: NULL for the passing of time or the end of a process. */
-struct actor {
-        const struct task_ref *task;
-        uint32_t uid;
-};
-
-static struct event event_of(enum event_type type, const struct claim *c, const struct actor *by)
+/* by: NULL for the passing of time or the end of a process. */
+static struct event event_of(enum event_type type, const struct claim *c, const struct claimant *by)
 {
         struct event e = {
                 .type = type,
@@ -26,10 +21,10 @@ static struct event event_of(enum event_type type, const struct claim *c, const 
                 .lease_ns = c->request.lease_ns,
         };
 
-        if (by && by->task)
-                e.actor = *by->task;
-        if (by)
+        if (by) {
+                e.actor = by->process;
                 e.caller_uid = by->uid;
+        }
         snprintf(e.owner, sizeof(e.owner), "%s", c->request.owner_text);
         return e;
 }
@@ -40,15 +35,9 @@ static void tell(struct claim_book *b, struct event *e)
                 b->sink.event(b->sink.userdata, e);
 }
 
-static struct actor asker_of(const struct claim_request *r)
-{
-        return (struct actor){&r->asker, r->asker_uid};
-}
-
 static void tell_made(struct claim_book *b, const struct entry *e, const struct task_ref *tracer)
 {
-        struct actor by = asker_of(&e->claim.request);
-        struct event ev = event_of(EV_CLAIM_MADE, &e->claim, &by);
+        struct event ev = event_of(EV_CLAIM_MADE, &e->claim, &e->claim.request.asker);
 
         ev.tracer = *tracer;
         if (tracer->pid)
@@ -61,15 +50,14 @@ static void tell_made(struct claim_book *b, const struct entry *e, const struct 
 
 static void tell_queued(struct claim_book *b, const struct entry *e)
 {
-        struct actor by = asker_of(&e->claim.request);
-        struct event ev = event_of(EV_CLAIM_QUEUED, &e->claim, &by);
+        struct event ev = event_of(EV_CLAIM_QUEUED, &e->claim, &e->claim.request.asker);
 
         ev.count = e->place->n_waiting;
         tell(b, &ev);
 }
 
 static void tell_ended(struct claim_book *b, const struct claim *c, enum claim_end why,
-                       const struct actor *by)
+                       const struct claimant *by)
 {
         struct event ev = event_of(EV_CLAIM_ENDED, c, by);
 
@@ -80,8 +68,7 @@ static void tell_ended(struct claim_book *b, const struct claim *c, enum claim_e
 /* The loser's claim, and who admits whom now. */
 static void tell_taken(struct claim_book *b, const struct claim *c, const struct claim_request *taker)
 {
-        struct actor by = asker_of(taker);
-        struct event ev = event_of(EV_CLAIM_TAKEN, c, &by);
+        struct event ev = event_of(EV_CLAIM_TAKEN, c, &taker->asker);
 
         snprintf(ev.note, sizeof(ev.note), "was for %.80s", c->request.owner_text);
         snprintf(ev.owner, sizeof(ev.owner), "%s", taker->owner_text);
@@ -119,7 +106,7 @@ static int check_room(const struct claim_book *b, const struct entry *e, const s
                 all--;
                 of_uid -= former->user == e->user;
         }
-        if (all >= GUARD_CLAIMS_MAX || (!e->claim.request.privileged && of_uid >= CLAIM_PER_UID_MAX))
+        if (all >= GUARD_CLAIMS_MAX || (!e->claim.request.asker.privileged && of_uid >= CLAIM_PER_UID_MAX))
                 return -EDQUOT;
         return 0;
 }
@@ -183,7 +170,7 @@ static void empty_queue(struct claim_book *b, struct place *p, int error, enum c
 }
 
 /* Ends it for its owner; the next waiter comes in its place. */
-static void end(struct claim_book *b, struct entry *e, enum claim_end why, const struct actor *by,
+static void end(struct claim_book *b, struct entry *e, enum claim_end why, const struct claimant *by,
                 uint64_t now)
 {
         struct place *p = e->place;
@@ -216,12 +203,12 @@ static void place_gone(struct claim_book *b, struct place *p, uint64_t now)
 
 static bool same_owner(const struct claim_request *a, const struct claim_request *b)
 {
-        return a->asker_uid == b->asker_uid && !memcmp(&a->owner, &b->owner, sizeof(a->owner));
+        return a->asker.uid == b->asker.uid && !memcmp(&a->owner, &b->owner, sizeof(a->owner));
 }
 
 static int check_taking(const struct claim *c, const struct claim_request *r)
 {
-        return c->request.privileged && !r->privileged ? -EPERM : 0;
+        return c->request.asker.privileged && !r->asker.privileged ? -EPERM : 0;
 }
 
 /* Who is in the way of a request that does not wait. */
@@ -246,7 +233,7 @@ static int queue_up(struct claim_book *b, struct place *p, uint64_t id, const st
         e = claim_entry_new(b, p, id, r, now);
         if (!e)
                 return -ENOMEM;
-        if (!r->privileged && e->user->n_waiters >= CLAIM_WAITERS_PER_UID) {
+        if (!r->asker.privileged && e->user->n_waiters >= CLAIM_WAITERS_PER_UID) {
                 claim_entry_free(b, e);
                 return -EDQUOT;
         }
@@ -258,10 +245,8 @@ static int queue_up(struct claim_book *b, struct place *p, uint64_t id, const st
 /* The present owner loses it. Its place in the kernel was taken by the new claim already. */
 static void lose(struct claim_book *b, struct entry *loser, const struct claim_request *taker)
 {
-        struct actor by = asker_of(taker);
-
         tell_taken(b, &loser->claim, taker);
-        tell_ended(b, &loser->claim, CLAIM_TAKEN_OVER, &by);
+        tell_ended(b, &loser->claim, CLAIM_TAKEN_OVER, &taker->asker);
         claim_unlink(b, loser);
         answer(b, loser, NULL, -ECANCELED, CLAIM_TAKEN_OVER);
         claim_entry_free(b, loser);
@@ -360,67 +345,68 @@ static bool same_token(const char *a, const char *b)
         return !difference && strlen(b) < sizeof(y);
 }
 
-int claim_check_right(const struct claim *c, const char *token, uint32_t asker_uid, bool privileged)
+int claim_check_right(const struct claim *c, const struct claimant *by)
 {
-        if (token && *token)
-                return c->request.token[0] && same_token(c->request.token, token) ? 0 : -EACCES;
-        return privileged || c->request.asker_uid == asker_uid ? 0 : -EPERM;
+        if (by->token && *by->token)
+                return c->request.token[0] && same_token(c->request.token, by->token) ? 0 : -EACCES;
+        return by->privileged || c->request.asker.uid == by->uid ? 0 : -EPERM;
 }
 
-int claim_renew(struct claim_book *b, uint64_t id, uint64_t lease_ns, const char *token,
-                const struct guard_owner *owner, const char *owner_text, const struct task_ref *asker,
-                uint32_t asker_uid, bool privileged, uint64_t now_ns, const struct claim **ret)
+static void change(struct claim *c, const struct claim_renewal *to, uint64_t now)
+{
+        c->request.lease_ns = to->lease_ns;
+        c->end_ns = lease_end(to->lease_ns, now);
+        if (!to->owner)
+                return;
+        c->request.owner = *to->owner;
+        snprintf(c->request.owner_text, sizeof(c->request.owner_text), "%s", to->owner_text);
+        c->grace_until_ns = 0;
+}
+
+int claim_renew(struct claim_book *b, uint64_t id, const struct claim_renewal *to, const struct claimant *by,
+                uint64_t now_ns, const struct claim **ret)
 {
         struct entry *e = claim_find(b, id);
-        struct actor by = {asker, asker_uid};
         struct claim former;
         struct event ev;
         int r;
 
         if (!e)
                 return -ENOENT;
-        r = claim_check_right(&e->claim, token, asker_uid, privileged);
+        r = claim_check_right(&e->claim, by);
         if (r < 0)
                 return r;
         former = e->claim;
-        e->claim.request.lease_ns = lease_ns;
-        e->claim.end_ns = lease_end(lease_ns, now_ns);
-        if (owner) {
-                e->claim.request.owner = *owner;
-                snprintf(e->claim.request.owner_text, sizeof(e->claim.request.owner_text), "%s", owner_text);
-                e->claim.grace_until_ns = 0;
-        }
+        change(&e->claim, to, now_ns);
         r = b->sink.install(b->sink.userdata, &e->claim);
         if (r < 0) {
                 e->claim = former;
                 return r;
         }
-        if (owner) {
+        if (to->owner) {
                 claim_unfollow_owner(b, e);
                 claim_follow_owner(b, e);
         }
         claim_schedule(b, e);
-        ev = event_of(EV_CLAIM_RENEWED, &e->claim, &by);
-        if (owner && strcmp(former.request.owner_text, owner_text) != 0)
+        ev = event_of(EV_CLAIM_RENEWED, &e->claim, by);
+        if (to->owner && strcmp(former.request.owner_text, to->owner_text) != 0)
                 snprintf(ev.note, sizeof(ev.note), "was for %.80s", former.request.owner_text);
         tell(b, &ev);
         *ret = &e->claim;
         return 0;
 }
 
-int claim_release(struct claim_book *b, uint64_t id, const char *token, const struct task_ref *asker,
-                  uint32_t asker_uid, bool privileged, uint64_t now_ns)
+int claim_release(struct claim_book *b, uint64_t id, const struct claimant *by, uint64_t now_ns)
 {
         struct entry *e = claim_find(b, id);
-        struct actor by = {asker, asker_uid};
         int r;
 
         if (!e)
                 return -ENOENT;
-        r = claim_check_right(&e->claim, token, asker_uid, privileged);
+        r = claim_check_right(&e->claim, by);
         if (r < 0)
                 return r;
-        end(b, e, CLAIM_RELEASED, &by, now_ns);
+        end(b, e, CLAIM_RELEASED, by, now_ns);
         return 0;
 }
 
@@ -433,7 +419,7 @@ void claim_cancel(struct claim_book *b, uint64_t ticket, uint64_t now_ns)
                 return;
         claim_unask(b, e);
         if (e->made) {
-                struct actor by = asker_of(&e->claim.request);
+                const struct claimant by = e->claim.request.asker;
 
                 end(b, e, CLAIM_RELEASED, &by, now_ns);
                 return;
@@ -541,18 +527,15 @@ void claim_terminate(struct claim_book *b, uint64_t id, enum claim_end why, uint
                 end(b, e, why, NULL, now_ns);
 }
 
-void claim_end_all(struct claim_book *b, enum claim_end why, const struct task_ref *asker,
-                   uint32_t asker_uid, uint64_t now_ns)
+void claim_end_all(struct claim_book *b, enum claim_end why, const struct claimant *by, uint64_t now_ns)
 {
-        struct actor by = {asker, asker_uid};
-
         while (!list_empty(&b->all_places)) {
                 struct place *p = LIST_ENTRY(b->all_places.next, struct place, all);
                 bool claimed = p->claim;
 
                 empty_queue(b, p, -ECANCELED, why);
                 if (claimed)
-                        end(b, p->claim, why, &by, now_ns);
+                        end(b, p->claim, why, by, now_ns);
                 else
                         claim_place_put(b, p);
         }

@@ -33,11 +33,17 @@
 
 struct claim_book;
 
+/* Who asks for something: a client. */
+struct claimant {
+        struct task_ref process; /* pid 0: not known */
+        uint32_t uid;
+        bool privileged;   /* root or group ptraced */
+        const char *token; /* that it shows; NULL or "": none */
+};
+
 struct claim_request {
         struct task_ref target; /* process: pid, start, comm */
-        struct task_ref asker;  /* the client; pid 0: not known */
-        uint32_t asker_uid;
-        bool privileged; /* root or group ptraced */
+        struct claimant asker;  /* without a token: the claim's own is below */
         struct guard_owner owner;
         char owner_text[CLAIM_OWNER_TEXT_MAX]; /* "pid 4711 (gdb)" */
         char token[GUARD_TOKEN_MAX];           /* "": none */
@@ -90,13 +96,16 @@ int claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r,
                const struct claim **ret, const struct claim **ret_other, struct task_ref *ret_holder);
 /* A claim that was found in the kernel's maps at start: no effects. -EEXIST, -EDQUOT, -ESRCH. */
 int claim_adopt(struct claim_book *b, const struct claim *c);
-/* New lease from now (0: none), and with a token, which must be the claim's, perhaps a new owner. -ENOENT,
- * -EACCES for a wrong token, -EPERM for somebody else's claim. */
-int claim_renew(struct claim_book *b, uint64_t id, uint64_t lease_ns, const char *token,
-                const struct guard_owner *owner, const char *owner_text, const struct task_ref *asker,
-                uint32_t asker_uid, bool privileged, uint64_t now_ns, const struct claim **ret);
-int claim_release(struct claim_book *b, uint64_t id, const char *token, const struct task_ref *asker,
-                  uint32_t asker_uid, bool privileged, uint64_t now_ns);
+/* What a claim is renewed to. */
+struct claim_renewal {
+        uint64_t lease_ns;               /* from now; 0: none */
+        const struct guard_owner *owner; /* NULL: the same */
+        const char *owner_text;          /* with an owner */
+};
+/* -ENOENT, -EACCES for a wrong token, -EPERM for somebody else's claim, and what install() says. */
+int claim_renew(struct claim_book *b, uint64_t id, const struct claim_renewal *to, const struct claimant *by,
+                uint64_t now_ns, const struct claim **ret);
+int claim_release(struct claim_book *b, uint64_t id, const struct claimant *by, uint64_t now_ns);
 /* A waiter's client went away; a claim that was reserved for it goes to the next. */
 void claim_cancel(struct claim_book *b, uint64_t ticket, uint64_t now_ns);
 /* What happened outside. A process is gone: target or owner. */
@@ -107,9 +116,8 @@ void claim_target_free(struct claim_book *b, const struct task_ref *target, uint
 uint64_t claim_expire(struct claim_book *b, uint64_t now_ns);
 /* One claim ends for a reason that the book cannot see. */
 void claim_terminate(struct claim_book *b, uint64_t id, enum claim_end why, uint64_t now_ns);
-/* The guard was cleared. */
-void claim_end_all(struct claim_book *b, enum claim_end why, const struct task_ref *asker,
-                   uint32_t asker_uid, uint64_t now_ns);
+/* The guard was cleared; by: NULL, nobody of ours. */
+void claim_end_all(struct claim_book *b, enum claim_end why, const struct claimant *by, uint64_t now_ns);
 
 const struct claim *claim_by_id(const struct claim_book *b, uint64_t id);
 const struct claim *claim_of(const struct claim_book *b, uint32_t pid); /* of a live target; NULL */
@@ -132,4 +140,4 @@ int claim_each_awaited(const struct claim_book *b, int (*fn)(void *userdata, con
 bool claim_follows(const struct claim_book *b, const struct task_ref *process);
 /* May they renew and release it: root and group ptraced, the user who made it, whoever shows its token. 0,
  * -EACCES for a wrong token, -EPERM. */
-int claim_check_right(const struct claim *c, const char *token, uint32_t asker_uid, bool privileged);
+int claim_check_right(const struct claim *c, const struct claimant *by);

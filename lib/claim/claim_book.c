@@ -193,7 +193,7 @@ struct entry *claim_entry_new(struct claim_book *b, struct place *p, uint64_t id
 
         if (!e)
                 return NULL;
-        e->user = get_user(b, r->asker_uid);
+        e->user = get_user(b, r->asker.uid);
         if (!e->user) {
                 free(e);
                 return NULL;
@@ -201,6 +201,7 @@ struct entry *claim_entry_new(struct claim_book *b, struct place *p, uint64_t id
         e->user->n_entries++;
         e->claim.id = id;
         e->claim.request = *r;
+        e->claim.request.asker.token = NULL; /* the caller's, who goes */
         e->place = p;
         e->since_ns = now;
         e->heap = NOT_IN_HEAP;

@@ -101,9 +101,9 @@ static _unused_ struct claim_request request(uint32_t target, uint32_t owner, ui
 {
         struct claim_request r = {
                 .target = {.pid = target, .start = 100 + target, .comm = "target"},
-                .asker = {.pid = owner, .start = 7000 + owner, .comm = "asker"},
-                .asker_uid = uid,
-                .privileged = uid == 0,
+                .asker = {.process = {.pid = owner, .start = 7000 + owner, .comm = "asker"},
+                          .uid = uid,
+                          .privileged = uid == 0},
                 .owner = {.kind = OWNER_PROCESS, .process = {.pid = owner, .start = 7000 + owner}},
                 .ticket = next_ticket++,
         };
@@ -115,6 +115,28 @@ static _unused_ struct claim_request request(uint32_t target, uint32_t owner, ui
 static _unused_ struct task_ref task(uint32_t pid, uint64_t start)
 {
         return (struct task_ref){.pid = pid, .start = start};
+}
+
+/* User `uid`, without a token. */
+static _unused_ struct claimant user(uint32_t uid)
+{
+        return (struct claimant){.process = task(1, 1), .uid = uid, .privileged = uid == 0};
+}
+
+static _unused_ int release(uint64_t id, uint32_t uid, uint64_t now)
+{
+        struct claimant by = user(uid);
+
+        return claim_release(book, id, &by, now);
+}
+
+static _unused_ int renew(uint64_t id, uint64_t lease_ns, uint32_t uid, uint64_t now)
+{
+        const struct claim_renewal to = {.lease_ns = lease_ns};
+        struct claimant by = user(uid);
+        const struct claim *c;
+
+        return claim_renew(book, id, &to, &by, now, &c);
 }
 
 static const struct claim *last_claim, *other;

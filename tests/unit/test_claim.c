@@ -8,7 +8,7 @@
 START_TEST(test_make_and_release)
 {
         const struct claim *c = claimed(10, 20, 1000, 5 * S);
-        struct task_ref asker = task(21, 1);
+        struct claimant by = user(1000);
         uint64_t id = c->id;
 
         ck_assert_uint_eq(out.in_force, id);
@@ -23,27 +23,27 @@ START_TEST(test_make_and_release)
         ck_assert_uint_eq(event_at(0)->actor.pid, 20);
         ck_assert_uint_eq(claim_expire(book, UINT64_MAX - 1), UINT64_MAX);
 
-        ck_assert_int_eq(claim_release(book, id + 7, NULL, &asker, 1000, false, 6 * S), -ENOENT);
-        ck_assert_int_eq(claim_release(book, id, NULL, &asker, 1001, false, 6 * S), -EPERM);
-        ck_assert_int_eq(claim_release(book, id, "no such token", &asker, 1000, false, 6 * S), -EACCES);
+        ck_assert_int_eq(release(id + 7, 1000, 6 * S), -ENOENT);
+        ck_assert_int_eq(release(id, 1001, 6 * S), -EPERM);
+        by.token = "no such token";
+        ck_assert_int_eq(claim_release(book, id, &by, 6 * S), -EACCES);
         ck_assert_uint_eq(claim_count(book), 1);
-        ck_assert_int_eq(claim_release(book, id, NULL, &asker, 1000, false, 6 * S), 0);
+        ck_assert_int_eq(release(id, 1000, 6 * S), 0);
         told(0, EV_CLAIM_ENDED, id);
         ck_assert_int_eq(event_at(0)->claim_end, CLAIM_RELEASED);
-        ck_assert_uint_eq(event_at(0)->actor.pid, 21);
+        ck_assert_uint_eq(event_at(0)->actor.pid, 1);
         ck_assert_uint_eq(out.n_removed, 1);
         ck_assert_uint_eq(claim_count(book), 0);
         ck_assert_ptr_null(claim_of(book, 10));
-        ck_assert_int_eq(claim_release(book, id, NULL, &asker, 0, true, 6 * S), -ENOENT);
+        ck_assert_int_eq(release(id, 0, 6 * S), -ENOENT);
 }
 END_TEST
 
 START_TEST(test_root_releases_any)
 {
         const struct claim *c = claimed(10, 20, 1000, S);
-        struct task_ref root = task(1, 1);
 
-        ck_assert_int_eq(claim_release(book, c->id, NULL, &root, 0, true, S), 0);
+        ck_assert_int_eq(release(c->id, 0, S), 0);
 }
 END_TEST
 
@@ -111,8 +111,7 @@ START_TEST(test_lease)
         ck_assert_uint_eq(c->end_ns, 160 * S);
         ck_assert_uint_eq(out.installed_end, 160 * S);
         ck_assert_uint_eq(claim_expire(book, 159 * S), 160 * S);
-        ck_assert_int_eq(claim_renew(book, id, 30 * S, NULL, NULL, NULL, &r.asker, 1000, false, 150 * S, &c),
-                         0);
+        ck_assert_int_eq(renew(id, 30 * S, 1000, 150 * S), 0);
         ck_assert_uint_eq(c->end_ns, 180 * S);
         ck_assert_uint_eq(out.installed_end, 180 * S);
         told(0, EV_CLAIM_RENEWED, id);
@@ -121,20 +120,17 @@ START_TEST(test_lease)
         told(0, EV_CLAIM_ENDED, id);
         ck_assert_int_eq(event_at(0)->claim_end, CLAIM_LEASE_OVER);
         ck_assert_uint_eq(out.in_force, 0);
-        ck_assert_int_eq(claim_renew(book, id, S, NULL, NULL, NULL, &r.asker, 1000, false, 181 * S, &c),
-                         -ENOENT);
+        ck_assert_int_eq(renew(id, S, 1000, 181 * S), -ENOENT);
 }
 END_TEST
 
 START_TEST(test_lease_taken_off)
 {
         struct claim_request r = request(10, 20, 1000);
-        const struct claim *c;
 
         r.lease_ns = 5 * S;
         ck_assert_int_eq(make(&r, S), 1);
-        ck_assert_int_eq(
-                claim_renew(book, last_claim->id, 0, NULL, NULL, NULL, &r.asker, 1000, false, 2 * S, &c), 0);
+        ck_assert_int_eq(renew(last_claim->id, 0, 1000, 2 * S), 0);
         ck_assert_uint_eq(claim_expire(book, 100 * S), UINT64_MAX);
         ck_assert_uint_eq(claim_count(book), 1);
 }
@@ -143,17 +139,12 @@ END_TEST
 START_TEST(test_renew_fails)
 {
         struct claim_request r = request(10, 20, 1000);
-        const struct claim *c;
 
         r.lease_ns = 5 * S;
         ck_assert_int_eq(make(&r, S), 1);
-        ck_assert_int_eq(
-                claim_renew(book, last_claim->id, S, NULL, NULL, NULL, &r.asker, 1001, false, S, &c),
-                -EPERM);
+        ck_assert_int_eq(renew(last_claim->id, S, 1001, S), -EPERM);
         out.install_error = -ESRCH;
-        ck_assert_int_eq(
-                claim_renew(book, last_claim->id, 50 * S, NULL, NULL, NULL, &r.asker, 1000, false, S, &c),
-                -ESRCH);
+        ck_assert_int_eq(renew(last_claim->id, 50 * S, 1000, S), -ESRCH);
         ck_assert_uint_eq(last_claim->end_ns, 6 * S);
         ck_assert_uint_eq(claim_expire(book, S), 6 * S);
 }
@@ -203,22 +194,29 @@ START_TEST(test_grace_is_over)
 }
 END_TEST
 
+static int shows(const struct claim *c, const char *token)
+{
+        struct claimant by = user(0);
+
+        by.token = token;
+        return claim_check_right(c, &by);
+}
+
 START_TEST(test_token_keeps)
 {
         const struct claim *c = with_token();
         struct guard_owner owner = {.kind = OWNER_PROCESS, .process = {.pid = 40, .start = 7040}};
+        struct claim_renewal to = {.owner = &owner, .owner_text = "pid 40"};
         struct task_ref gone = task(20, 7020), client = task(40, 7040);
+        struct claimant by = {.process = client, .uid = 1001, .token = "open simsim"};
         uint64_t id = c->id;
 
         claim_process_gone(book, &gone, 2 * S);
-        ck_assert_int_eq(claim_check_right(c, "open sesam", 1000, true), -EACCES);
-        ck_assert_int_eq(claim_check_right(c, "open sesame!", 1000, true), -EACCES);
-        ck_assert_int_eq(
-                claim_renew(book, id, 0, "open simsim", &owner, "pid 40", &client, 1001, false, 3 * S, &c),
-                -EACCES);
-        ck_assert_int_eq(
-                claim_renew(book, id, 0, "open sesame", &owner, "pid 40", &client, 1001, false, 3 * S, &c),
-                0);
+        ck_assert_int_eq(shows(c, "open sesam"), -EACCES);
+        ck_assert_int_eq(shows(c, "open sesame!"), -EACCES);
+        ck_assert_int_eq(claim_renew(book, id, &to, &by, 3 * S, &c), -EACCES);
+        by.token = "open sesame";
+        ck_assert_int_eq(claim_renew(book, id, &to, &by, 3 * S, &c), 0);
         ck_assert_uint_eq(c->grace_until_ns, 0);
         ck_assert_uint_eq(c->request.owner.process.pid, 40);
         told(0, EV_CLAIM_RENEWED, id);
@@ -376,13 +374,13 @@ END_TEST
 
 START_TEST(test_end_all)
 {
-        struct task_ref asker = task(1, 1);
+        struct claimant root = user(0);
 
         claimed(10, 20, 1000, S);
         queued(10, 30, 1000, S);
         out.tracer = task(77, 1);
         queued(11, 31, 1000, S);
-        claim_end_all(book, CLAIM_GUARD_OFF, &asker, 0, 2 * S);
+        claim_end_all(book, CLAIM_GUARD_OFF, &root, 2 * S);
         ck_assert_uint_eq(claim_count(book) + claim_waiters(book), 0);
         ck_assert_uint_eq(out.n_answers, 2);
         ck_assert_int_eq(out.answers[0].why, CLAIM_GUARD_OFF);

@@ -14,9 +14,9 @@ static struct claim sample(void)
                 .request =
                         {
                                 .target = {.pid = 17, .start = 12345, .comm = "target"},
-                                .asker = {.pid = 4711, .start = 99, .comm = "gdb"},
-                                .asker_uid = 1000,
-                                .privileged = true,
+                                .asker = {.process = {.pid = 4711, .start = 99, .comm = "gdb"},
+                                          .uid = 1000,
+                                          .privileged = true},
                                 .owner = {.kind = OWNER_PROCESS,
                                           .process = {.pid = 4711, .start = 99},
                                           .inode = 1,
@@ -48,14 +48,14 @@ START_TEST(test_round_trip)
         ck_assert_uint_eq(d.end_ns, c.end_ns);
         ck_assert_uint_eq(d.grace_until_ns, c.grace_until_ns);
         ck_assert_int_eq(d.request.mode, c.request.mode);
-        ck_assert(d.request.privileged);
-        ck_assert_uint_eq(d.request.asker_uid, 1000);
+        ck_assert(d.request.asker.privileged);
+        ck_assert_uint_eq(d.request.asker.uid, 1000);
         ck_assert_uint_eq(d.request.lease_ns, c.request.lease_ns);
         ck_assert_str_eq(d.request.token, c.request.token);
         ck_assert_str_eq(d.request.owner_text, c.request.owner_text);
         ck_assert(!memcmp(&d.request.owner, &c.request.owner, sizeof(c.request.owner)));
         ck_assert(!memcmp(&d.request.target, &c.request.target, sizeof(c.request.target)));
-        ck_assert(!memcmp(&d.request.asker, &c.request.asker, sizeof(c.request.asker)));
+        ck_assert(!memcmp(&d.request.asker.process, &c.request.asker.process, sizeof(struct task_ref)));
         json_object_put(o);
         json_object_put(parsed);
 }

@@ -6,7 +6,6 @@
 START_TEST(test_queue_in_order)
 {
         uint64_t tickets[50], id = claimed(10, 20, 1000, S)->id;
-        struct task_ref asker = task(1, 1);
 
         for (uint32_t i = 0; i < 50; i++) {
                 tickets[i] = queued(10, 100 + i, 1000, S);
@@ -15,7 +14,7 @@ START_TEST(test_queue_in_order)
         }
         ck_assert_uint_eq(claim_of(book, 10)->n_waiters, 50);
         for (uint32_t i = 0; i < 50; i++) {
-                ck_assert_int_eq(claim_release(book, id, NULL, &asker, 0, true, 2 * S), 0);
+                ck_assert_int_eq(release(id, 0, 2 * S), 0);
                 ck_assert_uint_eq(out.n_answers, i + 1);
                 ck_assert_uint_eq(out.answers[i].ticket, tickets[i]);
                 ck_assert_int_eq(out.answers[i].error, 0);
@@ -25,7 +24,7 @@ START_TEST(test_queue_in_order)
                 ck_assert_uint_eq(out.n_removed, 0);
                 ck_assert_uint_eq(claim_of(book, 10)->n_waiters, 49 - i);
         }
-        ck_assert_int_eq(claim_release(book, id, NULL, &asker, 0, true, 2 * S), 0);
+        ck_assert_int_eq(release(id, 0, 2 * S), 0);
         ck_assert_uint_eq(out.n_answers, 50);
         ck_assert_uint_eq(out.n_removed, 1);
         ck_assert_uint_eq(claim_count(book), 0);
@@ -41,14 +40,13 @@ static int see(void *userdata, const struct claim_waiter *w)
 {
         struct seen *s = userdata;
 
-        s->pids[s->n] = w->request->asker.pid;
+        s->pids[s->n] = w->request->asker.process.pid;
         s->positions[s->n++] = w->position;
         return 0;
 }
 
 START_TEST(test_cancel_in_the_middle)
 {
-        struct task_ref asker = task(1, 1);
         uint64_t id = claimed(10, 20, 1000, S)->id;
         uint64_t a = queued(10, 30, 1000, S), b = queued(10, 31, 1000, S), c = queued(10, 32, 1000, S);
         struct seen s = {};
@@ -62,9 +60,9 @@ START_TEST(test_cancel_in_the_middle)
         ck_assert_uint_eq(s.pids[1], 32);
         ck_assert_uint_eq(s.positions[1], 2);
         ck_assert_uint_eq(claim_by_id(book, id)->n_waiters, 2);
-        claim_release(book, id, NULL, &asker, 0, true, 3 * S);
+        release(id, 0, 3 * S);
         ck_assert_uint_eq(last_answer()->ticket, a);
-        claim_release(book, last_answer()->id, NULL, &asker, 0, true, 3 * S);
+        release(last_answer()->id, 0, 3 * S);
         ck_assert_uint_eq(last_answer()->ticket, c);
         ck_assert_uint_eq(out.n_answers, 2);
 }
@@ -72,7 +70,7 @@ END_TEST
 
 START_TEST(test_waiters_owner_gone)
 {
-        struct task_ref asker = task(1, 1), owner = task(30, 7030);
+        struct task_ref owner = task(30, 7030);
         uint64_t id = claimed(10, 20, 1000, S)->id;
         uint64_t a = queued(10, 30, 1000, S), b = queued(10, 31, 1000, S);
 
@@ -80,7 +78,7 @@ START_TEST(test_waiters_owner_gone)
         ck_assert_uint_eq(last_answer()->ticket, a);
         ck_assert_int_eq(last_answer()->error, -ECANCELED);
         ck_assert_int_eq(last_answer()->why, CLAIM_OWNER_GONE);
-        claim_release(book, id, NULL, &asker, 0, true, 3 * S);
+        release(id, 0, 3 * S);
         ck_assert_uint_eq(last_answer()->ticket, b);
 }
 END_TEST
@@ -122,7 +120,7 @@ START_TEST(test_wait_for_tracer)
         ck_assert_uint_eq(last_answer()->ticket, a);
         claim_target_free(book, &target, 3 * S);
         ck_assert_uint_eq(out.n_answers, 1);
-        claim_release(book, last_answer()->id, NULL, &target, 0, true, 4 * S);
+        release(last_answer()->id, 0, 4 * S);
         ck_assert_uint_eq(last_answer()->ticket, b);
 }
 END_TEST
@@ -162,12 +160,11 @@ END_TEST
 
 START_TEST(test_reserved_cancelled)
 {
-        struct task_ref asker = task(1, 1);
         uint64_t id = claimed(10, 20, 1000, S)->id;
         uint64_t a = queued(10, 30, 1000, S), b = queued(10, 31, 1000, S);
 
         out.tracer = task(77, 1);
-        claim_release(book, id, NULL, &asker, 0, true, 2 * S);
+        release(id, 0, 2 * S);
         ck_assert_uint_eq(claim_of(book, 10)->request.ticket, a);
         claim_cancel(book, a, 3 * S);
         ck_assert_uint_eq(claim_of(book, 10)->request.ticket, b);
@@ -183,13 +180,12 @@ END_TEST
 
 START_TEST(test_waiter_cannot_be_served)
 {
-        struct task_ref asker = task(1, 1);
         uint64_t id = claimed(10, 20, 1000, S)->id;
 
         queued(10, 30, 1000, S);
         queued(10, 31, 1000, S);
         out.install_error = -ENOSPC;
-        claim_release(book, id, NULL, &asker, 0, true, 2 * S);
+        release(id, 0, 2 * S);
         ck_assert_uint_eq(out.n_answers, 2);
         ck_assert_int_eq(out.answers[0].error, -ENOSPC);
         ck_assert_int_eq(out.answers[1].error, -ENOSPC);
@@ -204,7 +200,6 @@ START_TEST(test_take)
 {
         uint64_t id = claimed(10, 20, 1000, S)->id, ticket = queued(10, 30, 1000, S);
         struct claim_request r = request(10, 40, 1001);
-        struct task_ref asker = task(1, 1);
 
         r.take = true;
         ck_assert_int_eq(make(&r, 2 * S), 1);
@@ -219,7 +214,7 @@ START_TEST(test_take)
         ck_assert_uint_eq(out.n_removed, 0);
         ck_assert_uint_eq(last_claim->n_waiters, 1);
         ck_assert_uint_eq(claim_count(book), 1);
-        claim_release(book, last_claim->id, NULL, &asker, 0, true, 3 * S);
+        release(last_claim->id, 0, 3 * S);
         ck_assert_uint_eq(last_answer()->ticket, ticket);
 }
 END_TEST
@@ -267,14 +262,14 @@ END_TEST
 START_TEST(test_take_from_tracer)
 {
         struct claim_request r = request(10, 40, 1001);
-        struct task_ref target = task(10, 110), asker = task(1, 1);
+        struct task_ref target = task(10, 110);
 
         out.tracer = task(77, 1);
         r.take = true;
         ck_assert_int_eq(make(&r, S), 1);
         ck_assert(!last_claim->reserved);
         ck_assert_uint_eq(event_at(0)->tracer.pid, 77);
-        claim_release(book, last_claim->id, NULL, &asker, 0, true, S);
+        release(last_claim->id, 0, S);
 
         r = request(10, 40, 1001);
         r.take = r.wait = true;
