@@ -383,37 +383,13 @@ static struct json_object *claim_answer(const struct api_call *call, const struc
         return o;
 }
 
-static const struct {
-        int error;
-        unsigned status;
-        const char *code;
-} failures[] = {
-        {-EBUSY, MHD_HTTP_CONFLICT, "claimed"},
-        {-EALREADY, MHD_HTTP_CONFLICT, "claimed"},
-        {-EUSERS, MHD_HTTP_CONFLICT, "traced"},
-        {-EPERM, MHD_HTTP_FORBIDDEN, "not-permitted"},
-        {-EACCES, MHD_HTTP_FORBIDDEN, "wrong-token"},
-        {-ENOENT, MHD_HTTP_NOT_FOUND, "no-such-claim"},
-        {-ESRCH, MHD_HTTP_NOT_FOUND, "no-such-process"},
-        {-EDQUOT, MHD_HTTP_TOO_MANY_REQUESTS, "too-many-claims"},
-        {-E2BIG, MHD_HTTP_TOO_MANY_REQUESTS, "too-many-claims"},
-        {-EOPNOTSUPP, MHD_HTTP_NOT_IMPLEMENTED, "no-guard"},
-        {-ECANCELED, MHD_HTTP_SERVICE_UNAVAILABLE, "not-claimed"},
-};
-
-static void fail(struct api_call *call, int error, const char *sentence, const char *hint)
+static void claim_refused(struct api_call *call, const struct refusal_text *why)
 {
-        for (size_t i = 0; i < ELEMENTSOF(failures); i++)
-                if (failures[i].error == error) {
-                        api_fail(call, failures[i].status, failures[i].code, hint, "%s", sentence);
-                        return;
-                }
-        api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "failed", hint, "%s", sentence);
+        api_fail(call, why->status, why->code, why->hint, "%s", why->sentence);
 }
 
 /* Now, or when the turn has come. */
-static void on_claim(void *userdata, const struct claim *c, int error, const char *sentence,
-                     const char *hint)
+static void on_claim(void *userdata, const struct claim *c, const struct refusal_text *why)
 {
         struct api_call *call = userdata;
         struct json_object *o;
@@ -426,7 +402,7 @@ static void on_claim(void *userdata, const struct claim *c, int error, const cha
                         add_risk(o, call->api, c);
                 api_answer_status(call, MHD_HTTP_CREATED, o);
         } else
-                fail(call, error, sentence, hint);
+                claim_refused(call, why);
         parking_go_on(call->parking);
 }
 
@@ -506,24 +482,13 @@ static const struct claim *get_claim(struct api_call *call)
         return c;
 }
 
-static void change_failed(struct api_call *call, const char *what, int error)
+static void change_refused(struct api_call *call, const char *what, const struct claimant *by,
+                           const struct claim_outcome *o)
 {
-        if (error == -EPERM)
-                api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted",
-                         "Ask as that user or as root, or show the claim's token.",
-                         "Claim %" PRIu64 " was made by another user, so user %u may not %s it.", call->id,
-                         (unsigned)call->peer.uid, what);
-        else if (error == -EACCES)
-                api_fail(call, MHD_HTTP_FORBIDDEN, "wrong-token", "",
-                         "That is not the token of claim %" PRIu64 ".", call->id);
-        else if (error == -ESRCH)
-                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "",
-                         "The process of claim %" PRIu64 " is gone, or the one that would own it.",
-                         call->id);
-        else
-                api_fail(call, MHD_HTTP_INTERNAL_SERVER_ERROR, "failed", "",
-                         "It was not possible to %s claim %" PRIu64 ": %s.", what, call->id,
-                         strerror(-error));
+        struct refusal_text why;
+
+        refusal_of_change(o, what, call->id, by, &why);
+        claim_refused(call, &why);
 }
 
 /* A new owner: named, or with a token whoever shows it, if the former one is gone. */
@@ -540,14 +505,14 @@ void api_claim_renew(struct api_call *call)
         struct claimant by = api_claimant(call, b->token);
         char text[CLAIM_OWNER_TEXT_MAX] = "";
         struct claim_renewal to = {.owner_text = text};
+        struct claim_outcome o = {};
         struct guard_owner owner;
-        int r;
 
         if (!c)
                 return;
-        r = claim_check_right(c, &by);
-        if (r < 0) {
-                change_failed(call, "renew", r);
+        o.refusal = claim_check_right(c, &by);
+        if (o.refusal) {
+                change_refused(call, "renew", &by, &o);
                 return;
         }
         if (b->owner.kind == BODY_OWNER_TOKEN && !c->request.token[0]) {
@@ -561,11 +526,11 @@ void api_claim_renew(struct api_call *call)
                 to.owner = &owner;
         }
         to.lease_ns = b->given & BODY_LEASE ? b->lease_s * NSEC_PER_SEC : c->request.lease_ns;
-        r = arbiter_renew(call->api->arbiter, call->id, &to, &by, &c);
-        if (r < 0)
-                change_failed(call, "renew", r);
+        o = arbiter_renew(call->api->arbiter, call->id, &to, &by);
+        if (o.refusal)
+                change_refused(call, "renew", &by, &o);
         else
-                api_answer(call, claim_answer(call, c));
+                api_answer(call, claim_answer(call, o.claim));
 }
 
 void api_claim_enter(struct api_call *call)
@@ -573,16 +538,16 @@ void api_claim_enter(struct api_call *call)
         const struct claim *c = get_claim(call);
         struct claimant by = api_claimant(call, call->body->token);
         struct proc_status caller;
-        int r;
+        struct claim_outcome o;
 
         if (!c)
                 return;
         /* Who may by uid or token may, whichever process it is; an owner is let in as itself. */
-        if (claim_check_right(c, &by) == -EPERM && !api_caller(call, &caller))
+        if (claim_check_right(c, &by) == REFUSED_NOT_PERMITTED && !api_caller(call, &caller))
                 return;
-        r = arbiter_enter(call->api->arbiter, call->id, &by);
-        if (r < 0)
-                change_failed(call, "enter", r);
+        o = arbiter_enter(call->api->arbiter, call->id, &by);
+        if (o.refusal)
+                change_refused(call, "enter", &by, &o);
         else
                 api_answer(call, claim_answer(call, c));
 }
@@ -592,17 +557,17 @@ void api_claim_release(struct api_call *call)
         const struct claim *c;
         struct claimant by = api_claimant(call, call->args.token);
         struct json_object *o, *claim;
-        int r;
+        struct claim_outcome done = {};
 
         pump_flush(call->api->pump); /* whom it kept out so far is told with its name */
         c = get_claim(call);
         if (!c)
                 return;
         claim = api_claim_json(call->api, c, false);
-        r = arbiter_release(call->api->arbiter, call->id, &by);
-        if (r < 0) {
+        done.refusal = arbiter_release(call->api->arbiter, call->id, &by);
+        if (done.refusal) {
                 json_object_put(claim);
-                change_failed(call, "release", r);
+                change_refused(call, "release", &by, &done);
                 return;
         }
         o = json_new("ptraced.released/1");

@@ -131,121 +131,14 @@ static void tell(void *userdata, struct event *e)
         pump_feed(a->pump, e);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------- */
-
-static struct pending *find_pending(const struct arbiter *a, uint64_t ticket)
-{
-        for (struct table_node *n = table_first(&a->pending, table_hash(ticket)); n; n = table_next(n)) {
-                struct pending *p = LIST_ENTRY(n, struct pending, node);
-
-                if (p->ticket == ticket)
-                        return p;
-        }
-        return NULL;
-}
-
-static const struct {
-        enum claim_end why;
-        const char *words;
-} why_not[] = {
-        {CLAIM_TARGET_GONE, "the process ended"},
-        {CLAIM_OWNER_GONE, "its owner ended"},
-        {CLAIM_GUARD_OFF, "the guard was switched off"},
-        {CLAIM_TAKEN_OVER, "somebody else took it"},
-        {CLAIM_RELEASED, "it was released"},
-};
-
-static void answer(void *userdata, uint64_t ticket, const struct claim *c, int error, enum claim_end why)
+static void give_answer(void *userdata, uint64_t ticket, const struct claim_outcome *o)
 {
         struct arbiter *a = userdata;
-        struct pending *p = find_pending(a, ticket);
-        const char *words = strerror(error ? -error : EIO);
-        char sentence[SENTENCE_MAX];
+        struct refusal_text why;
 
-        if (!p)
-                return;
-        a->sweep = true;
-        for (size_t i = 0; i < ELEMENTSOF(why_not); i++)
-                if (why_not[i].why == why)
-                        words = why_not[i].words;
-        snprintf(sentence, sizeof(sentence), "The claim that was waited for is not made: %s.", words);
-        table_remove(&a->pending, &p->node);
-        p->done(p->userdata, c, error, c ? "" : sentence, "");
-        free(p);
-}
-
-static void say_claimed(const struct claim *c, char *sentence, char *hint)
-{
-        uint64_t seconds = (arbiter_now() - MIN_OF(c->made_ns, arbiter_now())) / NSEC_PER_SEC;
-        char owner[SHOWN_MAX], target[SHOWN_MAX], waiting[32] = "";
-
-        if (c->n_waiters)
-                snprintf(waiting, sizeof(waiting), "; %u waiting", c->n_waiters);
-        snprintf(sentence, SENTENCE_MAX,
-                 "Process %u (%s) is claimed for %s, since %" PRIu64 " s, by user %u (claim %" PRIu64 "%s).",
-                 c->request.target.pid, text_escape(c->request.target.comm, target, sizeof(target)),
-                 text_escape(c->request.owner_text, owner, sizeof(owner)), seconds, c->request.asker.uid,
-                 c->id, waiting);
-        snprintf(hint, SENTENCE_MAX, "Wait for your turn with --wait, or take it over with --take.");
-}
-
-static void say_traced(const struct claim_request *r, const struct task_ref *holder, char *sentence,
-                       char *hint)
-{
-        char comm[SHOWN_MAX];
-
-        if (holder->pid)
-                snprintf(sentence, SENTENCE_MAX,
-                         "Process %u is traced by pid %u (%s), which a claim for %s does not admit.",
-                         r->target.pid, holder->pid, text_escape(holder->comm, comm, sizeof(comm)),
-                         r->owner_text);
-        else
-                snprintf(sentence, SENTENCE_MAX, "Others wait for process %u already.", r->target.pid);
-        snprintf(hint, SENTENCE_MAX,
-                 "Wait until it has left with --wait. With --take the claim is made now, and that tracer "
-                 "stays "
-                 "until it leaves: nobody can detach it.");
-}
-
-static const struct {
-        int error;
-        const char *sentence, *hint;
-} failures[] = {
-        {-ESRCH, "There is no such process any more.", ""},
-        {-EDQUOT,
-         "There are too many claims or waiters: 4096 claims and 1024 waiters in all, 256 of each of "
-         "one user, 64 claims where they are kept by hold.",
-         "Release some; `ptracectl claims` shows them."},
-        {-E2BIG, "The process has too many threads to be held.", ""},
-        {-EOPNOTSUPP,
-         "Nothing here can keep a claim: this kernel lets ptraced refuse no attach, and hold is "
-         "not possible either.",
-         "`ptracectl doctor` says what is missing."},
-};
-
-static void fail(const struct claim_request *r, int error, const struct claim *other,
-                 const struct task_ref *holder, arbiter_done done, void *userdata)
-{
-        char sentence[SENTENCE_MAX], hint[SENTENCE_MAX] = "";
-
-        snprintf(sentence, sizeof(sentence), "The claim cannot be made: %s.", strerror(-error));
-        if (other && (error == -EBUSY || error == -EALREADY || error == -EPERM)) {
-                say_claimed(other, sentence, hint);
-                if (error == -EPERM)
-                        snprintf(hint, sizeof(hint),
-                                 "Root or group ptraced made that claim, so only they can take it over.");
-                if (error == -EALREADY)
-                        snprintf(hint, sizeof(hint), "It is yours: renew or release it.");
-        } else if (error == -EBUSY) {
-                error = -EUSERS;
-                say_traced(r, holder, sentence, hint);
-        } else
-                for (size_t i = 0; i < ELEMENTSOF(failures); i++)
-                        if (failures[i].error == error) {
-                                snprintf(sentence, sizeof(sentence), "%s", failures[i].sentence);
-                                snprintf(hint, sizeof(hint), "%s", failures[i].hint);
-                        }
-        done(userdata, NULL, error, sentence, hint);
+        if (o->refusal)
+                refusal_of_waiter(o, &why);
+        a->sweep |= answers_give(&a->answers, ticket, o->claim, o->refusal ? &why : NULL);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------- */
@@ -269,93 +162,98 @@ static uint64_t next_id(struct arbiter *a)
         return id;
 }
 
-uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *request, arbiter_done done,
-                       void *userdata)
+static struct claim_outcome make(struct arbiter *a, const struct claim_request *r)
 {
-        struct pending *p = calloc(1, sizeof(*p));
-        struct claim_request r = *request;
-        const struct claim *c = NULL, *other = NULL;
-        struct task_ref holder = {};
-        int e = p ? follow_parties(a, &r) : -ENOMEM;
+        struct task_ref tracer = {};
+        int e = r->ticket ? follow_parties(a, r) : -ENOMEM;
 
-        r.ticket = a->next_ticket++;
-        if (e == 0) {
-                *p = (struct pending){.ticket = r.ticket, .done = done, .userdata = userdata};
-                e = claim_make(a->book, next_id(a), &r, arbiter_now(), &c, &other, &holder);
-        }
-        if (e == 0)
-                table_insert(&a->pending, &p->node, table_hash(p->ticket));
-        else
-                free(p);
-        a->sweep |= e < 0;
         if (e < 0)
-                fail(&r, e, other, &holder, done, userdata);
-        else if (e > 0)
-                done(userdata, c, 0, "", "");
+                return (struct claim_outcome){.refusal = claim_refusal_of_errno(e), .error = e};
+        if (claim_needs_tracer(a->book, r))
+                tracer = strange_tracer(a, r);
+        return claim_make(a->book, next_id(a), r, &tracer, arbiter_now());
+}
+
+uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *request, answer_fn fn, void *userdata)
+{
+        struct claim_request r = *request;
+        struct claim_outcome o;
+        struct refusal_text why;
+
+        r.ticket = answers_promise(&a->answers, fn, userdata);
+        o = make(a, &r);
+        if (!o.claim && !o.refusal) { /* it waits */
+                arbiter_settle(a);
+                return r.ticket;
+        }
+        a->sweep |= o.refusal;
+        if (o.refusal)
+                refusal_of_request(&r, &o, arbiter_now(), &why);
+        if (!answers_give(&a->answers, r.ticket, o.claim, o.refusal ? &why : NULL))
+                fn(userdata, NULL, &why); /* no memory for the promise */
         arbiter_settle(a);
-        return e == 0 ? r.ticket : 0;
+        return 0;
 }
 
 void arbiter_cancel(struct arbiter *a, uint64_t ticket)
 {
-        struct pending *p = find_pending(a, ticket);
-
-        if (!p)
+        if (!answers_forget(&a->answers, ticket))
                 return;
-        table_remove(&a->pending, &p->node);
-        free(p);
         a->sweep = true;
         claim_cancel(a->book, ticket, arbiter_now());
         arbiter_settle(a);
 }
 
-int arbiter_renew(struct arbiter *a, uint64_t id, const struct claim_renewal *to, const struct claimant *by,
-                  const struct claim **ret)
+struct claim_outcome arbiter_renew(struct arbiter *a, uint64_t id, const struct claim_renewal *to,
+                                   const struct claimant *by)
 {
+        struct claim_outcome o = {};
         struct task_ref process = {};
-        int r = 0;
 
         if (to->owner && to->owner->kind == OWNER_PROCESS) {
                 process.pid = to->owner->process.pid;
                 process.start = to->owner->process.start;
-                r = arbiter_watch(a, &process);
+                o.error = arbiter_watch(a, &process);
+                o.refusal = claim_refusal_of_errno(o.error);
         }
-        if (r == 0)
-                r = claim_renew(a->book, id, to, by, arbiter_now(), ret);
+        if (!o.refusal)
+                o = claim_renew(a->book, id, to, by, arbiter_now());
         a->sweep = true;
         arbiter_settle(a);
-        return r;
+        return o;
 }
 
-int arbiter_release(struct arbiter *a, uint64_t id, const struct claimant *by)
+enum claim_refusal arbiter_release(struct arbiter *a, uint64_t id, const struct claimant *by)
 {
-        int r = claim_release(a->book, id, by, arbiter_now());
+        enum claim_refusal why = claim_release(a->book, id, by, arbiter_now());
 
         arbiter_settle(a);
-        return r;
+        return why;
 }
 
-int arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by)
+struct claim_outcome arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by)
 {
         const struct claim *c = claim_by_id(a->book, id);
+        struct claim_outcome o = {.claim = c};
         struct task_ref owner = {};
-        int r;
 
-        if (!c)
-                return -ENOENT;
-        r = claim_check_right(c, by);
-        if (r == -EPERM && by->process.pid && arbiter_admits(&c->request.owner, &by->process))
-                r = 0;
-        if (r < 0 || !a->hold)
-                return r;
+        o.refusal = c ? claim_check_right(c, by) : REFUSED_NO_CLAIM;
+        if (o.refusal == REFUSED_NOT_PERMITTED && by->process.pid &&
+            arbiter_admits(&c->request.owner, &by->process))
+                o.refusal = CLAIM_NOT_REFUSED;
+        if (o.refusal || !a->hold)
+                return o;
         if (c->request.owner.kind == OWNER_PROCESS) {
                 owner.pid = c->request.owner.process.pid;
                 owner.start = c->request.owner.process.start;
         }
         /* Also where claims are kept by the kernel: it may be held, or caught, for another reason. */
-        r = hold_yield(a->hold, &c->request.target, &owner);
+        o.error = hold_yield(a->hold, &c->request.target, &owner);
         arbiter_hold_entered(a, &c->request.target);
-        return r == -ENOENT || r == -ESRCH ? 0 : r; /* not held at this moment: nobody is in the way */
+        if (o.error == -ENOENT || o.error == -ESRCH) /* not held at this moment: nobody is in the way */
+                o.error = 0;
+        o.refusal = claim_refusal_of_errno(o.error);
+        return o;
 }
 
 /* ---- policy and `single` ----------------------------------------------------------------------------- */
@@ -614,14 +512,14 @@ static int set_up(struct arbiter *a, uint64_t grace_ns)
                 .userdata = a,
                 .install = install,
                 .remove = uninstall,
-                .answer = answer,
+                .answer = give_answer,
                 .event = tell,
                 .holder = strange_tracer,
         };
         int r = claim_book_new(&a->book, &sink, grace_ns);
 
         if (r == 0)
-                r = table_init(&a->pending);
+                r = answers_init(&a->answers);
         if (r == 0)
                 r = table_init(&a->watches);
         if (r == 0)
@@ -642,7 +540,7 @@ int arbiter_new(struct arbiter **ret, const struct arbiter_parts *parts)
         a->guard = parts->guard;
         a->hold = parts->hold;
         a->pump = parts->pump;
-        a->next_ticket = a->next_id = 1;
+        a->next_id = 1;
         a->means = a->guard && guard_available(a->guard) ? MEANS_KERNEL : MEANS_HOLD;
         a->state_dir = strdup(parts->state_dir);
         a->policy_dir = strdup(parts->policy_dir ?: POLICY_DEFAULT_DIR);
@@ -663,23 +561,22 @@ int arbiter_new(struct arbiter **ret, const struct arbiter_parts *parts)
 /* Each is told once; what they wait for goes on without them. */
 static void dismiss_waiters(struct arbiter *a)
 {
-        for (size_t i = 0; i < a->pending.n_buckets; i++)
-                while (a->pending.buckets[i]) {
-                        struct pending *p = LIST_ENTRY(a->pending.buckets[i], struct pending, node);
+        const struct claim_outcome stopping = {.refusal = REFUSED_STOPPING};
+        struct refusal_text why;
+        uint64_t ticket;
 
-                        table_remove(&a->pending, &p->node);
-                        claim_cancel(a->book, p->ticket, arbiter_now());
-                        p->done(p->userdata, NULL, -ECANCELED, "The daemon stops; nobody waits any more.",
-                                "Ask again when it is back.");
-                        free(p);
-                }
+        refusal_of_waiter(&stopping, &why);
+        while ((ticket = answers_any(&a->answers))) {
+                claim_cancel(a->book, ticket, arbiter_now());
+                answers_give(&a->answers, ticket, NULL, &why);
+        }
 }
 
 struct arbiter *arbiter_free(struct arbiter *a)
 {
         if (!a)
                 return NULL;
-        if (a->pending.buckets)
+        if (a->answers.waiting.buckets)
                 dismiss_waiters(a);
         if (a->book && a->save && (a->unsaved || claim_count(a->book)))
                 arbiter_save(a);
@@ -687,7 +584,7 @@ struct arbiter *arbiter_free(struct arbiter *a)
                 arbiter_follow_stop(a);
         sd_event_source_disable_unref(a->save);
         claim_book_free(a->book);
-        table_done(&a->pending);
+        answers_done(&a->answers);
         table_done(&a->watches);
         free(a->policy);
         free(a->state_dir);

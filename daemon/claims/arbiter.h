@@ -13,6 +13,7 @@
 #include "bpf/decide.h"
 #include "lib/claim/claim.h"
 #include "lib/claim/policy.h"
+#include "daemon/claims/answers.h"
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
 #include "daemon/base/lookup.h"
@@ -75,25 +76,15 @@ bool arbiter_admits(const struct guard_owner *owner, const struct task_ref *trac
 struct task_ref arbiter_tracer(struct arbiter *a, const struct task_ref *target,
                                const struct guard_owner *admitted_by, const struct guard_owner *strange_to);
 
-/*
- * on_done is called once, now or later: c NULL and a negative error if there will be no claim, with a
- * sentence and perhaps a hint ("" if not).
- *   -EBUSY   somebody else's claim      -EALREADY the asker's own       -EUSERS a tracer that is not
- * admitted -EPERM   not the asker's to take    -ESRCH    target or owner gone  -EDQUOT too many claims or
- * waiters -ECANCELED it waited, and owner or guard went away; -EOPNOTSUPP and others: it cannot be kept
- * Returns the ticket to cancel a waiter with, or 0 when on_done was already called.
- */
-typedef void (*arbiter_done)(void *userdata, const struct claim *c, int error, const char *sentence,
-                             const char *hint);
-uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *r, arbiter_done on_done,
-                       void *userdata);
+/* fn is called once, now or later. Returns the ticket to cancel a waiter with, or 0 when it was already. */
+uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *r, answer_fn fn, void *userdata);
 void arbiter_cancel(struct arbiter *a, uint64_t ticket);
-int arbiter_renew(struct arbiter *a, uint64_t id, const struct claim_renewal *to, const struct claimant *by,
-                  const struct claim **ret);
-int arbiter_release(struct arbiter *a, uint64_t id, const struct claimant *by);
+struct claim_outcome arbiter_renew(struct arbiter *a, uint64_t id, const struct claim_renewal *to,
+                                   const struct claimant *by);
+enum claim_refusal arbiter_release(struct arbiter *a, uint64_t id, const struct claimant *by);
 /* Let the owner in: in MEANS_HOLD ptraced lets go of the target; in MEANS_KERNEL nobody is in its way.
- * -EPERM: neither the owner nor whoever made the claim asks. */
-int arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by);
+ * Refused if neither the owner nor whoever made the claim asks. */
+struct claim_outcome arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by);
 /* by, here and below: NULL, nobody asked for it. */
 int arbiter_set_state(struct arbiter *a, enum guard_state state, const struct claimant *by);
 /* The emergency switch: every claim, rule and `single` ends; programs leave the kernel. */

@@ -10,6 +10,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/list.h"
 #include "lib/base/table.h"
+#include "daemon/claims/answers.h"
 #include "daemon/claims/arbiter.h"
 
 #define CHANGED_MAX   256 /* targets whose tracers changed; with more all are looked at */
@@ -17,14 +18,6 @@
 #define CHECKS_A_TURN 64  /* claims and queues looked at before others have their turn */
 #define SENTENCE_MAX  512
 #define SAVE_AFTER_US 500000 /* words of claims that the kernel keeps: written this late */
-
-/* A client whose answer is still to come. */
-struct pending {
-        struct table_node node; /* by ticket */
-        uint64_t ticket;
-        arbiter_done done;
-        void *userdata;
-};
 
 /* A process whose end matters. */
 struct followed {
@@ -60,11 +53,12 @@ struct arbiter {
         char boot_id[37];
         enum arbiter_means means;
         struct claim_book *book;
-        uint64_t next_ticket, next_id;
+        struct answers answers;
+        uint64_t next_id;
         uint64_t logged_ns, n_logged; /* changes of claims in this window */
         bool clearing;                /* the kernel has forgotten everything already */
 
-        struct table pending, watches;
+        struct table watches;
         struct list all_watches;
         bool unsaved; /* what claims.json tells is old */
         bool sweep;   /* some watches may not be needed any more */

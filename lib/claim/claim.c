@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lib/claim/claim.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static struct event event_of(enum event_type type, const struct claim *c, const 
         return e;
 }
 
-static void tell(struct claim_book *b, struct event *e)
+static void pass_on(struct claim_book *b, struct event *e)
 {
         if (b->sink.event)
                 b->sink.event(b->sink.userdata, e);
@@ -45,7 +46,7 @@ static void tell_made(struct claim_book *b, const struct entry *e, const struct 
                          tracer->comm);
         else if (e->claim.made_ns > e->since_ns)
                 snprintf(ev.note, sizeof(ev.note), "after waiting");
-        tell(b, &ev);
+        pass_on(b, &ev);
 }
 
 static void tell_queued(struct claim_book *b, const struct entry *e)
@@ -53,7 +54,7 @@ static void tell_queued(struct claim_book *b, const struct entry *e)
         struct event ev = event_of(EV_CLAIM_QUEUED, &e->claim, &e->claim.request.asker);
 
         ev.count = e->place->n_waiting;
-        tell(b, &ev);
+        pass_on(b, &ev);
 }
 
 static void tell_ended(struct claim_book *b, const struct claim *c, enum claim_end why,
@@ -62,7 +63,7 @@ static void tell_ended(struct claim_book *b, const struct claim *c, enum claim_e
         struct event ev = event_of(EV_CLAIM_ENDED, c, by);
 
         ev.claim_end = (int32_t)why;
-        tell(b, &ev);
+        pass_on(b, &ev);
 }
 
 /* The loser's claim, and who admits whom now. */
@@ -72,19 +73,64 @@ static void tell_taken(struct claim_book *b, const struct claim *c, const struct
 
         snprintf(ev.note, sizeof(ev.note), "was for %.80s", c->request.owner_text);
         snprintf(ev.owner, sizeof(ev.owner), "%s", taker->owner_text);
-        tell(b, &ev);
+        pass_on(b, &ev);
 }
 
 /* ---- making and ending ------------------------------------------------------------------------------- */
 
-/* Tells the client that waits, if one does. c NULL: it gets nothing. */
-static void answer(struct claim_book *b, struct entry *e, const struct claim *c, int error,
-                   enum claim_end why)
+static const struct {
+        int error;
+        enum claim_refusal refusal;
+} system_refusals[] = {
+        {-ESRCH, REFUSED_PROCESS_GONE},
+        {-EDQUOT, REFUSED_LIMIT},
+        {-E2BIG, REFUSED_THREADS},
+        {-EOPNOTSUPP, REFUSED_NO_MEANS},
+};
+
+enum claim_refusal claim_refusal_of_errno(int error)
+{
+        for (size_t i = 0; i < ELEMENTSOF(system_refusals); i++)
+                if (system_refusals[i].error == error)
+                        return system_refusals[i].refusal;
+        return error < 0 ? REFUSED_BY_SYSTEM : CLAIM_NOT_REFUSED;
+}
+
+static struct claim_outcome outcome_of(const struct claim *c)
+{
+        return (struct claim_outcome){.claim = c};
+}
+
+static struct claim_outcome refused(enum claim_refusal why)
+{
+        return (struct claim_outcome){.refusal = why};
+}
+
+static struct claim_outcome system_refused(int error)
+{
+        return (struct claim_outcome){.refusal = claim_refusal_of_errno(error), .error = error};
+}
+
+/* What a claim's end means for who still waits for it. */
+static struct claim_outcome ended(enum claim_end why)
+{
+        static const enum claim_refusal refusals[] = {
+                [CLAIM_RELEASED] = REFUSED_RELEASED,     [CLAIM_LEASE_OVER] = REFUSED_RELEASED,
+                [CLAIM_OWNER_GONE] = REFUSED_OWNER_GONE, [CLAIM_TARGET_GONE] = REFUSED_PROCESS_GONE,
+                [CLAIM_TAKEN_OVER] = REFUSED_TAKEN_OVER, [CLAIM_GUARD_OFF] = REFUSED_GUARD_OFF,
+        };
+        static_assert(ELEMENTSOF(refusals) == _CLAIM_END_MAX, "a refusal for each end");
+
+        return refused(refusals[why]);
+}
+
+/* Tells the client that waits, if one does. */
+static void answer_ticket(struct claim_book *b, struct entry *e, struct claim_outcome o)
 {
         if (!e->asked)
                 return;
         claim_unask(b, e);
-        b->sink.answer(b->sink.userdata, e->claim.request.ticket, c, error, why);
+        b->sink.answer(b->sink.userdata, e->claim.request.ticket, &o);
 }
 
 static struct task_ref holder(const struct claim_book *b, const struct claim_request *r)
@@ -124,9 +170,9 @@ static int install(struct claim_book *b, struct entry *e, bool reserved, uint64_
         return b->sink.install(b->sink.userdata, &e->claim);
 }
 
-static void drop_waiter(struct claim_book *b, struct entry *w, int error, enum claim_end why)
+static void drop_waiter(struct claim_book *b, struct entry *w, struct claim_outcome o)
 {
-        answer(b, w, NULL, error, why);
+        answer_ticket(b, w, o);
         claim_unfollow_owner(b, w);
         claim_entry_free(b, w);
 }
@@ -148,24 +194,24 @@ static void serve(struct claim_book *b, struct place *p, bool handed_over, uint6
                 claim_dequeue(b, w);
                 r = install(b, w, tracer.pid != 0, now);
                 if (r < 0) {
-                        drop_waiter(b, w, r, r == -ESRCH ? CLAIM_TARGET_GONE : 0);
+                        drop_waiter(b, w, system_refused(r));
                         continue;
                 }
                 claim_link(b, w);
                 tell_made(b, w, &tracer);
                 if (!w->claim.reserved)
-                        answer(b, w, &w->claim, 0, 0);
+                        answer_ticket(b, w, outcome_of(&w->claim));
         }
 }
 
 /* All who wait for it get nothing. */
-static void empty_queue(struct claim_book *b, struct place *p, int error, enum claim_end why)
+static void empty_queue(struct claim_book *b, struct place *p, enum claim_end why)
 {
         struct entry *w;
 
         while ((w = claim_first_waiter(p))) {
                 claim_dequeue(b, w);
-                drop_waiter(b, w, error, why);
+                drop_waiter(b, w, ended(why));
         }
 }
 
@@ -177,9 +223,9 @@ static void end(struct claim_book *b, struct entry *e, enum claim_end why, const
 
         tell_ended(b, &e->claim, why, by);
         claim_unlink(b, e);
-        answer(b, e, NULL, why == CLAIM_TARGET_GONE ? -ESRCH : -ECANCELED, why);
+        answer_ticket(b, e, ended(why));
         if (why == CLAIM_TARGET_GONE)
-                empty_queue(b, p, -ESRCH, why);
+                empty_queue(b, p, why);
         else
                 serve(b, p, true, now);
         if (!p->claim)
@@ -195,7 +241,7 @@ static void place_gone(struct claim_book *b, struct place *p, uint64_t now)
                 end(b, p->claim, CLAIM_TARGET_GONE, NULL, now);
                 return;
         }
-        empty_queue(b, p, -ESRCH, CLAIM_TARGET_GONE);
+        empty_queue(b, p, CLAIM_TARGET_GONE);
         claim_place_put(b, p);
 }
 
@@ -206,40 +252,45 @@ static bool same_owner(const struct claim_request *a, const struct claim_request
         return a->asker.uid == b->asker.uid && !memcmp(&a->owner, &b->owner, sizeof(a->owner));
 }
 
-static int check_taking(const struct claim *c, const struct claim_request *r)
+static enum claim_refusal check_taking(const struct claim *c, const struct claim_request *r)
 {
-        return c->request.asker.privileged && !r->asker.privileged ? -EPERM : 0;
+        return c->request.asker.privileged && !r->asker.privileged ? REFUSED_ROOTS : CLAIM_NOT_REFUSED;
 }
 
 /* Who is in the way of a request that does not wait. */
-static int check_way(const struct place *p, const struct claim_request *r, const struct task_ref *tracer)
+static enum claim_refusal check_way(const struct place *p, const struct claim_request *r,
+                                    const struct task_ref *tracer)
 {
         const struct claim *c = p->claim ? &p->claim->claim : NULL;
 
         if (c && r->take)
                 return check_taking(c, r);
         if (c)
-                return same_owner(&c->request, r) && !r->wait ? -EALREADY : -EBUSY;
-        return (tracer->pid || p->n_waiting) && !r->take ? -EBUSY : 0;
+                return same_owner(&c->request, r) && !r->wait ? REFUSED_YOURS : REFUSED_CLAIMED;
+        if (r->take)
+                return CLAIM_NOT_REFUSED;
+        if (tracer->pid)
+                return REFUSED_TRACED;
+        return p->n_waiting ? REFUSED_QUEUE : CLAIM_NOT_REFUSED;
 }
 
-static int queue_up(struct claim_book *b, struct place *p, uint64_t id, const struct claim_request *r,
-                    uint64_t now)
+/* What passes by itself. */
+static bool is_worth_waiting(enum claim_refusal why)
 {
-        struct entry *e;
+        return why == REFUSED_CLAIMED || why == REFUSED_TRACED || why == REFUSED_QUEUE;
+}
 
-        if (b->n_waiters >= CLAIM_WAITERS_MAX)
-                return -EDQUOT;
-        e = claim_entry_new(b, p, id, r, now);
-        if (!e)
-                return -ENOMEM;
-        if (!r->asker.privileged && e->user->n_waiters >= CLAIM_WAITERS_PER_UID) {
+/* e is on its way into the queue of its place, and freed if it does not get there. */
+static struct claim_outcome queue_up(struct claim_book *b, struct entry *e)
+{
+        if (b->n_waiters >= CLAIM_WAITERS_MAX ||
+            (!e->claim.request.asker.privileged && e->user->n_waiters >= CLAIM_WAITERS_PER_UID)) {
                 claim_entry_free(b, e);
-                return -EDQUOT;
+                return refused(REFUSED_LIMIT);
         }
         claim_enqueue(b, e);
         tell_queued(b, e);
-        return 0;
+        return outcome_of(NULL);
 }
 
 /* The present owner loses it. Its place in the kernel was taken by the new claim already. */
@@ -248,65 +299,75 @@ static void lose(struct claim_book *b, struct entry *loser, const struct claim_r
         tell_taken(b, &loser->claim, taker);
         tell_ended(b, &loser->claim, CLAIM_TAKEN_OVER, &taker->asker);
         claim_unlink(b, loser);
-        answer(b, loser, NULL, -ECANCELED, CLAIM_TAKEN_OVER);
+        answer_ticket(b, loser, ended(CLAIM_TAKEN_OVER));
         claim_entry_free(b, loser);
 }
 
-static int make_now(struct claim_book *b, struct place *p, uint64_t id, const struct claim_request *r,
-                    const struct task_ref *tracer, uint64_t now, const struct claim **ret)
+/* e is to be the claim of its place, and freed if it cannot be. */
+static struct claim_outcome make_now(struct claim_book *b, struct entry *e, const struct task_ref *tracer,
+                                     uint64_t now)
 {
-        struct entry *e = claim_entry_new(b, p, id, r, now), *former = p->claim;
-        int error;
+        struct entry *former = e->place->claim;
+        int error = install(b, e, tracer->pid && e->claim.request.wait, now);
 
-        if (!e)
-                return -ENOMEM;
-        error = install(b, e, tracer->pid && r->wait, now);
         if (error < 0) {
                 claim_entry_free(b, e);
-                return error;
+                return system_refused(error);
         }
         if (former)
-                lose(b, former, r);
+                lose(b, former, &e->claim.request);
         claim_link(b, e);
         tell_made(b, e, tracer);
-        if (e->claim.reserved) {
-                claim_ask(b, e);
-                return 0;
-        }
-        *ret = &e->claim;
-        return 1;
+        if (!e->claim.reserved)
+                return outcome_of(&e->claim);
+        claim_ask(b, e);
+        return outcome_of(NULL);
 }
 
-int claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r, uint64_t now_ns,
-               const struct claim **ret, const struct claim **ret_other, struct task_ref *ret_holder)
+static struct claim_outcome make_or_queue(struct claim_book *b, struct place *p, struct entry *e,
+                                          const struct task_ref *tracer, uint64_t now)
+{
+        const struct claim_request *r = &e->claim.request;
+        enum claim_refusal why = check_way(p, r, tracer);
+
+        if (why == CLAIM_NOT_REFUSED)
+                return make_now(b, e, tracer, now);
+        if (r->wait && is_worth_waiting(why))
+                return queue_up(b, e);
+        claim_entry_free(b, e);
+        return refused(why);
+}
+
+bool claim_needs_tracer(const struct claim_book *b, const struct claim_request *r)
+{
+        const struct place *p = claim_place_find(b, r->target.pid);
+
+        return !p || p->target.start != r->target.start || !p->claim || r->take;
+}
+
+struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r,
+                                const struct task_ref *tracer, uint64_t now_ns)
 {
         struct place *p = claim_place_find(b, r->target.pid);
-        struct task_ref tracer;
-        int error;
+        struct claim_outcome o;
+        struct entry *e;
 
-        *ret_other = NULL;
-        *ret_holder = (struct task_ref){};
+        assert(id && r->target.pid);
         if (p && p->target.start != r->target.start) {
                 if (p->target.start > r->target.start)
-                        return -ESRCH; /* the pid is another process's by now */
+                        return refused(REFUSED_PROCESS_GONE); /* the pid is another process's by now */
                 place_gone(b, p, now_ns);
         }
         p = claim_place_get(b, &r->target);
-        if (!p)
-                return -ENOMEM;
-        /* It is a walk through /proc, and matters only where a claim could be made. */
-        tracer = p->claim && !r->take ? (struct task_ref){} : holder(b, r);
-        error = check_way(p, r, &tracer);
-        if (error == -EBUSY && r->wait)
-                error = queue_up(b, p, id, r, now_ns);
-        else if (error == 0)
-                error = make_now(b, p, id, r, &tracer, now_ns, ret);
-        if (error < 0) {
-                *ret_other = p->claim ? &p->claim->claim : NULL;
-                *ret_holder = tracer;
+        e = p ? claim_entry_new(b, p, id, r, now_ns) : NULL;
+        o = e ? make_or_queue(b, p, e, tracer, now_ns) : system_refused(-ENOMEM);
+        if (p && o.refusal) {
+                o.other = p->claim ? &p->claim->claim : NULL;
+                o.tracer = *tracer;
         }
-        claim_place_put(b, p);
-        return error;
+        if (p)
+                claim_place_put(b, p);
+        return o;
 }
 
 int claim_adopt(struct claim_book *b, const struct claim *c)
@@ -345,11 +406,12 @@ static bool same_token(const char *a, const char *b)
         return !difference && strlen(b) < sizeof(y);
 }
 
-int claim_check_right(const struct claim *c, const struct claimant *by)
+enum claim_refusal claim_check_right(const struct claim *c, const struct claimant *by)
 {
         if (by->token && *by->token)
-                return c->request.token[0] && same_token(c->request.token, by->token) ? 0 : -EACCES;
-        return by->privileged || c->request.asker.uid == by->uid ? 0 : -EPERM;
+                return c->request.token[0] && same_token(c->request.token, by->token) ? CLAIM_NOT_REFUSED
+                                                                                      : REFUSED_WRONG_TOKEN;
+        return by->privileged || c->request.asker.uid == by->uid ? CLAIM_NOT_REFUSED : REFUSED_NOT_PERMITTED;
 }
 
 static void change(struct claim *c, const struct claim_renewal *to, uint64_t now)
@@ -363,25 +425,23 @@ static void change(struct claim *c, const struct claim_renewal *to, uint64_t now
         c->grace_until_ns = 0;
 }
 
-int claim_renew(struct claim_book *b, uint64_t id, const struct claim_renewal *to, const struct claimant *by,
-                uint64_t now_ns, const struct claim **ret)
+struct claim_outcome claim_renew(struct claim_book *b, uint64_t id, const struct claim_renewal *to,
+                                 const struct claimant *by, uint64_t now_ns)
 {
         struct entry *e = claim_find(b, id);
+        enum claim_refusal why = e ? claim_check_right(&e->claim, by) : REFUSED_NO_CLAIM;
         struct claim former;
         struct event ev;
         int r;
 
-        if (!e)
-                return -ENOENT;
-        r = claim_check_right(&e->claim, by);
-        if (r < 0)
-                return r;
+        if (why)
+                return refused(why);
         former = e->claim;
         change(&e->claim, to, now_ns);
         r = b->sink.install(b->sink.userdata, &e->claim);
         if (r < 0) {
                 e->claim = former;
-                return r;
+                return system_refused(r);
         }
         if (to->owner) {
                 claim_unfollow_owner(b, e);
@@ -391,23 +451,19 @@ int claim_renew(struct claim_book *b, uint64_t id, const struct claim_renewal *t
         ev = event_of(EV_CLAIM_RENEWED, &e->claim, by);
         if (to->owner && strcmp(former.request.owner_text, to->owner_text) != 0)
                 snprintf(ev.note, sizeof(ev.note), "was for %.80s", former.request.owner_text);
-        tell(b, &ev);
-        *ret = &e->claim;
-        return 0;
+        pass_on(b, &ev);
+        return outcome_of(&e->claim);
 }
 
-int claim_release(struct claim_book *b, uint64_t id, const struct claimant *by, uint64_t now_ns)
+enum claim_refusal claim_release(struct claim_book *b, uint64_t id, const struct claimant *by,
+                                 uint64_t now_ns)
 {
         struct entry *e = claim_find(b, id);
-        int r;
+        enum claim_refusal why = e ? claim_check_right(&e->claim, by) : REFUSED_NO_CLAIM;
 
-        if (!e)
-                return -ENOENT;
-        r = claim_check_right(&e->claim, by);
-        if (r < 0)
-                return r;
-        end(b, e, CLAIM_RELEASED, by, now_ns);
-        return 0;
+        if (!why)
+                end(b, e, CLAIM_RELEASED, by, now_ns);
+        return why;
 }
 
 void claim_cancel(struct claim_book *b, uint64_t ticket, uint64_t now_ns)
@@ -460,7 +516,7 @@ void claim_process_gone(struct claim_book *b, const struct task_ref *process, ui
         while ((e = claim_find_owned(b, process, false))) {
                 p = e->place;
                 claim_dequeue(b, e);
-                drop_waiter(b, e, -ECANCELED, CLAIM_OWNER_GONE);
+                drop_waiter(b, e, ended(CLAIM_OWNER_GONE));
                 if (!p->claim)
                         serve(b, p, false, now_ns);
                 claim_place_put(b, p);
@@ -480,7 +536,7 @@ static void confirm(struct claim_book *b, struct entry *e, uint64_t now)
         e->claim.end_ns = lease_end(e->claim.request.lease_ns, now);
         claim_schedule(b, e);
         b->sink.install(b->sink.userdata, &e->claim);
-        answer(b, e, &e->claim, 0, 0);
+        answer_ticket(b, e, outcome_of(&e->claim));
 }
 
 void claim_target_free(struct claim_book *b, const struct task_ref *target, uint64_t now_ns)
@@ -533,7 +589,7 @@ void claim_end_all(struct claim_book *b, enum claim_end why, const struct claima
                 struct place *p = LIST_ENTRY(b->all_places.next, struct place, all);
                 bool claimed = p->claim;
 
-                empty_queue(b, p, -ECANCELED, why);
+                empty_queue(b, p, why);
                 if (claimed)
                         end(b, p->claim, why, by, now_ns);
                 else

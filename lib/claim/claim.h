@@ -63,6 +63,44 @@ struct claim {
         bool reserved; /* made, but a tracer that it does not admit is still there: not answered yet */
 };
 
+/* Why a request is refused, or why who waited gets nothing. The arbiter has the words
+ * (daemon/claims/answers.c).
+ */
+enum claim_refusal {
+        CLAIM_NOT_REFUSED,
+        REFUSED_CLAIMED,       /* another claim is in the way */
+        REFUSED_YOURS,         /* the asker's own for the same owner */
+        REFUSED_ROOTS,         /* a privileged one, which this asker may not take */
+        REFUSED_TRACED,        /* by a tracer that the request does not admit */
+        REFUSED_QUEUE,         /* others wait already */
+        REFUSED_LIMIT,         /* too many claims or waiters */
+        REFUSED_PROCESS_GONE,  /* the target, or the owner to be */
+        REFUSED_THREADS,       /* too many to be held */
+        REFUSED_NO_MEANS,      /* nothing here can keep a claim */
+        REFUSED_NO_CLAIM,      /* there is none of that number */
+        REFUSED_NOT_PERMITTED, /* somebody else's claim */
+        REFUSED_WRONG_TOKEN,
+        REFUSED_OWNER_GONE, /* while it waited; the same for those below */
+        REFUSED_GUARD_OFF,
+        REFUSED_TAKEN_OVER,
+        REFUSED_RELEASED,
+        REFUSED_STOPPING,  /* the daemon is */
+        REFUSED_BY_SYSTEM, /* -errno says why */
+        _CLAIM_REFUSAL_MAX,
+};
+/* What -errno of a system call, of the guard or of hold means for a claim. */
+enum claim_refusal claim_refusal_of_errno(int error);
+
+/* What became of a request. */
+struct claim_outcome {
+        enum claim_refusal refusal;
+        int error; /* -errno where the system refused, else 0 */
+        const struct claim
+                *claim; /* made, or renewed; NULL and no refusal: it waits, and is answered later */
+        const struct claim *other; /* in the way; NULL: none */
+        struct task_ref tracer;    /* in the way; pid 0: none */
+};
+
 /* Somebody who traces the target now and is not admitted by the request; pid 0: nobody. */
 typedef struct task_ref (*claim_holder_fn)(void *userdata, const struct claim_request *r);
 
@@ -70,12 +108,11 @@ typedef struct task_ref (*claim_holder_fn)(void *userdata, const struct claim_re
 struct claim_sink {
         void *userdata;
         /* The kernel (or hold) must know of it; in place of a former claim on that target, for which remove
-         * is not called then. Negative: it cannot be done, and the claim is not made, or stays as it was. */
+         * is not called then. -errno: it cannot be done, and the claim is not made, or stays as it was. */
         int (*install)(void *userdata, const struct claim *c);
         void (*remove)(void *userdata, const struct claim *c);
-        /* The waiter with that ticket has got its claim, or never will (c NULL; why is enum claim_end). */
-        void (*answer)(void *userdata, uint64_t ticket, const struct claim *c, int error,
-                       enum claim_end why);
+        /* The waiter with that ticket has got its claim, or never will. */
+        void (*answer)(void *userdata, uint64_t ticket, const struct claim_outcome *o);
         /* claim.made, queued, renewed, taken, ended: to be stamped and fed to the pump. */
         void (*event)(void *userdata, struct event *e);
         claim_holder_fn holder;
@@ -84,16 +121,11 @@ struct claim_sink {
 int claim_book_new(struct claim_book **ret, const struct claim_sink *sink, uint64_t grace_ns);
 struct claim_book *claim_book_free(struct claim_book *b);
 
-/*
- * 1: made, *ret is it. 0: queued, the answer comes later. Else -errno and *ret_holder (pid 0 if none) or
- * *ret_other (NULL if none) say who is in the way:
- *   -EBUSY   another claim, a tracer that the request does not admit, or others wait already
- *   -EALREADY the asker's own claim for the same owner     -EPERM a privileged claim, which it may not take
- *   -EDQUOT  too many claims or waiters                    -ESRCH the target is gone
- * and what install() says.
- */
-int claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r, uint64_t now_ns,
-               const struct claim **ret, const struct claim **ret_other, struct task_ref *ret_holder);
+/* Is it worth asking who traces the target, which is a walk through /proc: could a claim be made at once? */
+bool claim_needs_tracer(const struct claim_book *b, const struct claim_request *r);
+/* tracer: as claim_holder_fn would say. */
+struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r,
+                                const struct task_ref *tracer, uint64_t now_ns);
 /* A claim that was found in the kernel's maps at start: no effects. -EEXIST, -EDQUOT, -ESRCH. */
 int claim_adopt(struct claim_book *b, const struct claim *c);
 /* What a claim is renewed to. */
@@ -102,10 +134,10 @@ struct claim_renewal {
         const struct guard_owner *owner; /* NULL: the same */
         const char *owner_text;          /* with an owner */
 };
-/* -ENOENT, -EACCES for a wrong token, -EPERM for somebody else's claim, and what install() says. */
-int claim_renew(struct claim_book *b, uint64_t id, const struct claim_renewal *to, const struct claimant *by,
-                uint64_t now_ns, const struct claim **ret);
-int claim_release(struct claim_book *b, uint64_t id, const struct claimant *by, uint64_t now_ns);
+struct claim_outcome claim_renew(struct claim_book *b, uint64_t id, const struct claim_renewal *to,
+                                 const struct claimant *by, uint64_t now_ns);
+enum claim_refusal claim_release(struct claim_book *b, uint64_t id, const struct claimant *by,
+                                 uint64_t now_ns);
 /* A waiter's client went away; a claim that was reserved for it goes to the next. */
 void claim_cancel(struct claim_book *b, uint64_t ticket, uint64_t now_ns);
 /* What happened outside. A process is gone: target or owner. */
@@ -138,6 +170,5 @@ int claim_each_awaited(const struct claim_book *b, int (*fn)(void *userdata, con
                        void *userdata);
 /* Does the end of this process matter: is it a target, or an owner? */
 bool claim_follows(const struct claim_book *b, const struct task_ref *process);
-/* May they renew and release it: root and group ptraced, the user who made it, whoever shows its token. 0,
- * -EACCES for a wrong token, -EPERM. */
-int claim_check_right(const struct claim *c, const struct claimant *by);
+/* May they renew and release it: root and group ptraced, the user who made it, whoever shows its token. */
+enum claim_refusal claim_check_right(const struct claim *c, const struct claimant *by);

@@ -19,8 +19,8 @@
 /* What the book asked for, in order. */
 struct answered {
         uint64_t ticket, id;
+        enum claim_refusal refusal;
         int error;
-        enum claim_end why;
 };
 static struct {
         struct event events[64]; /* the last ones */
@@ -51,12 +51,12 @@ static _unused_ void on_remove(void *userdata _unused_, const struct claim *c _u
         out.in_force = 0;
 }
 
-static _unused_ void on_answer(void *userdata _unused_, uint64_t ticket, const struct claim *c, int error,
-                               enum claim_end why)
+static _unused_ void on_answer(void *userdata _unused_, uint64_t ticket, const struct claim_outcome *o)
 {
         ck_assert_uint_lt(out.n_answers, LOG);
-        ck_assert(!c == (error < 0));
-        out.answers[out.n_answers++] = (struct answered){ticket, c ? c->id : 0, error, why};
+        ck_assert(!o->claim == (o->refusal != CLAIM_NOT_REFUSED));
+        out.answers[out.n_answers++] =
+                (struct answered){ticket, o->claim ? o->claim->id : 0, o->refusal, o->error};
 }
 
 static _unused_ void on_event(void *userdata _unused_, struct event *e)
@@ -123,28 +123,30 @@ static _unused_ struct claimant user(uint32_t uid)
         return (struct claimant){.process = task(1, 1), .uid = uid, .privileged = uid == 0};
 }
 
-static _unused_ int release(uint64_t id, uint32_t uid, uint64_t now)
+static _unused_ enum claim_refusal release(uint64_t id, uint32_t uid, uint64_t now)
 {
         struct claimant by = user(uid);
 
         return claim_release(book, id, &by, now);
 }
 
-static _unused_ int renew(uint64_t id, uint64_t lease_ns, uint32_t uid, uint64_t now)
+static _unused_ enum claim_refusal renew(uint64_t id, uint64_t lease_ns, uint32_t uid, uint64_t now)
 {
         const struct claim_renewal to = {.lease_ns = lease_ns};
         struct claimant by = user(uid);
-        const struct claim *c;
 
-        return claim_renew(book, id, &to, &by, now, &c);
+        return claim_renew(book, id, &to, &by, now).refusal;
 }
 
-static const struct claim *last_claim, *other;
-static struct task_ref holder;
+/* What became of the last request: last.claim is what it made. */
+static struct claim_outcome last;
 
-static _unused_ int make(const struct claim_request *r, uint64_t now)
+static _unused_ enum claim_refusal make(const struct claim_request *r, uint64_t now)
 {
-        return claim_make(book, next_id++, r, now, &last_claim, &other, &holder);
+        struct task_ref tracer = claim_needs_tracer(book, r) ? on_holder(NULL, r) : (struct task_ref){};
+
+        last = claim_make(book, next_id++, r, &tracer, now);
+        return last.refusal;
 }
 
 /* Makes a claim that must succeed. */
@@ -152,8 +154,9 @@ static _unused_ const struct claim *claimed(uint32_t target, uint32_t owner, uin
 {
         struct claim_request r = request(target, owner, uid);
 
-        ck_assert_int_eq(make(&r, now), 1);
-        return last_claim;
+        ck_assert_int_eq(make(&r, now), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
+        return last.claim;
 }
 
 static _unused_ uint64_t queued(uint32_t target, uint32_t owner, uint32_t uid, uint64_t now)
@@ -161,7 +164,8 @@ static _unused_ uint64_t queued(uint32_t target, uint32_t owner, uint32_t uid, u
         struct claim_request r = request(target, owner, uid);
 
         r.wait = true;
-        ck_assert_int_eq(make(&r, now), 0);
+        ck_assert_int_eq(make(&r, now), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_null(last.claim);
         return r.ticket;
 }
 

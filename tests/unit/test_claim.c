@@ -23,19 +23,19 @@ START_TEST(test_make_and_release)
         ck_assert_uint_eq(event_at(0)->actor.pid, 20);
         ck_assert_uint_eq(claim_expire(book, UINT64_MAX - 1), UINT64_MAX);
 
-        ck_assert_int_eq(release(id + 7, 1000, 6 * S), -ENOENT);
-        ck_assert_int_eq(release(id, 1001, 6 * S), -EPERM);
+        ck_assert_int_eq(release(id + 7, 1000, 6 * S), REFUSED_NO_CLAIM);
+        ck_assert_int_eq(release(id, 1001, 6 * S), REFUSED_NOT_PERMITTED);
         by.token = "no such token";
-        ck_assert_int_eq(claim_release(book, id, &by, 6 * S), -EACCES);
+        ck_assert_int_eq(claim_release(book, id, &by, 6 * S), REFUSED_WRONG_TOKEN);
         ck_assert_uint_eq(claim_count(book), 1);
-        ck_assert_int_eq(release(id, 1000, 6 * S), 0);
+        ck_assert_int_eq(release(id, 1000, 6 * S), CLAIM_NOT_REFUSED);
         told(0, EV_CLAIM_ENDED, id);
         ck_assert_int_eq(event_at(0)->claim_end, CLAIM_RELEASED);
         ck_assert_uint_eq(event_at(0)->actor.pid, 1);
         ck_assert_uint_eq(out.n_removed, 1);
         ck_assert_uint_eq(claim_count(book), 0);
         ck_assert_ptr_null(claim_of(book, 10));
-        ck_assert_int_eq(release(id, 0, 6 * S), -ENOENT);
+        ck_assert_int_eq(release(id, 0, 6 * S), REFUSED_NO_CLAIM);
 }
 END_TEST
 
@@ -43,7 +43,7 @@ START_TEST(test_root_releases_any)
 {
         const struct claim *c = claimed(10, 20, 1000, S);
 
-        ck_assert_int_eq(release(c->id, 0, S), 0);
+        ck_assert_int_eq(release(c->id, 0, S), CLAIM_NOT_REFUSED);
 }
 END_TEST
 
@@ -52,17 +52,17 @@ START_TEST(test_second_claim_refused)
         const struct claim *c = claimed(10, 20, 1000, S);
         struct claim_request r = request(10, 30, 1001);
 
-        ck_assert_int_eq(make(&r, S), -EBUSY);
-        ck_assert_ptr_eq(other, c);
-        ck_assert_uint_eq(holder.pid, 0);
+        ck_assert_int_eq(make(&r, S), REFUSED_CLAIMED);
+        ck_assert_ptr_eq(last.other, c);
+        ck_assert_uint_eq(last.tracer.pid, 0);
         ck_assert_uint_eq(claim_count(book), 1);
         ck_assert_uint_eq(out.n_installed, 1);
 
         r = request(10, 20, 1000); /* again, by the same for the same */
-        ck_assert_int_eq(make(&r, S), -EALREADY);
-        ck_assert_ptr_eq(other, c);
+        ck_assert_int_eq(make(&r, S), REFUSED_YOURS);
+        ck_assert_ptr_eq(last.other, c);
         r = request(10, 20, 1001); /* another user */
-        ck_assert_int_eq(make(&r, S), -EBUSY);
+        ck_assert_int_eq(make(&r, S), REFUSED_CLAIMED);
 }
 END_TEST
 
@@ -71,15 +71,16 @@ START_TEST(test_traced_target)
         struct claim_request r = request(10, 20, 1000);
 
         out.tracer = task(77, 1);
-        ck_assert_int_eq(make(&r, S), -EBUSY);
-        ck_assert_ptr_null(other);
-        ck_assert_uint_eq(holder.pid, 77);
+        ck_assert_int_eq(make(&r, S), REFUSED_TRACED);
+        ck_assert_ptr_null(last.other);
+        ck_assert_uint_eq(last.tracer.pid, 77);
         ck_assert_uint_eq(out.n_events, 0);
 
         r = request(10, 20, 1000);
         r.owner = (struct guard_owner){.kind = OWNER_UID, .uid = 55};
         out.admitted_uid = 55;
-        ck_assert_int_eq(make(&r, S), 1);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
 }
 END_TEST
 
@@ -88,11 +89,12 @@ START_TEST(test_install_fails)
         struct claim_request r = request(10, 20, 1000);
 
         out.install_error = -ESRCH;
-        ck_assert_int_eq(make(&r, S), -ESRCH);
+        ck_assert_int_eq(make(&r, S), REFUSED_PROCESS_GONE);
         ck_assert_uint_eq(claim_count(book), 0);
         ck_assert_uint_eq(out.n_events, 0);
         out.install_error = 0;
-        ck_assert_int_eq(make(&r, S), 1);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
 }
 END_TEST
 
@@ -105,13 +107,14 @@ START_TEST(test_lease)
         uint64_t id;
 
         r.lease_ns = 60 * S;
-        ck_assert_int_eq(make(&r, 100 * S), 1);
-        c = last_claim;
+        ck_assert_int_eq(make(&r, 100 * S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
+        c = last.claim;
         id = c->id;
         ck_assert_uint_eq(c->end_ns, 160 * S);
         ck_assert_uint_eq(out.installed_end, 160 * S);
         ck_assert_uint_eq(claim_expire(book, 159 * S), 160 * S);
-        ck_assert_int_eq(renew(id, 30 * S, 1000, 150 * S), 0);
+        ck_assert_int_eq(renew(id, 30 * S, 1000, 150 * S), CLAIM_NOT_REFUSED);
         ck_assert_uint_eq(c->end_ns, 180 * S);
         ck_assert_uint_eq(out.installed_end, 180 * S);
         told(0, EV_CLAIM_RENEWED, id);
@@ -120,7 +123,7 @@ START_TEST(test_lease)
         told(0, EV_CLAIM_ENDED, id);
         ck_assert_int_eq(event_at(0)->claim_end, CLAIM_LEASE_OVER);
         ck_assert_uint_eq(out.in_force, 0);
-        ck_assert_int_eq(renew(id, S, 1000, 181 * S), -ENOENT);
+        ck_assert_int_eq(renew(id, S, 1000, 181 * S), REFUSED_NO_CLAIM);
 }
 END_TEST
 
@@ -129,8 +132,9 @@ START_TEST(test_lease_taken_off)
         struct claim_request r = request(10, 20, 1000);
 
         r.lease_ns = 5 * S;
-        ck_assert_int_eq(make(&r, S), 1);
-        ck_assert_int_eq(renew(last_claim->id, 0, 1000, 2 * S), 0);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
+        ck_assert_int_eq(renew(last.claim->id, 0, 1000, 2 * S), CLAIM_NOT_REFUSED);
         ck_assert_uint_eq(claim_expire(book, 100 * S), UINT64_MAX);
         ck_assert_uint_eq(claim_count(book), 1);
 }
@@ -141,11 +145,12 @@ START_TEST(test_renew_fails)
         struct claim_request r = request(10, 20, 1000);
 
         r.lease_ns = 5 * S;
-        ck_assert_int_eq(make(&r, S), 1);
-        ck_assert_int_eq(renew(last_claim->id, S, 1001, S), -EPERM);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
+        ck_assert_int_eq(renew(last.claim->id, S, 1001, S), REFUSED_NOT_PERMITTED);
         out.install_error = -ESRCH;
-        ck_assert_int_eq(renew(last_claim->id, 50 * S, 1000, S), -ESRCH);
-        ck_assert_uint_eq(last_claim->end_ns, 6 * S);
+        ck_assert_int_eq(renew(last.claim->id, 50 * S, 1000, S), REFUSED_PROCESS_GONE);
+        ck_assert_uint_eq(last.claim->end_ns, 6 * S);
         ck_assert_uint_eq(claim_expire(book, S), 6 * S);
 }
 END_TEST
@@ -174,8 +179,9 @@ static const struct claim *with_token(void)
         struct claim_request r = request(10, 20, 1000);
 
         strcpy(r.token, "open sesame");
-        ck_assert_int_eq(make(&r, S), 1);
-        return last_claim;
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
+        return last.claim;
 }
 
 START_TEST(test_grace_is_over)
@@ -212,11 +218,11 @@ START_TEST(test_token_keeps)
         uint64_t id = c->id;
 
         claim_process_gone(book, &gone, 2 * S);
-        ck_assert_int_eq(shows(c, "open sesam"), -EACCES);
-        ck_assert_int_eq(shows(c, "open sesame!"), -EACCES);
-        ck_assert_int_eq(claim_renew(book, id, &to, &by, 3 * S, &c), -EACCES);
+        ck_assert_int_eq(shows(c, "open sesam"), REFUSED_WRONG_TOKEN);
+        ck_assert_int_eq(shows(c, "open sesame!"), REFUSED_WRONG_TOKEN);
+        ck_assert_int_eq(claim_renew(book, id, &to, &by, 3 * S).refusal, REFUSED_WRONG_TOKEN);
         by.token = "open sesame";
-        ck_assert_int_eq(claim_renew(book, id, &to, &by, 3 * S, &c), 0);
+        ck_assert_int_eq(claim_renew(book, id, &to, &by, 3 * S).refusal, CLAIM_NOT_REFUSED);
         ck_assert_uint_eq(c->grace_until_ns, 0);
         ck_assert_uint_eq(c->request.owner.process.pid, 40);
         told(0, EV_CLAIM_RENEWED, id);
@@ -238,7 +244,8 @@ START_TEST(test_lease_in_grace)
 
         strcpy(r.token, "open sesame");
         r.lease_ns = 4 * S;
-        ck_assert_int_eq(make(&r, S), 1);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
         claim_process_gone(book, &owner, 2 * S);
         ck_assert_uint_eq(claim_expire(book, 3 * S), 5 * S);
         claim_expire(book, 5 * S);
@@ -255,8 +262,7 @@ START_TEST(test_target_gone)
         told(0, EV_CLAIM_ENDED, id);
         ck_assert_int_eq(event_at(0)->claim_end, CLAIM_TARGET_GONE);
         ck_assert_uint_eq(last_answer()->ticket, ticket);
-        ck_assert_int_eq(last_answer()->error, -ESRCH);
-        ck_assert_int_eq(last_answer()->why, CLAIM_TARGET_GONE);
+        ck_assert_int_eq(last_answer()->refusal, REFUSED_PROCESS_GONE);
         ck_assert_uint_eq(claim_waiters(book), 0);
         ck_assert_uint_eq(out.n_removed, 1);
         ck_assert(!claim_follows(book, &target));
@@ -269,12 +275,13 @@ START_TEST(test_pid_reused)
         struct claim_request r = request(10, 40, 1000);
 
         r.target.start = 50; /* older than the one that is known: not there any more */
-        ck_assert_int_eq(make(&r, S), -ESRCH);
+        ck_assert_int_eq(make(&r, S), REFUSED_PROCESS_GONE);
         ck_assert_uint_eq(claim_of(book, 10)->id, id);
         r.target.start = 500;
-        ck_assert_int_eq(make(&r, S), 1);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
         ck_assert_uint_eq(last_answer()->ticket, ticket);
-        ck_assert_int_eq(last_answer()->error, -ESRCH);
+        ck_assert_int_eq(last_answer()->refusal, REFUSED_PROCESS_GONE);
         told(1, EV_CLAIM_ENDED, id);
         ck_assert_int_eq(event_at(1)->claim_end, CLAIM_TARGET_GONE);
         ck_assert_uint_eq(claim_of(book, 10)->request.target.start, 500);
@@ -294,16 +301,17 @@ START_TEST(test_claims_of_a_user)
         for (uint32_t i = 0; i < CLAIM_PER_UID_MAX; i++)
                 claimed(1000 + i, 20, 1000, S);
         r = request(5000, 20, 1000);
-        ck_assert_int_eq(make(&r, S), -EDQUOT);
+        ck_assert_int_eq(make(&r, S), REFUSED_LIMIT);
         ck_assert_uint_eq(claim_count(book), CLAIM_PER_UID_MAX);
         claimed(5000, 20, 1001, S); /* another user may */
         claimed(5001, 20, 0, S);
         r = request(5000, 30, 1000); /* a takeover from somebody else is one more, too */
         r.take = true;
-        ck_assert_int_eq(make(&r, S), -EDQUOT);
+        ck_assert_int_eq(make(&r, S), REFUSED_LIMIT);
         r = request(1000, 30, 1000); /* one's own is not */
         r.take = true;
-        ck_assert_int_eq(make(&r, S), 1);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
 }
 END_TEST
 
@@ -316,7 +324,7 @@ START_TEST(test_waiters_of_a_user)
                 queued(10, 100 + i, 1000, S);
         r = request(10, 5000, 1000);
         r.wait = true;
-        ck_assert_int_eq(make(&r, S), -EDQUOT);
+        ck_assert_int_eq(make(&r, S), REFUSED_LIMIT);
         queued(10, 5001, 1001, S);
 }
 END_TEST
@@ -345,19 +353,21 @@ START_TEST(test_full)
         for (uint32_t i = 0; i < GUARD_CLAIMS_MAX; i++) {
                 r = request(10000 + i, 20000 + i, 0);
                 r.lease_ns = (1 + i * 7919 % 1000) * S;
-                ck_assert_int_eq(make(&r, S), 1);
+                ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+                ck_assert_ptr_nonnull(last.claim);
         }
         r = request(5000, 20, 0);
-        ck_assert_int_eq(make(&r, S), -EDQUOT);
+        ck_assert_int_eq(make(&r, S), REFUSED_LIMIT);
         r = request(10000, 20, 0); /* a takeover is not one more */
         r.take = true;
         r.lease_ns = S;
-        ck_assert_int_eq(make(&r, S), 1);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
         for (uint32_t i = 0; i < CLAIM_WAITERS_MAX; i++)
                 queued(10000 + i, 30000 + i, 0, S);
         r = request(10000, 20, 0);
         r.wait = true;
-        ck_assert_int_eq(make(&r, S), -EDQUOT);
+        ck_assert_int_eq(make(&r, S), REFUSED_LIMIT);
         claim_each(book, count, &n);
         ck_assert_uint_eq(n, GUARD_CLAIMS_MAX);
         for (uint64_t t = 2; t < 1010; t++)
@@ -383,8 +393,8 @@ START_TEST(test_end_all)
         claim_end_all(book, CLAIM_GUARD_OFF, &root, 2 * S);
         ck_assert_uint_eq(claim_count(book) + claim_waiters(book), 0);
         ck_assert_uint_eq(out.n_answers, 2);
-        ck_assert_int_eq(out.answers[0].why, CLAIM_GUARD_OFF);
-        ck_assert_int_eq(out.answers[1].why, CLAIM_GUARD_OFF);
+        ck_assert_int_eq(out.answers[0].refusal, REFUSED_GUARD_OFF);
+        ck_assert_int_eq(out.answers[1].refusal, REFUSED_GUARD_OFF);
         told(0, EV_CLAIM_ENDED, 1);
         ck_assert_int_eq(event_at(0)->claim_end, CLAIM_GUARD_OFF);
         ck_assert_uint_eq(event_at(0)->actor.pid, 1);
@@ -425,7 +435,8 @@ START_TEST(test_awaited)
         out.tracer = task(77, 1);
         queued(11, 31, 1000, S);
         r.take = r.wait = true;
-        ck_assert_int_eq(make(&r, S), 0);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_null(last.claim);
         claim_each_awaited(book, await, &pids);
         ck_assert_uint_eq(pids, 1112);
 }

@@ -14,17 +14,17 @@ START_TEST(test_queue_in_order)
         }
         ck_assert_uint_eq(claim_of(book, 10)->n_waiters, 50);
         for (uint32_t i = 0; i < 50; i++) {
-                ck_assert_int_eq(release(id, 0, 2 * S), 0);
+                ck_assert_int_eq(release(id, 0, 2 * S), CLAIM_NOT_REFUSED);
                 ck_assert_uint_eq(out.n_answers, i + 1);
                 ck_assert_uint_eq(out.answers[i].ticket, tickets[i]);
-                ck_assert_int_eq(out.answers[i].error, 0);
+                ck_assert_int_eq(out.answers[i].refusal, CLAIM_NOT_REFUSED);
                 id = out.answers[i].id;
                 ck_assert_uint_eq(claim_of(book, 10)->id, id);
                 ck_assert_uint_eq(out.in_force, id); /* without a gap: nothing was removed */
                 ck_assert_uint_eq(out.n_removed, 0);
                 ck_assert_uint_eq(claim_of(book, 10)->n_waiters, 49 - i);
         }
-        ck_assert_int_eq(release(id, 0, 2 * S), 0);
+        ck_assert_int_eq(release(id, 0, 2 * S), CLAIM_NOT_REFUSED);
         ck_assert_uint_eq(out.n_answers, 50);
         ck_assert_uint_eq(out.n_removed, 1);
         ck_assert_uint_eq(claim_count(book), 0);
@@ -76,8 +76,7 @@ START_TEST(test_waiters_owner_gone)
 
         claim_process_gone(book, &owner, 2 * S);
         ck_assert_uint_eq(last_answer()->ticket, a);
-        ck_assert_int_eq(last_answer()->error, -ECANCELED);
-        ck_assert_int_eq(last_answer()->why, CLAIM_OWNER_GONE);
+        ck_assert_int_eq(last_answer()->refusal, REFUSED_OWNER_GONE);
         release(id, 0, 3 * S);
         ck_assert_uint_eq(last_answer()->ticket, b);
 }
@@ -93,7 +92,7 @@ START_TEST(test_owner_of_claim_and_waiter_gone)
         claim_process_gone(book, &owner, 2 * S);
         told(0, EV_CLAIM_ENDED, id);
         ck_assert_uint_eq(out.n_answers, 1);
-        ck_assert_int_eq(last_answer()->error, -ECANCELED);
+        ck_assert_int_eq(last_answer()->refusal, REFUSED_OWNER_GONE);
         ck_assert_uint_eq(claim_count(book) + claim_waiters(book), 0);
 }
 END_TEST
@@ -112,7 +111,7 @@ START_TEST(test_wait_for_tracer)
         claim_target_free(book, &target, 2 * S); /* not so */
         ck_assert_uint_eq(out.n_answers, 0);
         out.tracer = task(0, 0);
-        ck_assert_int_eq(make(&r, 2 * S), -EBUSY); /* others were first */
+        ck_assert_int_eq(make(&r, 2 * S), REFUSED_QUEUE); /* others were first */
         claim_target_free(book, &reused, 3 * S);
         ck_assert_uint_eq(out.n_answers, 0);
         claim_target_free(book, &target, 3 * S);
@@ -134,10 +133,12 @@ START_TEST(test_reserved)
         const struct claim *c;
 
         r.lease_ns = 5 * S;
-        ck_assert_int_eq(make(&r, S), 1);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
         next.wait = true;
         next.lease_ns = 3 * S;
-        ck_assert_int_eq(make(&next, 2 * S), 0);
+        ck_assert_int_eq(make(&next, 2 * S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_null(last.claim);
         out.tracer = task(77, 1);
         claim_expire(book, 6 * S);
         c = claim_of(book, 10);
@@ -173,7 +174,7 @@ START_TEST(test_reserved_cancelled)
         claim_process_gone(book, &(struct task_ref){.pid = 31, .start = 7031}, 4 * S);
         ck_assert_uint_eq(claim_count(book), 0);
         ck_assert_uint_eq(last_answer()->ticket, b);
-        ck_assert_int_eq(last_answer()->error, -ECANCELED);
+        ck_assert_int_eq(last_answer()->refusal, REFUSED_OWNER_GONE);
         ck_assert_uint_eq(out.n_removed, 1);
 }
 END_TEST
@@ -202,19 +203,20 @@ START_TEST(test_take)
         struct claim_request r = request(10, 40, 1001);
 
         r.take = true;
-        ck_assert_int_eq(make(&r, 2 * S), 1);
+        ck_assert_int_eq(make(&r, 2 * S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
         told(2, EV_CLAIM_TAKEN, id);
         ck_assert_str_eq(event_at(2)->owner, "pid 40 (gdb)");
         ck_assert_str_eq(event_at(2)->note, "was for pid 20 (gdb)");
         ck_assert_uint_eq(event_at(2)->actor.pid, 40);
         told(1, EV_CLAIM_ENDED, id);
         ck_assert_int_eq(event_at(1)->claim_end, CLAIM_TAKEN_OVER);
-        told(0, EV_CLAIM_MADE, last_claim->id);
-        ck_assert_uint_eq(out.in_force, last_claim->id);
+        told(0, EV_CLAIM_MADE, last.claim->id);
+        ck_assert_uint_eq(out.in_force, last.claim->id);
         ck_assert_uint_eq(out.n_removed, 0);
-        ck_assert_uint_eq(last_claim->n_waiters, 1);
+        ck_assert_uint_eq(last.claim->n_waiters, 1);
         ck_assert_uint_eq(claim_count(book), 1);
-        release(last_claim->id, 0, 3 * S);
+        release(last.claim->id, 0, 3 * S);
         ck_assert_uint_eq(last_answer()->ticket, ticket);
 }
 END_TEST
@@ -226,7 +228,8 @@ START_TEST(test_take_from_oneself)
 
         claimed(10, 20, 1000, S);
         r.take = true;
-        ck_assert_int_eq(make(&r, 2 * S), 1);
+        ck_assert_int_eq(make(&r, 2 * S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
         ck_assert_uint_eq(claim_count(book), 1);
 }
 END_TEST
@@ -237,11 +240,12 @@ START_TEST(test_take_from_root)
         struct claim_request r = request(10, 40, 1001);
 
         r.take = true;
-        ck_assert_int_eq(make(&r, 2 * S), -EPERM);
-        ck_assert_ptr_eq(other, c);
+        ck_assert_int_eq(make(&r, 2 * S), REFUSED_ROOTS);
+        ck_assert_ptr_eq(last.other, c);
         r = request(10, 40, 0);
         r.take = true;
-        ck_assert_int_eq(make(&r, 2 * S), 1);
+        ck_assert_int_eq(make(&r, 2 * S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
 }
 END_TEST
 
@@ -252,7 +256,7 @@ START_TEST(test_take_fails)
 
         r.take = true;
         out.install_error = -ENOMEM;
-        ck_assert_int_eq(make(&r, 2 * S), -ENOMEM);
+        ck_assert_int_eq(make(&r, 2 * S), REFUSED_BY_SYSTEM);
         ck_assert_uint_eq(claim_of(book, 10)->id, id);
         told(0, EV_CLAIM_MADE, id);
 }
@@ -266,20 +270,22 @@ START_TEST(test_take_from_tracer)
 
         out.tracer = task(77, 1);
         r.take = true;
-        ck_assert_int_eq(make(&r, S), 1);
-        ck_assert(!last_claim->reserved);
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_nonnull(last.claim);
+        ck_assert(!last.claim->reserved);
         ck_assert_uint_eq(event_at(0)->tracer.pid, 77);
-        release(last_claim->id, 0, S);
+        release(last.claim->id, 0, S);
 
         r = request(10, 40, 1001);
         r.take = r.wait = true;
-        ck_assert_int_eq(make(&r, 2 * S), 0);
+        ck_assert_int_eq(make(&r, 2 * S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_null(last.claim);
         ck_assert(claim_of(book, 10)->reserved);
         ck_assert_uint_eq(out.n_answers, 0);
         out.tracer = task(0, 0);
         claim_target_free(book, &target, 3 * S);
         ck_assert_uint_eq(last_answer()->ticket, r.ticket);
-        ck_assert_int_eq(last_answer()->error, 0);
+        ck_assert_int_eq(last_answer()->refusal, CLAIM_NOT_REFUSED);
 }
 END_TEST
 

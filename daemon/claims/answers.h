@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What clients are told of their claims: who still waits for an answer, and in which words, with which hint
+ * and HTTP status a refusal is told. One row per refusal.
+ */
+
+#include "lib/base/table.h"
+#include "lib/claim/claim.h"
+
+#define REFUSAL_TEXT_MAX 512
+
+struct refusal_text {
+        unsigned status; /* of HTTP */
+        const char *code;
+        char sentence[REFUSAL_TEXT_MAX], hint[REFUSAL_TEXT_MAX]; /* "": no hint */
+};
+
+/* Of a request that is refused at once. */
+void refusal_of_request(const struct claim_request *r, const struct claim_outcome *o, uint64_t now_ns,
+                        struct refusal_text *ret);
+/* Of one that waited. */
+void refusal_of_waiter(const struct claim_outcome *o, struct refusal_text *ret);
+/* Of what `by` wanted to do ("renew", "release") to claim id. */
+void refusal_of_change(const struct claim_outcome *o, const char *what, uint64_t id,
+                       const struct claimant *by, struct refusal_text *ret);
+
+/* Called once, now or later: c NULL and why, if there will be no claim. */
+typedef void (*answer_fn)(void *userdata, const struct claim *c, const struct refusal_text *why);
+
+struct answers {
+        struct table waiting; /* by ticket */
+        uint64_t next_ticket; /* from 1: 0 is none */
+};
+
+int answers_init(struct answers *a);
+void answers_done(struct answers *a); /* nobody waits any more */
+/* Promises an answer under a ticket of its own; 0: no memory. */
+uint64_t answers_promise(struct answers *a, answer_fn fn, void *userdata);
+/* Gives it. False if nobody waits under that ticket. */
+bool answers_give(struct answers *a, uint64_t ticket, const struct claim *c, const struct refusal_text *why);
+/* It is not wanted any more. False: nobody waited. */
+bool answers_forget(struct answers *a, uint64_t ticket);
+/* Some ticket that is waited for; 0: none. */
+uint64_t answers_any(const struct answers *a);
