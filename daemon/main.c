@@ -16,6 +16,7 @@
 #include "daemon/api/answer.h"
 #include "daemon/api/routes.h"
 #include "daemon/claims/arbiter.h"
+#include "daemon/claims/outside.h"
 #include "daemon/api/doctor.h"
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
@@ -52,6 +53,7 @@ struct daemon {
         struct pump *pump;
         struct hold *hold;
         struct arbiter *arbiter;
+        struct outside *outside;
         sd_event_source *tend; /* once a second */
         struct turns *turns;
         struct turn *reload; /* of the policy, asked for by SIGHUP */
@@ -82,7 +84,7 @@ static enum turn_result reload_policy(void *userdata)
         struct daemon *d = userdata;
         char error[ERROR_MAX];
 
-        if (arbiter_reload(d->arbiter, NULL, error, sizeof(error)) < 0)
+        if (rulebook_reload(arbiter_rules(d->arbiter), NULL, error, sizeof(error)) < 0)
                 log_error("%s The former policy stays.", error);
         sd_notify(0, "READY=1");
         return TURN_DONE;
@@ -242,7 +244,8 @@ static void on_hold_change(void *userdata, const struct hold_view *v)
 {
         const struct daemon *d = userdata;
 
-        arbiter_hold_changed(d->arbiter, v);
+        if (d->outside)
+                outside_hold_changed(d->outside, v);
 }
 
 static int set_up_arbiter(struct daemon *d, char *error, size_t size)
@@ -260,6 +263,8 @@ static int set_up_arbiter(struct daemon *d, char *error, size_t size)
         parts.hold = d->hold;
         if (r >= 0)
                 r = arbiter_new(&d->arbiter, &parts);
+        if (r >= 0)
+                r = outside_new(&d->outside, d->event, d->arbiter, d->pump);
         if (r >= 0)
                 r = sd_event_add_time_relative(d->event, &d->tend, CLOCK_MONOTONIC, TEND_USEC, 0, on_tend,
                                                d);
@@ -397,8 +402,9 @@ static void tear_down(struct daemon *d)
         d->turns = turns_free(d->turns);
         sd_event_source_disable_unref(d->tend);
         if (d->pump)
-                pump_drain(d->pump);                               /* while names are known */
-        d->arbiter = d->arbiter ? arbiter_free(d->arbiter) : NULL; /* records that come now have no names */
+                pump_drain(d->pump); /* while names are known */
+        d->outside = outside_free(d->outside);
+        d->arbiter = arbiter_free(d->arbiter); /* records that come now have no names */
         d->hold = hold_free(d->hold);
         d->pump = pump_free(d->pump);
         d->guard = guard_free(d->guard);

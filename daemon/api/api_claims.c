@@ -5,14 +5,15 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/claim/policy.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "daemon/api/answer.h"
 #include "daemon/api/handlers.h"
 #include "daemon/api/views.h"
+#include "daemon/claims/owner.h"
 #include "daemon/http/parking.h"
 
 #define TOKEN_BYTES 16 /* random ones of a token we make, told as hex */
@@ -20,61 +21,57 @@
 #define OWNER_SHOWN 256 /* bytes of an owner's path that an error repeats */
 #define O_SHIFT     3   /* where task_struct.ptrace keeps the options */
 
-static uint64_t clock_now(clockid_t clock)
-{
-        struct timespec ts;
-
-        clock_gettime(clock, &ts);
-        return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 /* CLOCK_BOOTTIME as people know it; 0 stays 0. */
 static uint64_t wall_of(uint64_t boottime_ns)
 {
-        return boottime_ns ? clock_now(CLOCK_REALTIME) - clock_now(CLOCK_BOOTTIME) + boottime_ns : 0;
+        return boottime_ns ? clock_wall_ns() - clock_boot_ns() + boottime_ns : 0;
 }
 
 /* ---- CLAIM ------------------------------------------------------------------------------------------- */
 
+/* Who traces the target of a claim. */
 struct tracing {
-        const struct api *api;
-        uint32_t helper; /* of hold */
+        struct session session; /* of it, as far as it is known */
+        bool known, admitted;
+};
+
+struct claim_session_search {
+        uint32_t target, helper; /* of hold */
         struct session found;
         bool known;
 };
 
-static int find_tracing(void *userdata, const struct session *s)
+static int find_claim_session(void *userdata, const struct session *s)
 {
-        struct tracing *t = userdata;
+        struct claim_session_search *t = userdata;
 
-        if (s->until_ns || s->tracer.pid == t->helper)
+        if (s->until_ns || s->target.pid != t->target || s->tracer.pid == t->helper)
                 return 0;
         t->found = *s;
         t->known = true;
         return 1;
 }
 
-/* Who traces the target, as the model knows it; with exact as /proc says, whom the claim does not admit
- * first.
- */
-static struct tracing find_tracer(const struct api *api, const struct claim *c, bool exact)
+/* As the model knows it; with seen as /proc says, of which the model knows more. */
+static struct tracing tracing_of(const struct api *api, const struct claim *c,
+                                 const struct tracer_seen *seen)
 {
-        const struct claim_request *r = &c->request;
-        struct tracing t = {.api = api};
-        struct task_ref now = {};
+        struct claim_session_search search = {.target = c->request.target.pid};
+        struct tracing t = {};
         struct hold_view v;
 
-        if (api->hold && hold_get(api->hold, r->target.pid, &v) == 0)
-                t.helper = v.helper.pid;
-        model_each_session(pump_model(api->pump), r->target.pid, false, find_tracing, &t);
-        if (!exact)
-                return t;
-        now = arbiter_tracer(api->arbiter, &r->target, NULL, &r->owner);
-        if (!now.pid)
-                now = arbiter_tracer(api->arbiter, &r->target, NULL, NULL);
-        if (!t.known || t.found.tracer.pid != now.pid)
-                t.found = (struct session){.tracer = now};
-        t.known = now.pid != 0;
+        if (api->hold && hold_get(api->hold, search.target, &v) == 0)
+                search.helper = v.helper.pid;
+        model_each_session(pump_model(api->pump), search.target, false, find_claim_session, &search);
+        t.session = search.found;
+        t.known = search.known;
+        if (seen) {
+                if (!t.known || t.session.tracer.pid != seen->task.pid)
+                        t.session = (struct session){.tracer = seen->task};
+                t.known = seen->task.pid != 0;
+                t.admitted = seen->admitted;
+        } else
+                t.admitted = t.known && owner_admits(&c->request.owner, &t.session.tracer);
         return t;
 }
 
@@ -112,7 +109,7 @@ static struct json_object *user_json(const struct claim_request *r)
 /* Seconds until then, or null if there is no such time. */
 static void add_left(struct json_object *o, const char *key, uint64_t end_ns)
 {
-        uint64_t now = clock_now(CLOCK_BOOTTIME);
+        uint64_t now = clock_boot_ns();
 
         if (end_ns)
                 json_add_seconds(o, key, end_ns > now ? end_ns - now : 0);
@@ -120,28 +117,24 @@ static void add_left(struct json_object *o, const char *key, uint64_t end_ns)
                 json_object_object_add(o, key, NULL);
 }
 
-static void add_tracing(struct json_object *o, const struct api *api, const struct claim *c, bool exact)
+static void add_tracing(struct json_object *o, const struct api *api, const struct tracing *t)
 {
-        struct tracing t = find_tracer(api, c, exact);
-        uint64_t now = clock_now(CLOCK_BOOTTIME), active = t.found.last_active_ns;
-        bool attached = t.known && arbiter_admits(&c->request.owner, &t.found.tracer);
+        uint64_t now = clock_boot_ns(), active = t->session.last_active_ns;
 
-        json_object_object_add(o, "attached", json_object_new_boolean(attached));
-        json_object_object_add(o, "tracer", t.known ? api_tracer_json(api, &t.found.tracer) : NULL);
-        if (t.known && active)
+        json_object_object_add(o, "attached", json_object_new_boolean(t->known && t->admitted));
+        json_object_object_add(o, "tracer", t->known ? api_tracer_json(api, &t->session.tracer) : NULL);
+        if (t->known && active)
                 json_add_seconds(o, "idle_s", now > active ? now - active : 0);
         else
                 json_object_object_add(o, "idle_s", NULL);
 }
 
-struct json_object *api_claim_json(const struct api *api, const struct claim *c, bool exact)
+static struct json_object *describe_claim(const struct api *api, const struct claim *c,
+                                          const struct tracing *t)
 {
-        const struct claim_request *r = c ? &c->request : NULL;
-        struct json_object *o;
+        const struct claim_request *r = &c->request;
+        struct json_object *o = json_object_new_object();
 
-        if (!c)
-                return NULL;
-        o = json_object_new_object();
         json_add_int(o, "id", (int64_t)c->id);
         json_add_int(o, "pid", r->target.pid);
         json_add_int(o, "start", (int64_t)r->target.start);
@@ -156,12 +149,30 @@ struct json_object *api_claim_json(const struct api *api, const struct claim *c,
         json_object_object_add(o, "owner_alive",
                                r->owner.kind == OWNER_PROCESS ? json_object_new_boolean(!c->grace_until_ns)
                                                               : NULL);
-        add_tracing(o, api, c, exact);
+        add_tracing(o, api, t);
         add_left(o, "grace_left_s", c->grace_until_ns);
         json_add_int(o, "waiters", c->n_waiters);
         json_object_object_add(o, "reserved", json_object_new_boolean(c->reserved));
         json_add_text(o, "means", arbiter_means_to_string(arbiter_means(api->arbiter)));
         return o;
+}
+
+static struct tracing exact_tracing(const struct api *api, const struct claim *c)
+{
+        struct tracer_seen seen =
+                tracers_look(arbiter_tracers(api->arbiter), &c->request.target, &c->request.owner);
+
+        return tracing_of(api, c, &seen);
+}
+
+struct json_object *api_claim_json(const struct api *api, const struct claim *c, bool exact)
+{
+        struct tracing t;
+
+        if (!c)
+                return NULL;
+        t = exact ? exact_tracing(api, c) : tracing_of(api, c, NULL);
+        return describe_claim(api, c, &t);
 }
 
 /* ---- GET --------------------------------------------------------------------------------------------- */
@@ -282,7 +293,7 @@ static int find_by_path(struct api_call *call, struct owner_wish *wish, struct g
                 return r;
         rights.groups = groups;
         wish->rights = &rights;
-        r = arbiter_find_owner(wish, ret, text);
+        r = owner_find(wish, ret, text);
         wish->rights = NULL;
         return r;
 }
@@ -308,7 +319,7 @@ static bool read_owner(struct api_call *call, struct guard_owner *ret, char text
                 wish.number = call->peer.process.pid;
                 wish.start = call->peer.process.start;
         }
-        r = wish.path ? find_by_path(call, &wish, ret, text) : arbiter_find_owner(&wish, ret, text);
+        r = wish.path ? find_by_path(call, &wish, ret, text) : owner_find(&wish, ret, text);
         if (r < 0)
                 owner_failed(call, &wish, r);
         return r == 0;
@@ -351,18 +362,17 @@ struct claimant api_claimant(const struct api_call *call, const char *token)
 /* ---- POST -------------------------------------------------------------------------------------------- */
 
 /* Nobody can detach another's tracer: what would happen if it were killed is said before. */
-static void add_risk(struct json_object *o, const struct api *api, const struct claim *c)
+static void add_risk(struct json_object *o, const struct tracing *t)
 {
-        struct tracing t = find_tracer(api, c, true);
-        uint64_t options = t.found.options | t.found.ptrace >> O_SHIFT;
+        uint64_t options = t->session.options | t->session.ptrace >> O_SHIFT;
         char text[API_ERROR_MAX], comm[SHOWN_MAX];
 
-        if (!t.known || arbiter_admits(&c->request.owner, &t.found.tracer))
+        if (!t->known || t->admitted)
                 return;
         snprintf(text, sizeof(text),
                  "pid %u (%s) traces the process until it leaves by itself: nobody can detach it from "
                  "outside. %s",
-                 t.found.tracer.pid, text_escape(t.found.tracer.comm, comm, sizeof(comm)),
+                 t->session.tracer.pid, text_escape(t->session.tracer.comm, comm, sizeof(comm)),
                  options & PTRACE_O_EXITKILL
                          ? "It has set EXITKILL: if it is killed, the process is killed with it."
                          : "If it is killed, breakpoints that it set stay in the program, and the next one "
@@ -371,11 +381,12 @@ static void add_risk(struct json_object *o, const struct api *api, const struct 
 }
 
 /* The token is not in it: whoever may renew a claim or enter by it may not therefore release it. */
-static struct json_object *claim_answer(const struct api_call *call, const struct claim *c)
+static struct json_object *claim_answer(const struct api_call *call, const struct claim *c,
+                                        const struct tracing *t)
 {
         struct json_object *o = json_new("ptraced.claim/1");
 
-        json_object_object_add(o, "claim", api_claim_json(call->api, c, true));
+        json_object_object_add(o, "claim", describe_claim(call->api, c, t));
         if (arbiter_means(call->api->arbiter) == MEANS_HOLD)
                 json_add_text(o, "note",
                               "Kept by hold: ptraced occupies the process, and lets go for the moment in "
@@ -389,20 +400,23 @@ static void claim_refused(struct api_call *call, const struct refusal_text *why)
 }
 
 /* Now, or when the turn has come. */
-static void on_claim(void *userdata, const struct claim *c, const struct refusal_text *why)
+static void on_claim(void *userdata, const struct claim_answer *answer)
 {
         struct api_call *call = userdata;
+        const struct claim *c = answer->claim;
         struct json_object *o;
+        struct tracing t;
 
         if (c) {
-                o = claim_answer(call, c);
+                t = answer->looked ? tracing_of(call->api, c, &answer->tracer) : exact_tracing(call->api, c);
+                o = claim_answer(call, c, &t);
                 if (c->request.token[0]) /* this once, to its maker */
                         json_add_text(o, "token", c->request.token);
                 if (c->request.take)
-                        add_risk(o, call->api, c);
+                        add_risk(o, &t);
                 api_answer_status(call, MHD_HTTP_CREATED, o);
         } else
-                claim_refused(call, why);
+                claim_refused(call, &answer->why);
         parking_go_on(call->parking);
 }
 
@@ -482,6 +496,13 @@ static const struct claim *get_claim(struct api_call *call)
         return c;
 }
 
+static void answer_changed(struct api_call *call, const struct claim *c)
+{
+        struct tracing t = exact_tracing(call->api, c);
+
+        api_answer(call, claim_answer(call, c, &t));
+}
+
 static void change_refused(struct api_call *call, const char *what, const struct claimant *by,
                            const struct claim_outcome *o)
 {
@@ -530,7 +551,7 @@ void api_claim_renew(struct api_call *call)
         if (o.refusal)
                 change_refused(call, "renew", &by, &o);
         else
-                api_answer(call, claim_answer(call, o.claim));
+                answer_changed(call, o.claim);
 }
 
 void api_claim_enter(struct api_call *call)
@@ -549,7 +570,7 @@ void api_claim_enter(struct api_call *call)
         if (o.refusal)
                 change_refused(call, "enter", &by, &o);
         else
-                api_answer(call, claim_answer(call, c));
+                answer_changed(call, c);
 }
 
 void api_claim_release(struct api_call *call)

@@ -34,7 +34,7 @@ void api_guard(struct api_call *call)
         struct guard_status s = status_of(api);
         struct json_object *o = json_new("ptraced.guard/1");
 
-        json_add_text(o, "state", guard_state_to_string(arbiter_state(api->arbiter)));
+        json_add_text(o, "state", guard_state_to_string(rulebook_state(arbiter_rules(api->arbiter))));
         json_add_text(o, "means", arbiter_means_to_string(arbiter_means(api->arbiter)));
         json_add_text(o, "mechanism", guard_mechanism_to_string(s.mechanism));
         json_object_object_add(o, "working", json_object_new_boolean(s.working));
@@ -57,7 +57,8 @@ void api_guard_set(struct api_call *call)
         struct arbiter *a = call->api->arbiter;
         int r;
 
-        r = call->body->clear ? arbiter_clear(a, &by) : arbiter_set_state(a, call->body->state, &by);
+        r = call->body->clear ? arbiter_clear(a, &by)
+                              : rulebook_set_state(arbiter_rules(a), call->body->state, &by);
         if (r == -EOPNOTSUPP)
                 no_guard(call, "The rule single");
         else if (r < 0)
@@ -74,18 +75,19 @@ void api_policy(struct api_call *call)
 {
         uint64_t loaded;
         const char *error;
-        const struct policy *p = arbiter_policy(call->api->arbiter, &loaded, &error);
+        const struct rulebook *rules = arbiter_rules(call->api->arbiter);
+        const struct policy *p = rulebook_policy(rules, &loaded, &error);
         struct json_object *o = json_new("ptraced.policy/1"), *list = json_object_new_array();
 
         for (size_t i = 0; p && i < p->n; i++)
                 json_object_array_add(list, policy_rule_to_json(&p->rules[i]));
-        json_add_text(o, "dir", arbiter_policy_dir(call->api->arbiter));
+        json_add_text(o, "dir", rulebook_dir(rules));
         json_add_time(o, "loaded", loaded);
         if (*error)
                 json_add_text(o, "error", error);
         else
                 json_object_object_add(o, "error", NULL);
-        json_object_object_add(o, "enforced", json_object_new_boolean(arbiter_enforces(call->api->arbiter)));
+        json_object_object_add(o, "enforced", json_object_new_boolean(rulebook_enforces(rules)));
         json_object_object_add(o, "rules", list);
         api_answer(call, o);
 }
@@ -96,7 +98,7 @@ void api_policy_reload(struct api_call *call)
         char error[API_ERROR_MAX] = "";
         int r;
 
-        r = arbiter_reload(call->api->arbiter, &by, error, sizeof(error));
+        r = rulebook_reload(arbiter_rules(call->api->arbiter), &by, error, sizeof(error));
         if (r < 0)
                 api_fail(call, MHD_HTTP_UNPROCESSABLE_CONTENT, "bad-policy", "The former policy stays.",
                          "%s", error);

@@ -17,7 +17,7 @@
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 #include "lib/diagnosis/wording.h"
-#include "daemon/claims/arbiter.h"
+#include "daemon/claims/opinion.h"
 #include "daemon/heal/heal_child.h"
 #include "daemon/hold/hold.h"
 #include "daemon/base/log.h"
@@ -103,7 +103,7 @@ static void ask_guard(const struct api_call *call, struct heal *h)
         if (!call->api->arbiter || h->dry_run || arbiter_means(call->api->arbiter) == MEANS_HOLD ||
             procfs_task((uint32_t)getpid(), &self) < 0)
                 return;
-        arbiter_ask(call->api->arbiter, &self, &h->target, &o);
+        opinion_of(call->api->arbiter, &self, &h->target, &o);
         if (!o.verdict.error || o.verdict.reason == GUARD_HELD)
                 return; /* a tracer is found and named by heal itself */
         word_process(&h->target, target);

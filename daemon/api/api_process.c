@@ -272,7 +272,7 @@ static struct json_object *party_json(struct gathering *g, uint32_t pid)
 
 /* The answer to /v1/tracers: made process by process, as text, because with thousands of them making it
  * takes long, and so does turning it into text. */
-struct tracers {
+struct tracers_answer {
         struct gathering g;
         size_t next, shown; /* of g.parties; processes in the answer so far */
         FILE *out;          /* into text */
@@ -280,9 +280,9 @@ struct tracers {
         size_t size;
 };
 
-static void tracers_free(void *state)
+static void tracers_answer_free(void *state)
 {
-        struct tracers *t = state;
+        struct tracers_answer *t = state;
 
         if (t->out)
                 fclose(t->out);
@@ -299,7 +299,7 @@ static void print_json(FILE *out, struct json_object *o)
         json_object_put(o);
 }
 
-static void print_party(struct tracers *t, uint32_t pid)
+static void print_party(struct tracers_answer *t, uint32_t pid)
 {
         struct json_object *party = party_json(&t->g, pid);
 
@@ -310,7 +310,7 @@ static void print_party(struct tracers *t, uint32_t pid)
         print_json(t->out, party);
 }
 
-static void finish_tracers(struct api_call *call, struct tracers *t)
+static void finish_tracers(struct api_call *call, struct tracers_answer *t)
 {
         t->g.ended = json_object_new_array();
         if (call->args.ended)
@@ -328,7 +328,7 @@ static void finish_tracers(struct api_call *call, struct tracers *t)
 static enum turn_result tell_tracers(struct api_call *call, void *state)
 {
         const uint64_t until_ns = clock_mono_ns() + TURNS_PIECE_NS;
-        struct tracers *t = state;
+        struct tracers_answer *t = state;
 
         while (t->next < t->g.parties.n && t->shown < PROCESSES_MAX) {
                 if (clock_mono_ns() >= until_ns)
@@ -342,7 +342,7 @@ static enum turn_result tell_tracers(struct api_call *call, void *state)
 void api_tracers(struct api_call *call)
 {
         struct process_view v;
-        struct tracers *t;
+        struct tracers_answer *t;
         struct event info;
 
         if (call->args.pid && !get_process(call, call->args.pid, &v, &info))
@@ -361,5 +361,5 @@ void api_tracers(struct api_call *call)
         fputs("{\"schema\":\"ptraced.tracers/1\",\"losses\":", t->out);
         print_json(t->out, api_losses_json(call->api));
         fputs(",\"processes\":[", t->out);
-        parking_work(call, tell_tracers, t, tracers_free);
+        parking_work(call, tell_tracers, t, tracers_answer_free);
 }

@@ -17,6 +17,7 @@
 #include "lib/base/text.h"
 #include "daemon/claims/arbiter.h"
 #include "daemon/claims/attach_facts.h"
+#include "daemon/claims/opinion.h"
 #include "daemon/hold/hold.h"
 #include "daemon/http/parking.h"
 
@@ -73,7 +74,7 @@ static void note_rule(const struct arbiter *a, size_t rule, struct access_guard 
 {
         const char *error;
         uint64_t since;
-        const struct policy *p = arbiter_policy(a, &since, &error);
+        const struct policy *p = rulebook_policy(arbiter_rules(a), &since, &error);
 
         if (!p || rule == 0 || rule > p->n)
                 return;
@@ -124,7 +125,7 @@ static void ask_about_claims(const struct api_call *call, struct access_facts *f
         *o = (struct arbiter_opinion){};
         if (!call->api->arbiter || !f->target.pid || f->target_gone)
                 return;
-        arbiter_ask(call->api->arbiter, &f->caller, &f->target, o);
+        opinion_of(call->api->arbiter, &f->caller, &f->target, o);
         g->reason = o->verdict.reason;
         g->source = o->verdict.source;
         g->audit = o->verdict.audit;

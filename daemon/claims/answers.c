@@ -195,14 +195,13 @@ static struct promise *take_promise(struct answers *a, uint64_t ticket)
         return NULL;
 }
 
-bool answers_give(struct answers *a, uint64_t ticket, const struct claim *c, const struct refusal_text *why)
+bool answers_give(struct answers *a, uint64_t ticket, const struct claim_answer *answer)
 {
         struct promise *p = take_promise(a, ticket);
 
-        assert(!c != !why);
         if (!p)
                 return false;
-        p->fn(p->userdata, c, why);
+        p->fn(p->userdata, answer);
         free(p);
         return true;
 }

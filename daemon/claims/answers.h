@@ -8,6 +8,7 @@
 
 #include "lib/base/table.h"
 #include "lib/claim/claim.h"
+#include "daemon/claims/tracers.h"
 
 #define REFUSAL_TEXT_MAX 512
 
@@ -26,8 +27,15 @@ void refusal_of_waiter(const struct claim_outcome *o, struct refusal_text *ret);
 void refusal_of_change(const struct claim_outcome *o, const char *what, uint64_t id,
                        const struct claimant *by, struct refusal_text *ret);
 
-/* Called once, now or later: c NULL and why, if there will be no claim. */
-typedef void (*answer_fn)(void *userdata, const struct claim *c, const struct refusal_text *why);
+/* What a client is told of its request. */
+struct claim_answer {
+        const struct claim *claim; /* NULL: there will be none; why */
+        struct refusal_text why;
+        struct tracer_seen tracer; /* who traces the target at this moment, if it was looked at */
+        bool looked;
+};
+/* Called once, now or later. */
+typedef void (*answer_fn)(void *userdata, const struct claim_answer *answer);
 
 struct answers {
         struct table waiting; /* by ticket */
@@ -39,7 +47,7 @@ void answers_done(struct answers *a); /* nobody waits any more */
 /* Promises an answer under a ticket of its own; 0: no memory. */
 uint64_t answers_promise(struct answers *a, answer_fn fn, void *userdata);
 /* Gives it. False if nobody waits under that ticket. */
-bool answers_give(struct answers *a, uint64_t ticket, const struct claim *c, const struct refusal_text *why);
+bool answers_give(struct answers *a, uint64_t ticket, const struct claim_answer *answer);
 /* It is not wanted any more. False: nobody waited. */
 bool answers_forget(struct answers *a, uint64_t ticket);
 /* Some ticket that is waited for; 0: none. */

@@ -1,36 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/claims/arbiter.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "lib/proc/procfs.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/ratelimit.h"
 #include "lib/base/text.h"
-#include "daemon/claims/arbiter_impl.h"
 #include "daemon/base/log.h"
+#include "daemon/claims/by_hold.h"
+#include "daemon/claims/by_kernel.h"
+#include "daemon/claims/ends.h"
+#include "daemon/claims/takeover.h"
 
 #define SHOWN_MAX     128
 #define LOG_BURST     200 /* changes of claims that are logged in ... */
 #define LOG_WINDOW_NS (10 * NSEC_PER_SEC)
+#define SAVE_AFTER_US 500000 /* words of claims that the kernel keeps: written this late */
 
-uint64_t arbiter_now(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t wall_now(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_REALTIME, &t);
-        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
+struct arbiter {
+        struct guard *guard; /* NULL: it cannot keep claims */
+        struct pump *pump;
+        char *state_dir;
+        struct tracers tracers;
+        union {
+                struct by_kernel kernel;
+                struct by_hold hold;
+        } kept;
+        struct means means;
+        struct claim_book *book;
+        struct answers answers;
+        struct ends *ends;
+        struct rulebook *rules;
+        uint64_t next_id;
+        struct ratelimit log;
+        bool unsaved; /* what claims.json tells is old */
+        bool sweep;   /* some ends may not matter any more */
+        sd_event_source *expiry, *save;
+};
 
 const char *arbiter_means_to_string(enum arbiter_means m)
 {
@@ -42,39 +53,28 @@ const char *arbiter_means_to_string(enum arbiter_means m)
 
 /* ---- what the book wants ----------------------------------------------------------------------------- */
 
-static int install(void *userdata, const struct claim *c)
+static int put_in_force(void *userdata, const struct claim *c)
 {
         struct arbiter *a = userdata;
-        const struct guard_process target = arbiter_key(&c->request.target);
-        struct guard_claim g;
 
         a->unsaved = true;
-        if (a->means == MEANS_HOLD)
-                return arbiter_hold_install(a, c);
-        arbiter_claim_to_guard(c, &g);
-        return guard_put_claim(a->guard, &target, &g);
+        return a->means.install(a->means.self, c);
 }
 
-static void uninstall(void *userdata, const struct claim *c)
+static void take_out_of_force(void *userdata, const struct claim *c)
 {
         struct arbiter *a = userdata;
-        const struct guard_process target = arbiter_key(&c->request.target);
-        int r;
 
         a->sweep = a->unsaved = true;
-        if (a->means == MEANS_HOLD) {
-                arbiter_hold_remove(a, c);
-                return;
-        }
-        r = a->clearing ? 0 : guard_remove_claim(a->guard, &target);
-        if (r < 0 && r != -ENOENT)
-                log_error("Claim %" PRIu64 " on process %u cannot be taken out of the kernel: %s.", c->id,
-                          target.pid, strerror(-r));
+        a->means.remove(a->means.self, c);
 }
 
 static struct task_ref strange_tracer(void *userdata, const struct claim_request *r)
 {
-        return arbiter_tracer(userdata, &r->target, NULL, &r->owner);
+        const struct arbiter *a = userdata;
+        struct tracer_seen seen = tracers_look(&a->tracers, &r->target, &r->owner);
+
+        return seen.admitted ? (struct task_ref){} : seen.task;
 }
 
 static const char *const event_words[_EV_MAX] = {
@@ -91,25 +91,8 @@ static const char *const end_words[] = {
 };
 static_assert(ELEMENTSOF(end_words) == _CLAIM_END_MAX, "words for each end");
 
-/* Anybody can make and release claims by the thousand; the journal would drop our other messages with them.
- */
-static bool may_log(struct arbiter *a)
-{
-        uint64_t now = arbiter_now();
-
-        if (now >= a->logged_ns + LOG_WINDOW_NS) {
-                if (a->n_logged > LOG_BURST)
-                        log_info("%" PRIu64 " more changes of claims were not logged; ptracectl events has "
-                                 "them.",
-                                 a->n_logged - LOG_BURST);
-                a->logged_ns = now;
-                a->n_logged = 0;
-        }
-        return ++a->n_logged <= LOG_BURST;
-}
-
 /* One line for each: the events are the trail, the log is for who reads no events. */
-static void log_event(const struct event *e)
+static void log_claim_event(const struct event *e)
 {
         char target[SHOWN_MAX], owner[SHOWN_MAX], who[SHOWN_MAX], by[2 * SHOWN_MAX] = "";
 
@@ -122,77 +105,92 @@ static void log_event(const struct event *e)
                  e->type == EV_CLAIM_ENDED ? end_words[e->claim_end] : "", by);
 }
 
-static void tell(void *userdata, struct event *e)
+/* Anybody can make and release claims by the thousand. */
+static void tell_claim(void *userdata, struct event *e)
 {
         struct arbiter *a = userdata;
+        uint64_t dropped;
 
-        if (may_log(a))
-                log_event(e);
+        if (ratelimit_admits(&a->log, clock_boot_ns(), &dropped))
+                log_claim_event(e);
+        if (dropped)
+                log_info("%" PRIu64 " more changes of claims were not logged; ptracectl events has them.",
+                         dropped);
         pump_feed(a->pump, e);
 }
 
 static void give_answer(void *userdata, uint64_t ticket, const struct claim_outcome *o)
 {
         struct arbiter *a = userdata;
-        struct refusal_text why;
+        struct claim_answer answer = {.claim = o->claim};
 
         if (o->refusal)
-                refusal_of_waiter(o, &why);
-        a->sweep |= answers_give(&a->answers, ticket, o->claim, o->refusal ? &why : NULL);
+                refusal_of_waiter(o, &answer.why);
+        a->sweep |= answers_give(&a->answers, ticket, &answer);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------- */
 
 static int follow_parties(struct arbiter *a, const struct claim_request *r)
 {
-        const struct guard_owner *o = &r->owner;
-        struct task_ref owner = {.pid = o->process.pid, .start = o->process.start};
-        int e = arbiter_watch(a, &r->target);
+        struct task_ref owner = owner_task(&r->owner);
+        int e = ends_watch(a->ends, &r->target);
 
-        return e == 0 && o->kind == OWNER_PROCESS ? arbiter_watch(a, &owner) : e;
+        return e == 0 && owner.pid ? ends_watch(a->ends, &owner) : e;
 }
 
 /* Above those of the kernel and of claims that came from a file. */
 static uint64_t next_id(struct arbiter *a)
 {
-        uint64_t id = a->means == MEANS_KERNEL ? guard_next_claim_id(a->guard) : 0;
+        uint64_t id = a->guard ? guard_next_claim_id(a->guard) : 0;
 
         id = MAX_OF(id, a->next_id);
         a->next_id = id + 1;
         return id;
 }
 
-static struct claim_outcome make(struct arbiter *a, const struct claim_request *r)
+static struct claim_outcome refused_by_errno(int error)
 {
-        struct task_ref tracer = {};
+        return (struct claim_outcome){.refusal = claim_refusal_of_errno(error), .error = error};
+}
+
+/* Who traces the target is asked once, and told with the answer. */
+static struct claim_outcome try_to_make(struct arbiter *a, const struct claim_request *r,
+                                        struct claim_answer *answer)
+{
+        struct task_ref strange = {};
         int e = r->ticket ? follow_parties(a, r) : -ENOMEM;
 
         if (e < 0)
-                return (struct claim_outcome){.refusal = claim_refusal_of_errno(e), .error = e};
-        if (claim_needs_tracer(a->book, r))
-                tracer = strange_tracer(a, r);
-        return claim_make(a->book, next_id(a), r, &tracer, arbiter_now());
+                return refused_by_errno(e);
+        answer->looked = claim_needs_tracer(a->book, r);
+        if (answer->looked)
+                answer->tracer = tracers_look(&a->tracers, &r->target, &r->owner);
+        if (!answer->tracer.admitted)
+                strange = answer->tracer.task;
+        return claim_make(a->book, next_id(a), r, &strange, clock_boot_ns());
 }
 
 uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *request, answer_fn fn, void *userdata)
 {
         struct claim_request r = *request;
+        struct claim_answer answer = {};
         struct claim_outcome o;
-        struct refusal_text why;
 
         r.ticket = answers_promise(&a->answers, fn, userdata);
-        o = make(a, &r);
-        if (!o.claim && !o.refusal) { /* it waits */
-                arbiter_settle(a);
-                return r.ticket;
+        o = try_to_make(a, &r, &answer);
+        answer.claim = o.claim;
+        if (o.refusal) {
+                a->sweep = true;
+                refusal_of_request(&r, &o, clock_boot_ns(), &answer.why);
         }
-        a->sweep |= o.refusal;
-        if (o.refusal)
-                refusal_of_request(&r, &o, arbiter_now(), &why);
-        if (!answers_give(&a->answers, r.ticket, o.claim, o.refusal ? &why : NULL))
-                fn(userdata, NULL, &why); /* no memory for the promise */
+        if (o.claim || o.refusal) {
+                if (!answers_give(&a->answers, r.ticket, &answer))
+                        fn(userdata, &answer); /* no memory for the promise */
+                r.ticket = 0;
+        }
         arbiter_settle(a);
-        return 0;
+        return r.ticket;
 }
 
 void arbiter_cancel(struct arbiter *a, uint64_t ticket)
@@ -200,24 +198,18 @@ void arbiter_cancel(struct arbiter *a, uint64_t ticket)
         if (!answers_forget(&a->answers, ticket))
                 return;
         a->sweep = true;
-        claim_cancel(a->book, ticket, arbiter_now());
+        claim_cancel(a->book, ticket, clock_boot_ns());
         arbiter_settle(a);
 }
 
 struct claim_outcome arbiter_renew(struct arbiter *a, uint64_t id, const struct claim_renewal *to,
                                    const struct claimant *by)
 {
-        struct claim_outcome o = {};
-        struct task_ref process = {};
+        struct task_ref owner = to->owner ? owner_task(to->owner) : (struct task_ref){};
+        int e = owner.pid ? ends_watch(a->ends, &owner) : 0;
+        struct claim_outcome o =
+                e < 0 ? refused_by_errno(e) : claim_renew(a->book, id, to, by, clock_boot_ns());
 
-        if (to->owner && to->owner->kind == OWNER_PROCESS) {
-                process.pid = to->owner->process.pid;
-                process.start = to->owner->process.start;
-                o.error = arbiter_watch(a, &process);
-                o.refusal = claim_refusal_of_errno(o.error);
-        }
-        if (!o.refusal)
-                o = claim_renew(a->book, id, to, by, arbiter_now());
         a->sweep = true;
         arbiter_settle(a);
         return o;
@@ -225,7 +217,7 @@ struct claim_outcome arbiter_renew(struct arbiter *a, uint64_t id, const struct 
 
 enum claim_refusal arbiter_release(struct arbiter *a, uint64_t id, const struct claimant *by)
 {
-        enum claim_refusal why = claim_release(a->book, id, by, arbiter_now());
+        enum claim_refusal why = claim_release(a->book, id, by, clock_boot_ns());
 
         arbiter_settle(a);
         return why;
@@ -234,242 +226,99 @@ enum claim_refusal arbiter_release(struct arbiter *a, uint64_t id, const struct 
 struct claim_outcome arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by)
 {
         const struct claim *c = claim_by_id(a->book, id);
-        struct claim_outcome o = {.claim = c};
-        struct task_ref owner = {};
-
-        o.refusal = c ? claim_check_right(c, by) : REFUSED_NO_CLAIM;
-        if (o.refusal == REFUSED_NOT_PERMITTED && by->process.pid &&
-            arbiter_admits(&c->request.owner, &by->process))
-                o.refusal = CLAIM_NOT_REFUSED;
-        if (o.refusal || !a->hold)
-                return o;
-        if (c->request.owner.kind == OWNER_PROCESS) {
-                owner.pid = c->request.owner.process.pid;
-                owner.start = c->request.owner.process.start;
-        }
-        /* Also where claims are kept by the kernel: it may be held, or caught, for another reason. */
-        o.error = hold_yield(a->hold, &c->request.target, &owner);
-        arbiter_hold_entered(a, &c->request.target);
-        if (o.error == -ENOENT || o.error == -ESRCH) /* not held at this moment: nobody is in the way */
-                o.error = 0;
-        o.refusal = claim_refusal_of_errno(o.error);
-        return o;
-}
-
-/* ---- policy and `single` ----------------------------------------------------------------------------- */
-
-/* e: type, count, state */
-static void tell_policy(struct arbiter *a, struct event e, const char *note, const struct claimant *by)
-{
-        char words[SENTENCE_MAX];
-
-        if (by) {
-                e.actor = by->process;
-                e.caller_uid = by->uid;
-        }
-        snprintf(e.note, sizeof(e.note), "%.*s", (int)sizeof(e.note) - 1, note);
-        text_escape(note, words, sizeof(words));
-        if (by)
-                log_notice("%s: %s (process %u, user %u).", event_type_to_string(e.type), words,
-                           by->process.pid, by->uid);
-        else
-                log_notice("%s: %s.", event_type_to_string(e.type), words);
-        pump_feed(a->pump, &e);
-}
-
-int arbiter_set_state(struct arbiter *a, enum guard_state state, const struct claimant *by)
-{
-        char note[SENTENCE_MAX];
+        enum claim_refusal why = c ? claim_check_right(c, by) : REFUSED_NO_CLAIM;
+        struct task_ref owner;
         int r;
 
-        if (a->means != MEANS_KERNEL)
-                return state == GUARD_OFF ? 0 : -EOPNOTSUPP;
-        r = guard_set_state(a->guard, state);
-        if (r < 0)
-                return r;
-        snprintf(note, sizeof(note), "the rule single is %s", guard_state_to_string(state));
-        tell_policy(a, (struct event){.type = EV_POLICY_GUARD, .guard_state = (int32_t)state}, note, by);
-        return 0;
+        if (why == REFUSED_NOT_PERMITTED && by->process.pid && owner_admits(&c->request.owner, &by->process))
+                why = CLAIM_NOT_REFUSED;
+        if (why)
+                return (struct claim_outcome){.refusal = why};
+        owner = owner_task(&c->request.owner);
+        r = a->means.enter(a->means.self, c, &owner);
+        if (r < 0 && r != -ENOENT && r != -ESRCH) /* those: not held at this moment, nobody is in the way */
+                return refused_by_errno(r);
+        return (struct claim_outcome){.claim = c};
+}
+
+/* ---- the emergency switch ---------------------------------------------------------------------------- */
+
+/* The book follows in any case: who asks for this wants no claim to stand. */
+static void end_everything(struct arbiter *a, bool forgotten, const struct claimant *by, const char *note)
+{
+        if (a->guard)
+                a->kept.kernel.forgotten = forgotten;
+        claim_end_all(a->book, CLAIM_GUARD_OFF, by, clock_boot_ns());
+        if (a->guard)
+                a->kept.kernel.forgotten = false;
+        rulebook_ended(a->rules, by, note);
+        arbiter_settle(a);
 }
 
 int arbiter_clear(struct arbiter *a, const struct claimant *by)
 {
-        int r = a->means == MEANS_KERNEL ? guard_clear(a->guard) : 0;
+        int r = a->guard ? guard_clear(a->guard) : 0;
 
-        /* The book follows in any case: who asks for this wants no claim to stand. */
-        a->clearing = r == 0;
-        a->rules_in_force = false;
-        claim_end_all(a->book, CLAIM_GUARD_OFF, by, arbiter_now());
-        a->clearing = false;
-        tell_policy(a, (struct event){.type = EV_POLICY_GUARD, .guard_state = GUARD_OFF},
-                    "cleared: every claim, rule and single ended", by);
-        arbiter_settle(a);
+        end_everything(a, r == 0, by, "cleared: every claim, rule and single ended");
         return r;
-}
-
-/* Rules that would refuse something. */
-static size_t n_refusing(const struct policy *p)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < p->n; i++)
-                n += p->rules[i].rule.say != SAY_OFF || p->rules[i].rule.flags & RULE_F_MEMORY_DENY;
-        return n;
-}
-
-static int put_in_force(struct arbiter *a, const struct policy *p)
-{
-        struct guard_rule *rules;
-        int r;
-
-        if (a->means != MEANS_KERNEL) {
-                if (n_refusing(p))
-                        log_warning("The %zu rules of %s are read, but not enforced: this kernel lets "
-                                    "ptraced refuse no attach. Claims work, by hold.",
-                                    p->n, a->policy_dir);
-                return 0;
-        }
-        rules = calloc(MAX_OF(p->n, (size_t)1), sizeof(*rules));
-        if (!rules)
-                return -ENOMEM;
-        for (size_t i = 0; i < p->n; i++)
-                rules[i] = p->rules[i].rule;
-        r = guard_set_rules(a->guard, rules, p->n);
-        free(rules);
-        return r;
-}
-
-static int load(struct arbiter *a, struct policy *p, char *error, size_t size)
-{
-        int r = policy_load(p, a->policy_dir, error, size);
-
-        if (r < 0)
-                return r;
-        r = put_in_force(a, p);
-        if (r < 0)
-                snprintf(error, size, "The rules of %s cannot be put in force: %s.", a->policy_dir,
-                         strerror(-r));
-        return r;
-}
-
-int arbiter_reload(struct arbiter *a, const struct claimant *by, char *error, size_t size)
-{
-        struct policy *p = calloc(1, sizeof(*p));
-        char note[SENTENCE_MAX];
-        int r = p ? load(a, p, error, size) : -ENOMEM;
-
-        if (!p)
-                snprintf(error, size, "There is no memory for the policy.");
-        if (r < 0) {
-                snprintf(a->policy_error, sizeof(a->policy_error), "%s", error);
-                tell_policy(a, (struct event){.type = EV_POLICY_REJECTED}, error, by);
-                free(p);
-                return r;
-        }
-        free(a->policy);
-        a->policy = p;
-        a->policy_wall_ns = wall_now();
-        a->policy_error[0] = '\0';
-        a->rules_in_force = a->means == MEANS_KERNEL;
-        snprintf(note, sizeof(note), "%zu rules of %s", p->n, a->policy_dir);
-        tell_policy(a, (struct event){.type = EV_POLICY_LOADED, .count = p->n}, note, by);
-        return 0;
-}
-
-/* At start. Silent where there is no policy and never was. */
-static void load_first(struct arbiter *a)
-{
-        struct policy *p = calloc(1, sizeof(*p));
-        struct guard_status status = {};
-        char error[POLICY_ERROR_MAX] = "";
-        int r;
-
-        if (!p)
-                return;
-        if (a->means == MEANS_KERNEL)
-                guard_get_status(a->guard, &status);
-        r = policy_load(p, a->policy_dir, error, sizeof(error));
-        if (r == 0 && p->n == 0 && status.n_rules == 0) {
-                a->policy = p;
-                a->policy_wall_ns = wall_now();
-                a->rules_in_force = a->means == MEANS_KERNEL;
-                return;
-        }
-        free(p);
-        r = arbiter_reload(a, NULL, error, sizeof(error));
-        if (r < 0)
-                log_error("%s %s", error,
-                          status.n_rules
-                                  ? "The rules that an earlier daemon put in force stay; what they are "
-                                    "called is not known."
-                                  : "No rule is in force.");
-}
-
-const struct policy *arbiter_policy(const struct arbiter *a, uint64_t *ret_wall_ns, const char **ret_error)
-{
-        *ret_wall_ns = a->policy_wall_ns;
-        *ret_error = a->policy_error;
-        return a->policy;
-}
-
-const char *arbiter_policy_dir(const struct arbiter *a)
-{
-        return a->policy_dir;
-}
-
-enum guard_state arbiter_state(const struct arbiter *a)
-{
-        struct guard_status s;
-
-        if (a->means != MEANS_KERNEL)
-                return GUARD_OFF;
-        guard_get_status(a->guard, &s);
-        return s.state;
-}
-
-bool arbiter_enforces(const struct arbiter *a)
-{
-        return a->means == MEANS_KERNEL && a->rules_in_force;
-}
-
-const char *arbiter_rule_name(const struct arbiter *a, size_t index)
-{
-        return a->policy && index && index <= a->policy->n ? a->policy->rules[index - 1].name : "";
-}
-
-const char *arbiter_owner_text(const struct arbiter *a, uint64_t claim)
-{
-        const struct claim *c = claim ? claim_by_id(a->book, claim) : NULL;
-
-        return c ? c->request.owner_text : "";
 }
 
 void arbiter_pins_removed(struct arbiter *a)
 {
-        a->clearing = true;
-        a->rules_in_force = false;
-        claim_end_all(a->book, CLAIM_GUARD_OFF, NULL, arbiter_now());
-        a->clearing = false;
-        tell_policy(a, (struct event){.type = EV_POLICY_GUARD, .guard_state = GUARD_OFF},
-                    "the pins were removed: every claim, rule and single ended", NULL);
+        end_everything(a, true, NULL, "the pins were removed: every claim, rule and single ended");
+}
+
+/* ---- what happens outside ---------------------------------------------------------------------------- */
+
+static void on_party_gone(void *userdata, const struct task_ref *process)
+{
+        struct arbiter *a = userdata;
+
+        claim_process_gone(a->book, process, clock_boot_ns());
         arbiter_settle(a);
 }
 
-/* ---- from beginning to end --------------------------------------------------------------------------- */
-
-enum arbiter_means arbiter_means(const struct arbiter *a)
+void arbiter_check_claim(struct arbiter *a, uint32_t pid)
 {
-        return a->means;
+        const struct claim *c = claim_of(a->book, pid);
+
+        if (c && !owner_claim_holds(c))
+                claim_terminate(a->book, c->id, CLAIM_TARGET_GONE, clock_boot_ns());
 }
 
-const struct claim_book *arbiter_book(const struct arbiter *a)
+void arbiter_check(struct arbiter *a, const struct task_ref *target)
 {
-        return a->book;
+        arbiter_check_claim(a, target->pid);
+        claim_target_free(a->book, target, clock_boot_ns());
+        a->means.check(a->means.self, target);
+}
+
+static bool end_matters(void *userdata, const struct task_ref *process)
+{
+        return claim_follows(userdata, process);
+}
+
+void arbiter_tick(struct arbiter *a)
+{
+        if (a->sweep)
+                ends_sweep(a->ends, end_matters, a->book);
+        a->sweep = false;
+        ends_poll(a->ends);
+        a->means.check(a->means.self, NULL);
+}
+
+/* ---- what stays -------------------------------------------------------------------------------------- */
+
+static void save(struct arbiter *a)
+{
+        const struct claims_to_save what = {a->book, a->next_id, a->means.holds, a->means.self};
+
+        claims_file_save(a->state_dir, &what);
 }
 
 static int on_save(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
-        arbiter_save(userdata);
+        save(userdata);
         return 0;
 }
 
@@ -482,8 +331,8 @@ static void save_soon(struct arbiter *a)
         if (!a->unsaved)
                 return;
         a->unsaved = false;
-        if (a->means == MEANS_HOLD) {
-                arbiter_save(a);
+        if (!a->means.by_itself) {
+                save(a);
                 return;
         }
         sd_event_source_get_enabled(a->save, &enabled);
@@ -495,7 +344,7 @@ static void save_soon(struct arbiter *a)
 
 void arbiter_settle(struct arbiter *a)
 {
-        uint64_t next = claim_expire(a->book, arbiter_now());
+        uint64_t next = claim_expire(a->book, clock_boot_ns());
 
         if (next == UINT64_MAX)
                 sd_event_source_set_enabled(a->expiry, SD_EVENT_OFF);
@@ -506,27 +355,118 @@ void arbiter_settle(struct arbiter *a)
         save_soon(a);
 }
 
-static int set_up(struct arbiter *a, uint64_t grace_ns)
+static int on_expiry(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+        arbiter_settle(userdata);
+        return 0;
+}
+
+static void adopt_found(struct arbiter *a, const struct found_claim *f)
+{
+        const struct claim *c = &f->claim;
+        struct task_ref target = c->request.target, owner = owner_task(&c->request.owner);
+        int r;
+
+        if (claim_adopt(a->book, c) < 0)
+                return;
+        a->next_id = MAX_OF(a->next_id, c->id + 1);
+        if (ends_watch(a->ends, &target) == -ESRCH) {
+                claim_process_gone(a->book, &target, clock_boot_ns());
+                return;
+        }
+        r = a->means.adopt(a->means.self, c, f->our_hold);
+        if (r < 0) {
+                log_warning("Claim %" PRIu64 " on process %u cannot be kept any more: %s.", c->id,
+                            target.pid, strerror(-r));
+                claim_terminate(a->book, c->id, CLAIM_GUARD_OFF, clock_boot_ns());
+                return;
+        }
+        if (owner.pid && ends_watch(a->ends, &owner) == -ESRCH)
+                claim_process_gone(a->book, &owner, clock_boot_ns());
+}
+
+static void take_over(struct arbiter *a)
+{
+        struct claims_found found;
+
+        takeover_find(a->guard, a->state_dir, &found);
+        a->next_id = MAX_OF(a->next_id, found.next_id);
+        LIST_FOREACH (it, &found.list)
+                adopt_found(a, LIST_ENTRY(it, struct found_claim, link));
+        if (found.n_bad)
+                log_warning("%zu claims of an earlier daemon make no sense and are not taken over.",
+                            found.n_bad);
+        if (claim_count(a->book))
+                log_notice("%zu claims of an earlier daemon are taken over.", claim_count(a->book));
+        claims_found_done(&found);
+}
+
+/* ---- from beginning to end --------------------------------------------------------------------------- */
+
+enum arbiter_means arbiter_means(const struct arbiter *a)
+{
+        return a->means.kind;
+}
+
+const struct claim_book *arbiter_book(const struct arbiter *a)
+{
+        return a->book;
+}
+
+struct rulebook *arbiter_rules(const struct arbiter *a)
+{
+        return a->rules;
+}
+
+const struct tracers *arbiter_tracers(const struct arbiter *a)
+{
+        return &a->tracers;
+}
+
+static int set_up_timers(struct arbiter *a, sd_event *event)
+{
+        int r = sd_event_add_time(event, &a->expiry, CLOCK_BOOTTIME, UINT64_MAX, 1, on_expiry, a);
+
+        if (r >= 0)
+                r = sd_event_source_set_enabled(a->expiry, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(event, &a->save, CLOCK_MONOTONIC, 0, 0, on_save, a);
+        return r < 0 ? r : sd_event_source_set_enabled(a->save, SD_EVENT_OFF);
+}
+
+static void choose_means(struct arbiter *a, const struct arbiter_parts *parts)
+{
+        a->guard = parts->guard && guard_available(parts->guard) ? parts->guard : NULL;
+        if (a->guard) {
+                a->kept.kernel = (struct by_kernel){.guard = a->guard, .hold = parts->hold};
+                a->means = by_kernel_means(&a->kept.kernel);
+        } else {
+                a->kept.hold = (struct by_hold){.hold = parts->hold, .tracers = &a->tracers};
+                a->means = by_hold_means(&a->kept.hold);
+        }
+}
+
+static int set_up_arbiter_parts(struct arbiter *a, const struct arbiter_parts *parts)
 {
         const struct claim_sink sink = {
                 .userdata = a,
-                .install = install,
-                .remove = uninstall,
+                .install = put_in_force,
+                .remove = take_out_of_force,
                 .answer = give_answer,
-                .event = tell,
+                .event = tell_claim,
                 .holder = strange_tracer,
         };
-        int r = claim_book_new(&a->book, &sink, grace_ns);
+        int r;
 
+        a->state_dir = strdup(parts->state_dir);
+        r = a->state_dir ? claim_book_new(&a->book, &sink, parts->grace_ns) : -ENOMEM;
         if (r == 0)
                 r = answers_init(&a->answers);
         if (r == 0)
-                r = table_init(&a->watches);
+                r = ends_new(&a->ends, parts->event, on_party_gone, a);
         if (r == 0)
-                r = sd_event_add_time(a->event, &a->save, CLOCK_MONOTONIC, 0, 0, on_save, a);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(a->save, SD_EVENT_OFF);
-        return r < 0 ? r : arbiter_follow_start(a);
+                r = set_up_timers(a, parts->event);
+        return r < 0 ? r : rulebook_new(&a->rules, a->guard, a->pump, parts->policy_dir);
 }
 
 int arbiter_new(struct arbiter **ret, const struct arbiter_parts *parts)
@@ -536,23 +476,17 @@ int arbiter_new(struct arbiter **ret, const struct arbiter_parts *parts)
 
         if (!a)
                 return -ENOMEM;
-        a->event = parts->event;
-        a->guard = parts->guard;
-        a->hold = parts->hold;
         a->pump = parts->pump;
+        a->tracers = (struct tracers){pump_model(parts->pump), parts->hold};
+        a->log = (struct ratelimit){.window_ns = LOG_WINDOW_NS, .burst = LOG_BURST};
         a->next_id = 1;
-        a->means = a->guard && guard_available(a->guard) ? MEANS_KERNEL : MEANS_HOLD;
-        a->state_dir = strdup(parts->state_dir);
-        a->policy_dir = strdup(parts->policy_dir ?: POLICY_DEFAULT_DIR);
-        list_init(&a->all_watches);
-        procfs_boot_id(a->boot_id);
-        r = a->state_dir && a->policy_dir ? set_up(a, parts->grace_ns) : -ENOMEM;
+        choose_means(a, parts);
+        r = set_up_arbiter_parts(a, parts);
         if (r < 0) {
                 arbiter_free(a);
                 return r;
         }
-        load_first(a);
-        arbiter_take_over(a);
+        take_over(a);
         arbiter_settle(a);
         *ret = a;
         return 0;
@@ -562,13 +496,13 @@ int arbiter_new(struct arbiter **ret, const struct arbiter_parts *parts)
 static void dismiss_waiters(struct arbiter *a)
 {
         const struct claim_outcome stopping = {.refusal = REFUSED_STOPPING};
-        struct refusal_text why;
+        struct claim_answer answer = {};
         uint64_t ticket;
 
-        refusal_of_waiter(&stopping, &why);
+        refusal_of_waiter(&stopping, &answer.why);
         while ((ticket = answers_any(&a->answers))) {
-                claim_cancel(a->book, ticket, arbiter_now());
-                answers_give(&a->answers, ticket, NULL, &why);
+                claim_cancel(a->book, ticket, clock_boot_ns());
+                answers_give(&a->answers, ticket, &answer);
         }
 }
 
@@ -579,16 +513,15 @@ struct arbiter *arbiter_free(struct arbiter *a)
         if (a->answers.waiting.buckets)
                 dismiss_waiters(a);
         if (a->book && a->save && (a->unsaved || claim_count(a->book)))
-                arbiter_save(a);
-        if (a->watches.buckets)
-                arbiter_follow_stop(a);
+                save(a);
+        sd_event_source_disable_unref(a->expiry);
         sd_event_source_disable_unref(a->save);
+        ends_free(a->ends);
         claim_book_free(a->book);
-        answers_done(&a->answers);
-        table_done(&a->watches);
-        free(a->policy);
+        if (a->answers.waiting.buckets)
+                answers_done(&a->answers);
+        rulebook_free(a->rules);
         free(a->state_dir);
-        free(a->policy_dir);
         free(a);
         return NULL;
 }

@@ -22,10 +22,13 @@ static void name_hold(const struct arbiter *a, const struct hold *hold, struct e
 void refusal_name(const struct arbiter *a, const struct hold *hold, const struct rec_guard *record,
                   struct event *e)
 {
+        const struct claim *c;
+
         if (!record) {
                 name_hold(a, hold, e);
                 return;
         }
-        snprintf(e->note, sizeof(e->note), "%s", arbiter_rule_name(a, record->rule));
-        snprintf(e->owner, sizeof(e->owner), "%s", arbiter_owner_text(a, record->claim));
+        snprintf(e->note, sizeof(e->note), "%s", rulebook_name(arbiter_rules(a), record->rule));
+        c = record->claim ? claim_by_id(arbiter_book(a), record->claim) : NULL;
+        snprintf(e->owner, sizeof(e->owner), "%s", c ? c->request.owner_text : "");
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * How claims are kept: by the kernel's guard (by_kernel.h), or by hold where the kernel has none
+ * (by_hold.h). The arbiter knows one of them, and not which.
+ */
+
+#include <stdbool.h>
+
+#include "lib/claim/claim.h"
+
+enum arbiter_means {
+        MEANS_KERNEL,
+        MEANS_HOLD, /* ptraced itself occupies the slot: a gap of moments when an owner is let in */
+        _MEANS_MAX,
+};
+
+struct means {
+        enum arbiter_means kind;
+        /* The kernel enforces claims, remembers them when the daemon ends, and records who would be refused.
+         */
+        bool by_itself;
+        void *self; /* for the functions, which give 0 or -errno */
+        /* Puts it in force, also in place of a former claim on that target. */
+        int (*install)(void *self, const struct claim *c);
+        void (*remove)(void *self, const struct claim *c);
+        /* Lets the owner in; owner: its process, pid 0 if it is none. */
+        int (*enter)(void *self, const struct claim *c, const struct task_ref *owner);
+        /* The tracers of the target may have changed; NULL: of all targets. */
+        void (*check)(void *self, const struct task_ref *target);
+        /* A claim of an earlier daemon, which had the means to itself; our_hold: held for its sake. */
+        int (*adopt)(void *self, const struct claim *c, bool our_hold);
+        /* Is the target held for its claim's sake? */
+        bool (*holds)(void *self, const struct task_ref *target);
+};

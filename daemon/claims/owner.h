@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Who is who, and whom an owner admits: asked of /proc at this moment, and nothing kept. */
+
+#include "lib/claim/claim.h"
+#include "daemon/base/lookup.h"
+
+/* Whom a claim is to be for: kind OWNER_PROCESS and a pid; OWNER_EXE and a path; OWNER_UID and a uid;
+ * OWNER_CGROUP and a path; OWNER_NOBODY. */
+struct owner_wish {
+        enum guard_owner_kind kind;
+        uint32_t number; /* pid or uid */
+        uint64_t start;  /* of the process; 0: whoever has that pid now */
+        const char *path;
+        const struct lookup_rights *rights; /* of who names the path */
+};
+/* text gets the words for it. -ESRCH, and what lookup.h says of paths. */
+int owner_find(const struct owner_wish *wish, struct guard_owner *ret, char text[CLAIM_OWNER_TEXT_MAX]);
+/* "uid 1000", "pid 17 (gdb)": words for an owner of which only the numbers are known. */
+void owner_describe(const struct guard_owner *o, char text[CLAIM_OWNER_TEXT_MAX]);
+/* Does the owner admit this tracer? As the kernel compares. */
+bool owner_admits(const struct guard_owner *o, const struct task_ref *tracer);
+/* The process that it is, pid 0 if it is none. */
+struct task_ref owner_task(const struct guard_owner *o);
+struct guard_process owner_key(const struct task_ref *t);
+/* Does the target still run under the uid of the user who claimed it? Privileged claims always hold. */
+bool owner_claim_holds(const struct claim *c);
+/* The path of a process in cgroup version 2, "" if there is none. */
+void owner_cgroup_path(uint32_t pid, char *buf, size_t size);
