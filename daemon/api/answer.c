@@ -16,25 +16,33 @@ void api_refuse(struct api_call *call, uint32_t pid)
                  pid, (unsigned)call->peer.uid);
 }
 
-bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret)
+bool api_live_target(struct api_call *call, uint32_t pid, struct proc_status *ret)
 {
-        struct task_ref task = {.pid = pid};
-
-        if (procfs_task(pid, ret) < 0)
+        if (procfs_status(pid, 0, ret) < 0)
                 api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process",
                          "Inside a container pids differ: use the pid that ps shows on the host.",
                          "There is no process %u.", pid);
-        else if (ret->pid != pid)
+        else if (ret->task.pid != pid)
                 api_fail(call, MHD_HTTP_NOT_FOUND, "is-a-thread", "Name the process.",
-                         "%u is a thread of process %u.", pid, ret->pid);
-        else if (!call->peer.privileged && !peer_owns(&call->peer, pump_model(call->api->pump), &task))
+                         "%u is a thread of process %u.", pid, ret->task.pid);
+        else if (!call->peer.privileged && !peer_runs(&call->peer, ret))
                 api_refuse(call, pid);
         else {
-                ret->tid = 0;
-                ret->tid_start = 0;
+                ret->task.tid = 0;
+                ret->task.tid_start = 0;
                 return true;
         }
         return false;
+}
+
+bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret)
+{
+        struct proc_status st;
+
+        if (!api_live_target(call, pid, &st))
+                return false;
+        *ret = st.task;
+        return true;
 }
 
 struct task_ref api_asker(const struct api_call *call)
@@ -64,26 +72,34 @@ bool api_caller(struct api_call *call, struct proc_status *ret)
         return r == 0;
 }
 
-bool api_may_trace(struct api_call *call, const struct task_ref *target, const char *what)
+bool api_may_trace_live(struct api_call *call, const struct proc_status *target, const char *what)
 {
         char why[ACCESS_TEXT_MAX] = "";
-        struct proc_status caller, st;
+        struct proc_status caller;
         struct access_facts facts;
 
         if (call->peer.privileged)
                 return true;
         if (!api_caller(call, &caller))
                 return false;
-        if (procfs_status(target->pid, 0, &st) < 0 || st.task.start != target->start) {
-                api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "", "There is no process %u any more.",
-                         target->pid);
-                return false;
-        }
-        attach_facts(&caller, &st, &facts);
+        attach_facts(&caller, target, &facts);
         if (access_rights(&facts, why) == ACCESS_NONE)
                 return true;
         api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted", "Ask as root.",
                  "User %u may not %s process %u, which the kernel would not let them trace: %s.",
-                 (unsigned)call->peer.uid, what, target->pid, why);
+                 (unsigned)call->peer.uid, what, target->task.pid, why);
+        return false;
+}
+
+bool api_may_trace(struct api_call *call, const struct task_ref *target, const char *what)
+{
+        struct proc_status st;
+
+        if (call->peer.privileged)
+                return true;
+        if (procfs_status(target->pid, 0, &st) == 0 && st.task.start == target->start)
+                return api_may_trace_live(call, &st, what);
+        api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "", "There is no process %u any more.",
+                 target->pid);
         return false;
 }

@@ -43,6 +43,8 @@ struct api {
 /* May the peer do something to that process: it is theirs, or they are root or in PEER_GROUP? Answers with
  * an error if not, or if there is no such process; else *ret is it. */
 bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret);
+/* The same, with all that /proc says of it, to be asked once. */
+bool api_live_target(struct api_call *call, uint32_t pid, struct proc_status *ret);
 /* The answer is that it is not. */
 void api_refuse(struct api_call *call, uint32_t pid);
 /* Who asks, for the records: the process that connected, also when it has ended since. */
@@ -55,3 +57,4 @@ bool api_caller(struct api_call *call, struct proc_status *ret);
 /* May the process that asks have ptraced trace this one for it: `what` ("hold", ...)? By the kernel's rules,
  * as if it did so itself; root and PEER_GROUP may. Answers with an error if not. */
 bool api_may_trace(struct api_call *call, const struct task_ref *target, const char *what);
+bool api_may_trace_live(struct api_call *call, const struct proc_status *target, const char *what);

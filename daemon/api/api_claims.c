@@ -399,24 +399,31 @@ static void claim_refused(struct api_call *call, const struct refusal_text *why)
         api_fail(call, why->status, why->code, why->hint, "%s", why->sentence);
 }
 
-/* Now, or when the turn has come. */
-static void on_claim(void *userdata, const struct claim_answer *answer)
+static void answer_claim(struct api_call *call, const struct claim_answer *answer)
 {
-        struct api_call *call = userdata;
         const struct claim *c = answer->claim;
         struct json_object *o;
         struct tracing t;
 
-        if (c) {
-                t = answer->looked ? tracing_of(call->api, c, &answer->tracer) : exact_tracing(call->api, c);
-                o = claim_answer(call, c, &t);
-                if (c->request.token[0]) /* this once, to its maker */
-                        json_add_text(o, "token", c->request.token);
-                if (c->request.take)
-                        add_risk(o, &t);
-                api_answer_status(call, MHD_HTTP_CREATED, o);
-        } else
+        if (!c) {
                 claim_refused(call, &answer->why);
+                return;
+        }
+        t = answer->looked ? tracing_of(call->api, c, &answer->tracer) : exact_tracing(call->api, c);
+        o = claim_answer(call, c, &t);
+        if (c->request.token[0]) /* this once, to its maker */
+                json_add_text(o, "token", c->request.token);
+        if (c->request.take)
+                add_risk(o, &t);
+        api_answer_status(call, MHD_HTTP_CREATED, o);
+}
+
+/* Its turn has come, or never will. */
+static void on_claim(void *userdata, const struct claim_answer *answer)
+{
+        struct api_call *call = userdata;
+
+        answer_claim(call, answer);
         parking_go_on(call->parking);
 }
 
@@ -425,13 +432,16 @@ static void stop_waiting(struct api_call *call, uint64_t ticket)
         arbiter_cancel(call->api->arbiter, ticket);
 }
 
-static void ask(struct api_call *call, const struct claim_request *r)
+static void request_claim(struct api_call *call, const struct claim_request *r)
 {
-        uint64_t ticket = arbiter_claim(call->api->arbiter, r, on_claim, call);
+        struct claim_answer answer;
+        uint64_t ticket = arbiter_claim(call->api->arbiter, r, &answer, on_claim, call);
         int e;
 
-        if (!ticket)
+        if (!ticket) {
+                answer_claim(call, &answer);
                 return;
+        }
         e = parking_begin(call, stop_waiting, ticket);
         if (e == 0)
                 return;
@@ -441,16 +451,14 @@ static void ask(struct api_call *call, const struct claim_request *r)
 }
 
 /* Ourselves traced would answer nobody any more. */
-static bool can_be_traced(struct api_call *call, const struct task_ref *target)
+static bool can_be_traced(struct api_call *call, const struct proc_status *target)
 {
-        struct proc_status st;
-
-        if (target->pid == (uint32_t)getpid())
+        if (target->task.pid == (uint32_t)getpid())
                 api_fail(call, MHD_HTTP_BAD_REQUEST, "is-ptraced", "",
-                         "Process %u is ptraced itself, which keeps no claim on itself.", target->pid);
-        else if (procfs_status(target->pid, 0, &st) == 0 && st.kthread)
+                         "Process %u is ptraced itself, which keeps no claim on itself.", target->task.pid);
+        else if (target->kthread)
                 api_fail(call, MHD_HTTP_BAD_REQUEST, "kernel-thread", "",
-                         "%u is a thread of the kernel, which nobody can trace.", target->pid);
+                         "%u is a thread of the kernel, which nobody can trace.", target->task.pid);
         else
                 return true;
         return false;
@@ -458,10 +466,10 @@ static bool can_be_traced(struct api_call *call, const struct task_ref *target)
 
 /* Where claims are kept by hold ptraced traces the process, on the asker's behalf. The kernel's guard only
  * keeps others out. */
-static bool may_keep(struct api_call *call, const struct claim_request *r)
+static bool may_keep(struct api_call *call, const struct proc_status *target)
 {
-        return arbiter_means(call->api->arbiter) != MEANS_HOLD || r->mode == GUARD_AUDIT ||
-               api_may_trace(call, &r->target, "claim");
+        return arbiter_means(call->api->arbiter) != MEANS_HOLD || call->body->mode == GUARD_AUDIT ||
+               api_may_trace_live(call, target, "claim");
 }
 
 void api_claim_make(struct api_call *call)
@@ -474,12 +482,15 @@ void api_claim_make(struct api_call *call)
                 .wait = b->wait,
                 .take = b->take,
         };
+        struct proc_status target;
 
-        if (!api_target(call, b->pid, &r.target) || !can_be_traced(call, &r.target) || !may_keep(call, &r) ||
-            !read_owner(call, &r.owner, r.owner_text) || !read_token(call, r.token))
+        if (!api_live_target(call, b->pid, &target) || !can_be_traced(call, &target) ||
+            !may_keep(call, &target) || !read_owner(call, &r.owner, r.owner_text) ||
+            !read_token(call, r.token))
                 return;
+        r.target = target.task;
         pump_flush(call->api->pump);
-        ask(call, &r);
+        request_claim(call, &r);
 }
 
 /* ---- one claim --------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "daemon/claims/answers.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -171,15 +172,20 @@ void answers_done(struct answers *a)
         table_done(&a->waiting);
 }
 
-uint64_t answers_promise(struct answers *a, answer_fn fn, void *userdata)
+uint64_t answers_ticket(struct answers *a)
+{
+        return a->next_ticket++;
+}
+
+int answers_promise(struct answers *a, uint64_t ticket, answer_fn fn, void *userdata)
 {
         struct promise *p = calloc(1, sizeof(*p));
 
         if (!p)
-                return 0;
-        *p = (struct promise){.ticket = a->next_ticket++, .fn = fn, .userdata = userdata};
-        table_insert(&a->waiting, &p->node, table_hash(p->ticket));
-        return p->ticket;
+                return -ENOMEM;
+        *p = (struct promise){.ticket = ticket, .fn = fn, .userdata = userdata};
+        table_insert(&a->waiting, &p->node, table_hash(ticket));
+        return 0;
 }
 
 static struct promise *take_promise(struct answers *a, uint64_t ticket)

@@ -34,7 +34,7 @@ struct claim_answer {
         struct tracer_seen tracer; /* who traces the target at this moment, if it was looked at */
         bool looked;
 };
-/* Called once, now or later. */
+/* Called once, later. */
 typedef void (*answer_fn)(void *userdata, const struct claim_answer *answer);
 
 struct answers {
@@ -44,8 +44,10 @@ struct answers {
 
 int answers_init(struct answers *a);
 void answers_done(struct answers *a); /* nobody waits any more */
-/* Promises an answer under a ticket of its own; 0: no memory. */
-uint64_t answers_promise(struct answers *a, answer_fn fn, void *userdata);
+/* A number that no promise has yet. */
+uint64_t answers_ticket(struct answers *a);
+/* Promises an answer under that ticket. -ENOMEM */
+int answers_promise(struct answers *a, uint64_t ticket, answer_fn fn, void *userdata);
 /* Gives it. False if nobody waits under that ticket. */
 bool answers_give(struct answers *a, uint64_t ticket, const struct claim_answer *answer);
 /* It is not wanted any more. False: nobody waited. */

@@ -129,6 +129,62 @@ static void give_answer(void *userdata, uint64_t ticket, const struct claim_outc
         a->sweep |= answers_give(&a->answers, ticket, &answer);
 }
 
+/* ---- what stays -------------------------------------------------------------------------------------- */
+
+static void save(struct arbiter *a)
+{
+        const struct claims_to_save what = {a->book, a->next_id, a->means.holds, a->means.self};
+
+        claims_file_save(a->state_dir, &what);
+}
+
+static int on_save(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+        save(userdata);
+        return 0;
+}
+
+/* The kernel keeps its claims itself: what is missing there may be written a little later, for many at once.
+ * What hold keeps stands nowhere else. */
+static void save_soon(struct arbiter *a)
+{
+        int enabled = SD_EVENT_OFF;
+
+        if (!a->unsaved)
+                return;
+        a->unsaved = false;
+        if (!a->means.by_itself) {
+                save(a);
+                return;
+        }
+        sd_event_source_get_enabled(a->save, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return;
+        sd_event_source_set_time_relative(a->save, SAVE_AFTER_US);
+        sd_event_source_set_enabled(a->save, SD_EVENT_ONESHOT);
+}
+
+/* After the book changed: when the next lease ends, and what is stored. Ends nothing, so that a claim that
+ * was just made can still be told. */
+static void arrange(struct arbiter *a)
+{
+        uint64_t next = claim_next_end(a->book);
+
+        if (next == UINT64_MAX)
+                sd_event_source_set_enabled(a->expiry, SD_EVENT_OFF);
+        else {
+                sd_event_source_set_time(a->expiry, next / 1000 + 1);
+                sd_event_source_set_enabled(a->expiry, SD_EVENT_ONESHOT);
+        }
+        save_soon(a);
+}
+
+void arbiter_settle(struct arbiter *a)
+{
+        claim_expire(a->book, clock_boot_ns());
+        arrange(a);
+}
+
 /* ---- requests ---------------------------------------------------------------------------------------- */
 
 static int follow_parties(struct arbiter *a, const struct claim_request *r)
@@ -159,7 +215,7 @@ static struct claim_outcome try_to_make(struct arbiter *a, const struct claim_re
                                         struct claim_answer *answer)
 {
         struct task_ref strange = {};
-        int e = r->ticket ? follow_parties(a, r) : -ENOMEM;
+        int e = follow_parties(a, r);
 
         if (e < 0)
                 return refused_by_errno(e);
@@ -171,26 +227,29 @@ static struct claim_outcome try_to_make(struct arbiter *a, const struct claim_re
         return claim_make(a->book, next_id(a), r, &strange, clock_boot_ns());
 }
 
-uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *request, answer_fn fn, void *userdata)
+uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *request, struct claim_answer *ret,
+                       answer_fn fn, void *userdata)
 {
         struct claim_request r = *request;
-        struct claim_answer answer = {};
         struct claim_outcome o;
+        uint64_t ticket = r.ticket = answers_ticket(&a->answers);
+        int e = 0;
 
-        r.ticket = answers_promise(&a->answers, fn, userdata);
-        o = try_to_make(a, &r, &answer);
-        answer.claim = o.claim;
+        *ret = (struct claim_answer){};
+        o = try_to_make(a, &r, ret);
+        ret->claim = o.claim;
+        if (!o.claim && !o.refusal)
+                e = answers_promise(&a->answers, ticket, fn, userdata);
+        if (e < 0) {
+                claim_cancel(a->book, ticket, clock_boot_ns());
+                o = refused_by_errno(e);
+        }
         if (o.refusal) {
                 a->sweep = true;
-                refusal_of_request(&r, &o, clock_boot_ns(), &answer.why);
+                refusal_of_request(&r, &o, clock_boot_ns(), &ret->why);
         }
-        if (o.claim || o.refusal) {
-                if (!answers_give(&a->answers, r.ticket, &answer))
-                        fn(userdata, &answer); /* no memory for the promise */
-                r.ticket = 0;
-        }
-        arbiter_settle(a);
-        return r.ticket;
+        arrange(a);
+        return o.claim || o.refusal ? 0 : ticket;
 }
 
 void arbiter_cancel(struct arbiter *a, uint64_t ticket)
@@ -211,7 +270,7 @@ struct claim_outcome arbiter_renew(struct arbiter *a, uint64_t id, const struct 
                 e < 0 ? refused_by_errno(e) : claim_renew(a->book, id, to, by, clock_boot_ns());
 
         a->sweep = true;
-        arbiter_settle(a);
+        arrange(a);
         return o;
 }
 
@@ -307,59 +366,7 @@ void arbiter_tick(struct arbiter *a)
         a->means.check(a->means.self, NULL);
 }
 
-/* ---- what stays -------------------------------------------------------------------------------------- */
-
-static void save(struct arbiter *a)
-{
-        const struct claims_to_save what = {a->book, a->next_id, a->means.holds, a->means.self};
-
-        claims_file_save(a->state_dir, &what);
-}
-
-static int on_save(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
-{
-        save(userdata);
-        return 0;
-}
-
-/* The kernel keeps its claims itself: what is missing there may be written a little later, for many at once.
- * What hold keeps stands nowhere else. */
-static void save_soon(struct arbiter *a)
-{
-        int enabled = SD_EVENT_OFF;
-
-        if (!a->unsaved)
-                return;
-        a->unsaved = false;
-        if (!a->means.by_itself) {
-                save(a);
-                return;
-        }
-        sd_event_source_get_enabled(a->save, &enabled);
-        if (enabled != SD_EVENT_OFF)
-                return;
-        sd_event_source_set_time_relative(a->save, SAVE_AFTER_US);
-        sd_event_source_set_enabled(a->save, SD_EVENT_ONESHOT);
-}
-
-void arbiter_settle(struct arbiter *a)
-{
-        uint64_t next = claim_expire(a->book, clock_boot_ns());
-
-        if (next == UINT64_MAX)
-                sd_event_source_set_enabled(a->expiry, SD_EVENT_OFF);
-        else {
-                sd_event_source_set_time(a->expiry, next / 1000 + 1);
-                sd_event_source_set_enabled(a->expiry, SD_EVENT_ONESHOT);
-        }
-        save_soon(a);
-}
-
-static int on_expiry(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
-{
-        arbiter_settle(userdata);
-        return 0;
-}
+/* ---- from a former daemon ---------------------------------------------------------------------------- */
 
 static void adopt_found(struct arbiter *a, const struct found_claim *f)
 {
@@ -421,6 +428,12 @@ struct rulebook *arbiter_rules(const struct arbiter *a)
 const struct tracers *arbiter_tracers(const struct arbiter *a)
 {
         return &a->tracers;
+}
+
+static int on_expiry(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+        arbiter_settle(userdata);
+        return 0;
 }
 
 static int set_up_timers(struct arbiter *a, sd_event *event)

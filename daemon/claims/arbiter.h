@@ -42,8 +42,9 @@ const struct claim_book *arbiter_book(const struct arbiter *a);
 struct rulebook *arbiter_rules(const struct arbiter *a);
 const struct tracers *arbiter_tracers(const struct arbiter *a);
 
-/* fn is called once, now or later. Returns the ticket to cancel a waiter with, or 0 when it was already. */
-uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *r, answer_fn fn, void *userdata);
+/* Returns 0 and the answer, or, where it has to wait, a ticket to cancel it with: then fn is called once. */
+uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *r, struct claim_answer *ret,
+                       answer_fn fn, void *userdata);
 void arbiter_cancel(struct arbiter *a, uint64_t ticket);
 struct claim_outcome arbiter_renew(struct arbiter *a, uint64_t id, const struct claim_renewal *to,
                                    const struct claimant *by);

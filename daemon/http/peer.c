@@ -151,6 +151,11 @@ int peer_from_socket(int fd, struct peer *ret)
         return 0;
 }
 
+bool peer_runs(const struct peer *peer, const struct proc_status *st)
+{
+        return st->ruid == peer->uid && st->euid == peer->uid && st->suid == peer->uid;
+}
+
 /* Who has that pid now, else who had it last. -ESRCH. */
 static int owner(const struct peer *peer, const struct model *model, uint32_t pid, bool *ret_mine,
                  uint64_t *ret_start)
@@ -159,7 +164,7 @@ static int owner(const struct peer *peer, const struct model *model, uint32_t pi
         struct process_view view;
 
         if (procfs_status(pid, 0, &st) == 0) {
-                *ret_mine = st.ruid == peer->uid && st.euid == peer->uid && st.suid == peer->uid;
+                *ret_mine = peer_runs(peer, &st);
                 *ret_start = st.task.start;
                 return 0;
         }

@@ -62,6 +62,8 @@ struct owner_cache {
  * the model. Somebody neither knows is not the peer's. start 0: whoever has that pid now.
  */
 bool peer_owns(const struct peer *peer, const struct model *model, const struct task_ref *task);
+/* The same of a process that lives, of which /proc was asked already. */
+bool peer_runs(const struct peer *peer, const struct proc_status *st);
 
 /* May the peer see this event: it concerns a process of theirs, or is their own refused attach, or
  * claim. cache may be shared by all peers. */

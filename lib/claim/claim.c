@@ -572,7 +572,7 @@ uint64_t claim_expire(struct claim_book *b, uint64_t now_ns)
 {
         while (b->n_heap && claim_due(b->heap[0]) <= now_ns)
                 expire_one(b, b->heap[0], now_ns);
-        return b->n_heap ? claim_due(b->heap[0]) : UINT64_MAX;
+        return claim_next_end(b);
 }
 
 void claim_terminate(struct claim_book *b, uint64_t id, enum claim_end why, uint64_t now_ns)

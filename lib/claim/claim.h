@@ -146,6 +146,8 @@ void claim_process_gone(struct claim_book *b, const struct task_ref *process, ui
 void claim_target_free(struct claim_book *b, const struct task_ref *target, uint64_t now_ns);
 /* Leases and grace times. Returns when to call again, UINT64_MAX for never. */
 uint64_t claim_expire(struct claim_book *b, uint64_t now_ns);
+/* The same without ending anything. */
+uint64_t claim_next_end(const struct claim_book *b);
 /* One claim ends for a reason that the book cannot see. */
 void claim_terminate(struct claim_book *b, uint64_t id, enum claim_end why, uint64_t now_ns);
 /* The guard was cleared; by: NULL, nobody of ours. */

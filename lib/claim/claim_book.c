@@ -72,6 +72,11 @@ void claim_schedule(struct claim_book *b, struct entry *e)
         heap_up(b, e);
 }
 
+uint64_t claim_next_end(const struct claim_book *b)
+{
+        return b->n_heap ? claim_due(b->heap[0]) : UINT64_MAX;
+}
+
 /* ---- finding ----------------------------------------------------------------------------------------- */
 
 struct place *claim_place_find(const struct claim_book *b, uint32_t pid)
