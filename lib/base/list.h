@@ -3,7 +3,7 @@
 
 /*
  * Doubly linked list whose links live inside the entries. It owns nothing. A link that is in no list points
- * at itself, so taking it out twice does no harm.
+ * at itself, so taking it out twice does no harm; one that was never in one may also be zero.
  */
 
 #include <assert.h>

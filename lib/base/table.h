@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -78,12 +79,22 @@ static inline void table_grow(struct table *t)
         free(old);
 }
 
+static inline bool table_has(const struct table *t, const struct table_node *node)
+{
+        const struct table_node *n = t->buckets[node->hash & (t->n_buckets - 1)];
+
+        while (n && n != node)
+                n = n->next;
+        return n;
+}
+
 static inline void table_insert(struct table *t, struct table_node *node, uint64_t hash)
 {
         assert(t->buckets);
         if (t->n >= t->n_buckets)
                 table_grow(t);
         node->hash = hash;
+        assert(!table_has(t, node));
         table_link(t, node);
         t->n++;
 }
@@ -93,13 +104,11 @@ static inline void table_remove(struct table *t, struct table_node *node)
 {
         struct table_node **p = &t->buckets[node->hash & (t->n_buckets - 1)];
 
-        for (; *p; p = &(*p)->next)
-                if (*p == node) {
-                        *p = node->next;
-                        t->n--;
-                        return;
-                }
-        assert(!"a node that is not in the table is taken out of it");
+        while (*p && *p != node)
+                p = &(*p)->next;
+        assert(*p); /* it was in there */
+        *p = node->next;
+        t->n--;
 }
 
 static inline struct table_node *table_skip(struct table_node *node, uint64_t hash)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lib/claim/claim_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ uint64_t claim_due(const struct entry *e)
 
 static void heap_put(struct claim_book *b, size_t i, struct entry *e)
 {
+        assert(i < GUARD_CLAIMS_MAX);
         b->heap[i] = e;
         e->heap = i;
 }
@@ -153,6 +155,7 @@ static struct user *get_user(struct claim_book *b, uint32_t uid)
 
 static void put_user(struct claim_book *b, struct user *u)
 {
+        assert(u->n_claims + u->n_waiters <= u->n_entries);
         if (u->n_entries)
                 return;
         table_remove(&b->users, &u->node);
@@ -175,8 +178,21 @@ struct place *claim_place_get(struct claim_book *b, const struct task_ref *targe
         return p;
 }
 
+/* What holds between any two requests: one claim at most, made and of this place; waiters are counted; all
+ * within the bounds. */
+static void check_place(const struct claim_book *b, const struct place *p)
+{
+        const struct entry *e = p->claim;
+
+        assert(!p->n_waiting == list_empty(&p->queue));
+        assert(!e || (e->made && e->place == p && e->claim.n_waiters == p->n_waiting));
+        assert(b->n_claims <= GUARD_CLAIMS_MAX && b->n_waiters <= CLAIM_WAITERS_MAX);
+        assert(b->n_heap <= b->n_claims && b->by_id.n == b->n_claims);
+}
+
 void claim_place_put(struct claim_book *b, struct place *p)
 {
+        check_place(b, p);
         if (p->claim || p->n_waiting)
                 return;
         table_remove(&b->places, &p->node);
@@ -218,6 +234,7 @@ struct entry *claim_entry_new(struct claim_book *b, struct place *p, uint64_t id
 /* It is in no table, heap or queue any more. */
 void claim_entry_free(struct claim_book *b, struct entry *e)
 {
+        assert(!e->made && !e->asked && !e->followed && e->heap == NOT_IN_HEAP && list_empty(&e->queue));
         e->user->n_entries--;
         put_user(b, e->user);
         free(e);
@@ -242,6 +259,7 @@ void claim_unfollow_owner(struct claim_book *b, struct entry *e)
 
 void claim_ask(struct claim_book *b, struct entry *e)
 {
+        assert(!e->asked);
         table_insert(&b->by_ticket, &e->by_ticket, table_hash(e->claim.request.ticket));
         e->asked = true;
 }
@@ -249,6 +267,7 @@ void claim_ask(struct claim_book *b, struct entry *e)
 /* Nobody waits for its answer any more. */
 void claim_unask(struct claim_book *b, struct entry *e)
 {
+        assert(e->asked);
         table_remove(&b->by_ticket, &e->by_ticket);
         e->asked = false;
 }
@@ -271,6 +290,7 @@ void claim_dequeue(struct claim_book *b, struct entry *e)
 {
         struct place *p = e->place;
 
+        assert(!e->made && p->n_waiting && e->user->n_waiters);
         list_remove(&e->queue);
         p->n_waiting--;
         b->n_waiters--;
@@ -281,6 +301,7 @@ void claim_dequeue(struct claim_book *b, struct entry *e)
 
 void claim_link(struct claim_book *b, struct entry *e)
 {
+        assert(!e->made && !e->place->claim && b->n_claims < GUARD_CLAIMS_MAX);
         e->made = true;
         e->place->claim = e;
         e->claim.n_waiters = e->place->n_waiting;
@@ -294,6 +315,7 @@ void claim_link(struct claim_book *b, struct entry *e)
 
 void claim_unlink(struct claim_book *b, struct entry *e)
 {
+        assert(e->made && e->place->claim == e);
         heap_remove(b, e);
         claim_unfollow_owner(b, e);
         table_remove(&b->by_id, &e->by_id);
@@ -417,6 +439,7 @@ static void free_place(struct claim_book *b, struct place *p)
 
         while ((w = claim_first_waiter(p))) {
                 claim_dequeue(b, w);
+                claim_unask(b, w);
                 claim_unfollow_owner(b, w);
                 claim_entry_free(b, w);
         }
@@ -424,6 +447,8 @@ static void free_place(struct claim_book *b, struct place *p)
                 struct entry *e = p->claim;
 
                 claim_unlink(b, e);
+                if (e->asked)
+                        claim_unask(b, e);
                 claim_entry_free(b, e);
         }
         claim_place_put(b, p);
