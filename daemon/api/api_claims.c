@@ -432,6 +432,12 @@ static void stop_waiting(struct api_call *call, uint64_t ticket)
         arbiter_cancel(call->api->arbiter, ticket);
 }
 
+static void cannot_wait(struct api_call *call, int error)
+{
+        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "cannot-wait", "Try again in a moment.",
+                 "Nobody more can wait now: %s.", strerror(-error));
+}
+
 static void request_claim(struct api_call *call, const struct claim_request *r)
 {
         struct claim_answer answer;
@@ -446,8 +452,7 @@ static void request_claim(struct api_call *call, const struct claim_request *r)
         if (e == 0)
                 return;
         arbiter_cancel(call->api->arbiter, ticket);
-        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "cannot-wait", "Try again in a moment.",
-                 "Nobody more can wait now: %s.", strerror(-e));
+        cannot_wait(call, e);
 }
 
 /* Ourselves traced would answer nobody any more. */
@@ -565,36 +570,107 @@ void api_claim_renew(struct api_call *call)
                 answer_changed(call, o.claim);
 }
 
+static void on_entered(void *userdata, int error, const struct task_ref *holder _unused_)
+{
+        struct api_call *call = userdata;
+        const struct claim *c = get_claim(call);
+        struct claimant by = api_claimant(call, NULL);
+        struct claim_outcome o = {.refusal = claim_refusal_of_errno(error), .error = error};
+
+        if (c && error < 0 && error != -ESRCH) /* not held any more: nobody is in the way */
+                change_refused(call, "enter", &by, &o);
+        else if (c)
+                answer_changed(call, c);
+        parking_go_on(call->parking);
+}
+
+static void stop_entering(struct api_call *call, uint64_t ticket _unused_)
+{
+        hold_cancel(call->api->hold, on_entered, call);
+}
+
 void api_claim_enter(struct api_call *call)
 {
         const struct claim *c = get_claim(call);
         struct claimant by = api_claimant(call, call->body->token);
         struct proc_status caller;
         struct claim_outcome o;
+        int e;
 
         if (!c)
                 return;
         /* Who may by uid or token may, whichever process it is; an owner is let in as itself. */
         if (claim_check_right(c, &by) == REFUSED_NOT_PERMITTED && !api_caller(call, &caller))
                 return;
-        o = arbiter_enter(call->api->arbiter, call->id, &by);
-        if (o.refusal)
+        o = arbiter_enter(call->api->arbiter, call->id, &by, on_entered, call);
+        if (o.refusal) {
                 change_refused(call, "enter", &by, &o);
-        else
-                answer_changed(call, c);
+                return;
+        }
+        if (o.claim) {
+                answer_changed(call, o.claim);
+                return;
+        }
+        e = parking_begin(call, stop_entering, 0);
+        if (e < 0) {
+                stop_entering(call, 0);
+                cannot_wait(call, e);
+        }
+}
+
+/* The answer to a release, until hold has let go. */
+struct late_release {
+        struct api_call *call;
+        struct json_object *answer;
+};
+
+static void on_settled(void *userdata, int error _unused_, const struct task_ref *holder _unused_)
+{
+        struct late_release *l = userdata;
+        struct api_call *call = l->call;
+
+        api_answer(call, l->answer);
+        free(l);
+        parking_go_on(call->parking);
+}
+
+static void stop_settling(struct api_call *call, uint64_t ticket)
+{
+        struct late_release *l = (struct late_release *)(uintptr_t)ticket;
+
+        hold_cancel(call->api->hold, on_settled, l);
+        json_object_put(l->answer);
+        free(l);
+}
+
+/* Who hears that it is released may attach. */
+static void answer_when_let_go(struct api_call *call, const struct task_ref *target, struct json_object *o)
+{
+        struct late_release *l = call->api->hold ? calloc(1, sizeof(*l)) : NULL;
+
+        if (!l || parking_begin(call, stop_settling, (uintptr_t)l) < 0) {
+                free(l);
+                api_answer(call, o);
+                return;
+        }
+        *l = (struct late_release){call, o};
+        if (hold_settle(call->api->hold, target, on_settled, l) < 0)
+                on_settled(l, 0, NULL);
 }
 
 void api_claim_release(struct api_call *call)
 {
-        const struct claim *c;
         struct claimant by = api_claimant(call, call->args.token);
-        struct json_object *o, *claim;
         struct claim_outcome done = {};
+        struct json_object *o, *claim;
+        const struct claim *c;
+        struct task_ref target;
 
         pump_flush(call->api->pump); /* whom it kept out so far is told with its name */
         c = get_claim(call);
         if (!c)
                 return;
+        target = c->request.target;
         claim = api_claim_json(call->api, c, false);
         done.refusal = arbiter_release(call->api->arbiter, call->id, &by);
         if (done.refusal) {
@@ -604,5 +680,5 @@ void api_claim_release(struct api_call *call)
         }
         o = json_new("ptraced.released/1");
         json_object_object_add(o, "claim", claim);
-        api_answer(call, o);
+        answer_when_let_go(call, &target, o);
 }

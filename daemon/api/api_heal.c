@@ -94,7 +94,7 @@ static bool left_stopped(const struct api_call *call, const struct task_ref *tar
  */
 
 /* The guard would refuse the child that writes. It is told before, with who stands behind it. */
-static void ask_guard(const struct api_call *call, struct heal *h)
+static void refuse_by_guard(const struct api_call *call, struct heal *h)
 {
         struct arbiter_opinion o = {};
         struct task_ref self = {};
@@ -117,11 +117,11 @@ static void ask_guard(const struct api_call *call, struct heal *h)
                 heal_refuse(h, "The policy does not let ptraced trace %s: ptracectl policy show.", target);
 }
 
-/* A hold helper lets go for as long as it takes. What was caught at a healed breakpoint may go on. */
-static bool enter_hold(const struct api_call *call, struct heal *h)
+/* Is it held, so that a hold helper has to let go first? What was caught at a healed breakpoint may go on.
+ */
+static bool must_be_let_in(const struct api_call *call, struct heal *h)
 {
         struct hold_view v;
-        int r;
 
         if (!call->api->hold || hold_get(call->api->hold, h->target.pid, &v) < 0)
                 return false;
@@ -131,15 +131,9 @@ static bool enter_hold(const struct api_call *call, struct heal *h)
                 return false;
         if (v.state == HOLD_CAUGHT)
                 h->caught_ip = v.caught_ip;
-        if (h->dry_run) {
+        if (h->dry_run)
                 h->helper = v.helper.pid;
-                return false;
-        }
-        r = hold_yield(call->api->hold, &h->target, NULL);
-        if (r < 0)
-                heal_refuse(h, "ptraced holds process %" PRIu32 " and cannot let go of it now: %s.",
-                            h->target.pid, strerror(-r));
-        return r >= 0;
+        return !h->dry_run;
 }
 
 /* ---- the answer ------------------------------------------------------------------------------------------
@@ -262,56 +256,99 @@ static void log_it(const struct api_call *call, const struct heal *h)
  * -------------------------------------------------------------------------------
  */
 
+enum healing_phase {
+        HEALING_WAITS,   /* its turn has not come */
+        HEALING_SETTLES, /* what happened before is to be known first */
+        HEALING_ENTERS,  /* a hold helper is letting go */
+        HEALING_RUNS,    /* the child is at work */
+        HEALING_RETURNS, /* a hold helper is taking hold again */
+};
+
 struct healing {
         struct healing *next; /* in api->heals, in the order they were asked for */
         struct api_call *call;
         struct heal heal;
-        bool begun;               /* its turn has come */
-        struct turn *turn;        /* of the loop: what happened before is to be known first */
-        struct heal_child *child; /* NULL: not yet, or not any more */
-        bool entered;             /* a hold helper has let go */
+        enum healing_phase phase;
+        struct turn *turn; /* of the loop, while it settles */
+        struct heal_child *child;
+        bool entered; /* a hold helper has let go, or is about to */
 };
 
 static void take_turns(struct api *api);
-
-/* Nothing of ours is in the process any more but the hold that was there before. */
-static void leave(struct healing *g)
-{
-        g->child = heal_end(g->child);
-        if (g->entered && hold_resume(g->call->api->hold, &g->heal.target) < 0)
-                heal_note(&g->heal, "ptraced held it, and could not take hold again.");
-        g->entered = false;
-}
+static void on_held_again(void *userdata, int error, const struct task_ref *holder);
+static void on_let_in(void *userdata, int error, const struct task_ref *holder);
 
 static void healing_free(struct healing *g)
 {
         struct healing **at = &g->call->api->heals;
 
         turn_cancel(g->turn);
-        leave(g);
         while (*at != g)
                 at = &(*at)->next;
         *at = g->next;
         free(g);
 }
 
-static void answer(struct healing *g)
+/* Nobody waits for it any more. Nothing of ours stays in the process but the hold that was there before. */
+static void call_off_healing(struct healing *g)
+{
+        struct hold *hold = g->call->api->hold;
+
+        g->child = heal_end(g->child);
+        if (hold) {
+                hold_cancel(hold, on_let_in, g);
+                hold_cancel(hold, on_held_again, g);
+        }
+        if (g->entered && g->phase != HEALING_RETURNS)
+                (void)hold_resume(hold, &g->heal.target, NULL, NULL);
+        healing_free(g);
+}
+
+static void answer_healing(struct healing *g)
 {
         struct api_call *call = g->call;
 
-        leave(g);
         log_it(call, &g->heal);
         api_answer(call, heal_json(&g->heal));
         healing_free(g);
         parking_go_on(call->parking);
 }
 
-static void on_end(void *userdata)
+static void on_held_again(void *userdata, int error, const struct task_ref *holder _unused_)
 {
         struct healing *g = userdata;
         struct api *api = g->call->api;
 
-        answer(g);
+        if (error < 0)
+                heal_note(&g->heal, "ptraced held it, and could not take hold again.");
+        answer_healing(g);
+        take_turns(api);
+}
+
+/* The answer comes when it is held again as it was. */
+static void conclude_healing(struct healing *g)
+{
+        int r;
+
+        g->child = heal_end(g->child);
+        if (!g->entered) {
+                answer_healing(g);
+                return;
+        }
+        g->phase = HEALING_RETURNS;
+        r = hold_resume(g->call->api->hold, &g->heal.target, on_held_again, g);
+        if (r == 0)
+                return;
+        heal_note(&g->heal, "ptraced held it, and could not take hold again.");
+        answer_healing(g);
+}
+
+static void on_healed(void *userdata)
+{
+        struct healing *g = userdata;
+        struct api *api = g->call->api;
+
+        conclude_healing(g);
         take_turns(api);
 }
 
@@ -320,17 +357,53 @@ static void on_gone(struct api_call *call, uint64_t ticket)
 {
         struct api *api = call->api;
 
-        healing_free((struct healing *)(uintptr_t)ticket);
+        call_off_healing((struct healing *)(uintptr_t)ticket);
         take_turns(api);
 }
 
-static void give_up(struct healing *g, int error, const char *what)
+static void run_child(struct healing *g)
 {
         struct api_call *call = g->call;
+        int r = heal_begin(&g->child, call->api->event, &g->heal, on_healed, g);
 
-        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "%s: %s.", what, strerror(-error));
-        healing_free(g);
+        g->phase = HEALING_RUNS;
+        if (r >= 0)
+                return;
+        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "No helper can be started: %s.",
+                 strerror(-r));
+        call_off_healing(g);
         parking_go_on(call->parking);
+}
+
+static void not_let_in(struct healing *g, int error)
+{
+        g->entered = false;
+        heal_refuse(&g->heal, "ptraced holds process %" PRIu32 " and cannot let go of it now: %s.",
+                    g->heal.target.pid, strerror(-error));
+        answer_healing(g);
+}
+
+static void on_let_in(void *userdata, int error, const struct task_ref *holder _unused_)
+{
+        struct healing *g = userdata;
+        struct api *api = g->call->api;
+
+        if (error < 0)
+                not_let_in(g, error);
+        else
+                run_child(g);
+        take_turns(api);
+}
+
+static void enter_hold(struct healing *g)
+{
+        int r;
+
+        g->phase = HEALING_ENTERS;
+        g->entered = true;
+        r = hold_yield(g->call->api->hold, &g->heal.target, NULL, on_let_in, g);
+        if (r < 0)
+                not_let_in(g, r);
 }
 
 /* The model and the store know what happened so far. The ones behind it may be waiting for this one. */
@@ -340,19 +413,16 @@ static enum turn_result begin_informed(void *userdata)
         struct api_call *call = g->call;
         struct api *api = call->api;
         struct proc_status st;
-        int r = 0;
 
         g->heal.left_stopped = procfs_status(g->heal.target.pid, 0, &st) == 0 && st.state == 'T' &&
                                left_stopped(call, &g->heal.target);
-        ask_guard(call, &g->heal);
-        if (!g->heal.refused[0])
-                g->entered = enter_hold(call, &g->heal);
+        refuse_by_guard(call, &g->heal);
         if (g->heal.refused[0])
-                answer(g);
+                answer_healing(g);
+        else if (must_be_let_in(call, &g->heal))
+                enter_hold(g);
         else
-                r = heal_begin(&g->child, api->event, &g->heal, on_end, g);
-        if (r < 0)
-                give_up(g, r, "No helper can be started");
+                run_child(g);
         take_turns(api);
         return TURN_DONE;
 }
@@ -363,15 +433,19 @@ static void begin(struct healing *g)
         struct api_call *call = g->call;
         int r;
 
-        g->begun = true;
+        g->phase = HEALING_SETTLES;
         if (!api_may_trace(call, &g->heal.target, "heal")) {
                 healing_free(g);
                 parking_go_on(call->parking);
                 return;
         }
         r = turn_take(call->api->turns, call->peer.uid, NEED_STORE, begin_informed, g, &g->turn);
-        if (r < 0)
-                give_up(g, r, "The request cannot be put in line");
+        if (r >= 0)
+                return;
+        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "The request cannot be put in line: %s.",
+                 strerror(-r));
+        healing_free(g);
+        parking_go_on(call->parking);
 }
 
 /* Two at once would take each other's helper for a tracer that is in the way. */
@@ -380,8 +454,8 @@ static bool must_wait(const struct healing *g)
         unsigned running = 0;
 
         for (const struct healing *other = g->call->api->heals; other; other = other->next) {
-                running += other->begun;
-                if (other->begun && other->heal.target.pid == g->heal.target.pid)
+                running += other->phase != HEALING_WAITS;
+                if (other->phase != HEALING_WAITS && other->heal.target.pid == g->heal.target.pid)
                         return true;
         }
         return running >= HEALS_MAX;
@@ -393,7 +467,7 @@ static void take_turns(struct api *api)
         struct healing *g = api->heals;
 
         while (g)
-                if (g->begun || must_wait(g))
+                if (g->phase != HEALING_WAITS || must_wait(g))
                         g = g->next;
                 else {
                         begin(g);

@@ -3,22 +3,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "daemon/api/answer.h"
 #include "daemon/api/handlers.h"
+#include "daemon/http/parking.h"
 
 #define SHOWN_MAX 128
 
-static uint64_t wall_of(uint64_t boottime_ns)
+static uint64_t wall_of_boot(uint64_t boot_ns)
 {
-        struct timespec wall, boot;
-
-        clock_gettime(CLOCK_REALTIME, &wall);
-        clock_gettime(CLOCK_BOOTTIME, &boot);
-        return ((uint64_t)wall.tv_sec - (uint64_t)boot.tv_sec) * NSEC_PER_SEC + (uint64_t)wall.tv_nsec -
-               (uint64_t)boot.tv_nsec + boottime_ns;
+        return clock_wall_ns() - clock_boot_ns() + boot_ns;
 }
 
 static struct json_object *caught_json(const struct hold_view *v)
@@ -45,20 +41,20 @@ static struct json_object *hold_json(const struct api *api, const struct hold_vi
         json_add_int(o, "threads", v->n_threads);
         json_add_int(helper, "pid", v->helper.pid);
         json_object_object_add(o, "helper", helper);
-        json_add_time(o, "since", v->since_ns ? wall_of(v->since_ns) : 0);
+        json_add_time(o, "since", v->since_ns ? wall_of_boot(v->since_ns) : 0);
         json_object_object_add(o, "caught", v->state == HOLD_CAUGHT ? caught_json(v) : NULL);
         json_object_object_add(o, "claim", c ? json_object_new_int64((int64_t)c->id) : NULL);
         return o;
 }
 
-struct listing {
+struct hold_listing {
         struct api_call *call;
         struct json_object *list;
 };
 
 static int list_hold(void *userdata, const struct hold_view *v)
 {
-        struct listing *l = userdata;
+        struct hold_listing *l = userdata;
 
         if (l->call->peer.privileged ||
             peer_owns(&l->call->peer, pump_model(l->call->api->pump), &v->target))
@@ -68,7 +64,7 @@ static int list_hold(void *userdata, const struct hold_view *v)
 
 void api_holds(struct api_call *call)
 {
-        struct listing l = {call, json_object_new_array()};
+        struct hold_listing l = {call, json_object_new_array()};
         struct json_object *o = json_new("ptraced.holds/1");
 
         hold_each(call->api->hold, list_hold, &l);
@@ -88,10 +84,14 @@ static const struct {
         int error;
         unsigned status;
         const char *code, *sentence;
-} failures[] = {
+} hold_failures[] = {
         {-ESRCH, MHD_HTTP_NOT_FOUND, "no-such-process", "it is gone"},
         {-EDQUOT, MHD_HTTP_TOO_MANY_REQUESTS, "too-many-holds", "as many processes as possible are held"},
         {-E2BIG, MHD_HTTP_TOO_MANY_REQUESTS, "too-many-threads", "it has too many threads"},
+        {-EBUSY, MHD_HTTP_TOO_MANY_REQUESTS, "busy",
+         "as many requests as possible wait for its helper; try again in a moment"},
+        {-ECONNRESET, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
+         "the helper that held it has just ended; try again"},
 };
 
 static void hold_failed(struct api_call *call, uint32_t pid, int error, const struct task_ref *holder)
@@ -105,10 +105,10 @@ static void hold_failed(struct api_call *call, uint32_t pid, int error, const st
                          pid, holder->pid, text_escape(holder->comm, comm, sizeof(comm)));
                 return;
         }
-        for (size_t i = 0; i < ELEMENTSOF(failures); i++)
-                if (failures[i].error == error) {
-                        api_fail(call, failures[i].status, failures[i].code, "",
-                                 "Process %u cannot be held: %s.", pid, failures[i].sentence);
+        for (size_t i = 0; i < ELEMENTSOF(hold_failures); i++)
+                if (hold_failures[i].error == error) {
+                        api_fail(call, hold_failures[i].status, hold_failures[i].code, "",
+                                 "Process %u cannot be held: %s.", pid, hold_failures[i].sentence);
                         return;
                 }
         api_fail(call, error == -EPERM ? MHD_HTTP_CONFLICT : MHD_HTTP_INTERNAL_SERVER_ERROR,
@@ -130,12 +130,80 @@ static bool is_free(struct api_call *call, uint32_t pid)
         return false;
 }
 
+/* ---- answers that come later ------------------------------------------------------------------------- */
+
+static void on_taken(void *userdata, int error, const struct task_ref *holder)
+{
+        struct api_call *call = userdata;
+        uint32_t pid = call->body->pid;
+        struct hold_view v;
+
+        if ((error < 0 && error != -EALREADY) || hold_get(call->api->hold, pid, &v) < 0)
+                hold_failed(call, pid, error < 0 && error != -EALREADY ? error : -ESRCH, holder);
+        else
+                answer_hold(call, MHD_HTTP_CREATED, &v);
+        parking_go_on(call->parking);
+}
+
+static void stop_taking(struct api_call *call, uint64_t ticket _unused_)
+{
+        hold_cancel(call->api->hold, on_taken, call);
+}
+
+/* What is to be answered is kept with the request: the hold has gone by then. */
+struct letting_go {
+        struct api_call *call;
+        struct hold_view view;
+};
+
+static void on_released(void *userdata, int error, const struct task_ref *holder)
+{
+        struct letting_go *l = userdata;
+        struct api_call *call = l->call;
+
+        l->view.state = HOLD_GONE;
+        if (error < 0)
+                hold_failed(call, l->view.target.pid, error, holder);
+        else
+                answer_hold(call, MHD_HTTP_OK, &l->view);
+        free(l);
+        parking_go_on(call->parking);
+}
+
+static void stop_releasing(struct api_call *call, uint64_t ticket)
+{
+        struct letting_go *l = (struct letting_go *)(uintptr_t)ticket;
+
+        hold_cancel(call->api->hold, on_released, l);
+        free(l);
+}
+
+static void cannot_park(struct api_call *call, int error)
+{
+        api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "cannot-wait", "Try again in a moment.",
+                 "Nobody more can wait now: %s.", strerror(-error));
+}
+
+/* ---- take and release -------------------------------------------------------------------------------- */
+
+static void take(struct api_call *call, const struct task_ref *target)
+{
+        const enum hold_catch catch = call->body->catch ? HOLD_CATCH_ON : HOLD_CATCH_OFF;
+        int r = parking_begin(call, stop_taking, 0);
+
+        if (r < 0) {
+                cannot_park(call, r);
+                return;
+        }
+        r = hold_take(call->api->hold, target, catch, on_taken, call);
+        if (r < 0)
+                on_taken(call, r, &(struct task_ref){});
+}
+
 void api_hold_take(struct api_call *call)
 {
         const struct request_body *b = call->body;
-        struct task_ref target, holder = {};
-        struct hold_view v;
-        int r;
+        struct task_ref target;
 
         if (!api_target(call, b->pid, &target))
                 return;
@@ -146,32 +214,35 @@ void api_hold_take(struct api_call *call)
         }
         if (!api_may_trace(call, &target, b->catch ? "catch" : "hold"))
                 return;
-        if (!b->catch && !is_free(call, target.pid))
+        if (b->catch || is_free(call, target.pid))
+                take(call, &target);
+}
+
+static void release(struct api_call *call, const struct hold_view *v)
+{
+        struct letting_go *l = calloc(1, sizeof(*l));
+        int r = l ? parking_begin(call, stop_releasing, (uintptr_t)l) : -ENOMEM;
+
+        if (r < 0) {
+                free(l);
+                cannot_park(call, r);
                 return;
-        r = hold_take(call->api->hold, &target, b->catch, &holder);
-        if ((r < 0 && r != -EALREADY) || hold_get(call->api->hold, target.pid, &v) < 0)
-                hold_failed(call, target.pid, r < 0 ? r : -ESRCH, &holder);
-        else
-                answer_hold(call, MHD_HTTP_CREATED, &v);
+        }
+        *l = (struct letting_go){.call = call, .view = *v};
+        r = hold_release(call->api->hold, &v->target, on_released, l);
+        if (r < 0)
+                on_released(l, r == -ENOENT ? 0 : r, &(struct task_ref){});
 }
 
 void api_hold_release(struct api_call *call)
 {
         struct hold_view v;
-        int r;
 
         if (hold_get(call->api->hold, call->pid, &v) < 0) {
                 api_fail(call, MHD_HTTP_NOT_FOUND, "not-held", "`ptracectl hold` shows those that are.",
                          "Process %u is not held.", call->pid);
                 return;
         }
-        if (!is_free(call, call->pid))
-                return;
-        r = hold_release(call->api->hold, &v.target);
-        if (r < 0 && r != -ENOENT) {
-                hold_failed(call, call->pid, r, &(struct task_ref){});
-                return;
-        }
-        v.state = HOLD_GONE;
-        answer_hold(call, MHD_HTTP_OK, &v);
+        if (is_free(call, call->pid))
+                release(call, &v);
 }

@@ -123,12 +123,16 @@ void refusal_of_waiter(const struct claim_outcome *o, struct refusal_text *ret)
 {
         const struct refusal_row *row = begin_refusal(o, ret);
 
-        if (o->refusal != REFUSED_STOPPING) {
-                *ret->hint = '\0';
+        if (!o->waited && row->sentence) /* it only waited until it was in force */
+                return;
+        *ret->hint = '\0';
+        if (!o->waited && o->error)
+                snprintf(ret->sentence, sizeof(ret->sentence), "The claim cannot be made: %s.",
+                         strerror(-o->error));
+        else
                 snprintf(ret->sentence, sizeof(ret->sentence),
                          "The claim that was waited for is not made: %s.",
                          row->waited ?: strerror(-o->error));
-        }
 }
 
 void refusal_of_change(const struct claim_outcome *o, const char *what, uint64_t id,

@@ -282,7 +282,8 @@ enum claim_refusal arbiter_release(struct arbiter *a, uint64_t id, const struct 
         return why;
 }
 
-struct claim_outcome arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by)
+struct claim_outcome arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by, hold_done done,
+                                   void *userdata)
 {
         const struct claim *c = claim_by_id(a->book, id);
         enum claim_refusal why = c ? claim_check_right(c, by) : REFUSED_NO_CLAIM;
@@ -294,10 +295,10 @@ struct claim_outcome arbiter_enter(struct arbiter *a, uint64_t id, const struct 
         if (why)
                 return (struct claim_outcome){.refusal = why};
         owner = owner_task(&c->request.owner);
-        r = a->means.enter(a->means.self, c, &owner);
-        if (r < 0 && r != -ENOENT && r != -ESRCH) /* those: not held at this moment, nobody is in the way */
-                return refused_by_errno(r);
-        return (struct claim_outcome){.claim = c};
+        r = a->means.enter(a->means.self, c, &owner, done, userdata);
+        if (r == -ENOENT || r == -ESRCH) /* not held at this moment: nobody is in the way */
+                return (struct claim_outcome){.claim = c};
+        return refused_by_errno(r);
 }
 
 /* ---- the emergency switch ---------------------------------------------------------------------------- */
@@ -325,6 +326,22 @@ int arbiter_clear(struct arbiter *a, const struct claimant *by)
 void arbiter_pins_removed(struct arbiter *a)
 {
         end_everything(a, true, NULL, "the pins were removed: every claim, rule and single ended");
+}
+
+/* ---- what happens later ------------------------------------------------------------------------------ */
+
+/* One that an earlier daemon made ends; one that was being made never was there. */
+static void on_installed(void *userdata, uint64_t id, uint32_t pid, int error)
+{
+        struct arbiter *a = userdata;
+
+        a->unsaved = true;
+        if (!claim_installed(a->book, id, error, clock_boot_ns()) && error < 0) {
+                log_warning("Claim %" PRIu64 " on process %u cannot be kept any more: %s.", id, pid,
+                            strerror(-error));
+                claim_terminate(a->book, id, CLAIM_GUARD_OFF, clock_boot_ns());
+        }
+        arbiter_settle(a);
 }
 
 /* ---- what happens outside ---------------------------------------------------------------------------- */
@@ -454,7 +471,12 @@ static void choose_means(struct arbiter *a, const struct arbiter_parts *parts)
                 a->kept.kernel = (struct by_kernel){.guard = a->guard, .hold = parts->hold};
                 a->means = by_kernel_means(&a->kept.kernel);
         } else {
-                a->kept.hold = (struct by_hold){.hold = parts->hold, .tracers = &a->tracers};
+                a->kept.hold = (struct by_hold){
+                        .hold = parts->hold,
+                        .tracers = &a->tracers,
+                        .on_installed = on_installed,
+                        .userdata = a,
+                };
                 a->means = by_hold_means(&a->kept.hold);
         }
 }
@@ -530,6 +552,8 @@ struct arbiter *arbiter_free(struct arbiter *a)
         sd_event_source_disable_unref(a->expiry);
         sd_event_source_disable_unref(a->save);
         ends_free(a->ends);
+        if (!a->guard)
+                by_hold_done(&a->kept.hold);
         claim_book_free(a->book);
         if (a->answers.waiting.buckets)
                 answers_done(&a->answers);

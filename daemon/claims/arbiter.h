@@ -50,8 +50,10 @@ struct claim_outcome arbiter_renew(struct arbiter *a, uint64_t id, const struct 
                                    const struct claimant *by);
 enum claim_refusal arbiter_release(struct arbiter *a, uint64_t id, const struct claimant *by);
 /* Let the owner in: in MEANS_HOLD ptraced lets go of the target; in MEANS_KERNEL nobody is in its way.
- * Refused if neither the owner nor whoever made the claim asks. */
-struct claim_outcome arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by);
+ * Refused if neither the owner nor whoever made the claim asks. No claim and no refusal: done is called when
+ * hold has let go, unless it is called off (hold_cancel()). */
+struct claim_outcome arbiter_enter(struct arbiter *a, uint64_t id, const struct claimant *by, hold_done done,
+                                   void *userdata);
 /* The emergency switch: every claim, rule and `single` ends; programs leave the kernel. */
 int arbiter_clear(struct arbiter *a, const struct claimant *by);
 /* guard_tend() said that somebody removed the pins: every claim and rule is over. */

@@ -1,34 +1,94 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/claims/by_hold.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "daemon/base/log.h"
 
 #define RETRY_NS (10 * NSEC_PER_SEC) /* after a failure: each try may take a while */
 
-static struct kept *find_kept(struct by_hold *h, const struct task_ref *target)
+enum kept_ask { /* what hold was asked for, and has not answered yet */
+        KEPT_ASKS_NOTHING,
+        KEPT_INSTALLS, /* for a claim that is made with it, or taken over from an earlier daemon */
+        KEPT_RETRIES,  /* for one that stands */
+};
+
+/* A claim that is kept by hold. */
+struct kept {
+        struct by_hold *by_hold;
+        struct task_ref target;
+        uint64_t claim;
+        enum kept_ask asks;
+        bool ours;         /* the hold was taken for the claim, and goes with it */
+        bool attached;     /* the owner was let in, and its tracer was seen */
+        uint64_t retry_ns; /* not to be held again before */
+};
+
+static struct kept *find_kept(const struct by_hold *h, const struct task_ref *target)
 {
         for (size_t i = 0; i < h->n; i++)
-                if (h->kept[i].target.pid == target->pid && h->kept[i].target.start == target->start)
-                        return &h->kept[i];
+                if (h->kept[i]->target.pid == target->pid && h->kept[i]->target.start == target->start)
+                        return h->kept[i];
         return NULL;
 }
 
-/* Takes hold unless it is held. Somebody who traces it at this moment was looked at before: either the claim
- * admits them, or it waits until they have left. */
-static int take_hold(struct by_hold *h, struct kept *k)
+static void forget_kept(struct kept *k)
 {
-        struct task_ref holder = {};
-        struct hold_view v;
-        bool catch = hold_get(h->hold, k->target.pid, &v) == 0 && v.catch; /* stays as it was asked for */
-        int r = hold_take(h->hold, &k->target, catch, &holder);
+        struct by_hold *h = k->by_hold;
+        size_t i = 0;
+
+        while (i < h->n && h->kept[i] != k)
+                i++;
+        assert(i < h->n);
+        h->kept[i] = h->kept[--h->n];
+        free(k);
+}
+
+static void retry_later(struct kept *k, int error)
+{
+        if (error == -ESRCH)
+                return;
+        k->retry_ns = clock_boot_ns() + RETRY_NS;
+        log_warning("Process %u, which is claimed, cannot be held now: %s.", k->target.pid,
+                    strerror(-error));
+}
+
+/* Somebody who traces it at this moment was looked at before: either the claim admits them, or it waits
+ * until they have left. */
+static void on_hold_taken(void *userdata, int error, const struct task_ref *holder _unused_)
+{
+        struct kept *k = userdata;
+        struct by_hold *h = k->by_hold;
+        enum kept_ask asked = TAKE(k->asks, KEPT_ASKS_NOTHING);
+        uint64_t claim = k->claim;
+        uint32_t pid = k->target.pid;
+
+        if (error == 0)
+                k->ours = true;
+        if (error == -EALREADY || error == -EPERM)
+                error = 0;
+        if (asked == KEPT_RETRIES && error < 0)
+                retry_later(k, error);
+        if (asked != KEPT_INSTALLS)
+                return;
+        if (error < 0)
+                forget_kept(k);
+        h->on_installed(h->userdata, claim, pid, error);
+}
+
+/* Whether it is to catch stays as it was asked for. */
+static int take_hold(struct kept *k, enum kept_ask asks)
+{
+        int r = hold_take(k->by_hold->hold, &k->target, HOLD_CATCH_AS_IT_IS, on_hold_taken, k);
 
         if (r == 0)
-                k->ours = true;
-        return r == -EALREADY || r == -EPERM ? 0 : r;
+                k->asks = asks;
+        return r;
 }
 
 static void hold_remove(void *self, const struct claim *c)
@@ -38,17 +98,33 @@ static void hold_remove(void *self, const struct claim *c)
 
         if (!k)
                 return;
+        if (k->asks)
+                hold_cancel(h->hold, on_hold_taken, k);
         if (k->ours)
-                hold_release(h->hold, &k->target);
-        *k = h->kept[--h->n];
+                (void)hold_release(h->hold, &k->target, NULL, NULL);
+        forget_kept(k);
+}
+
+static int keep_by_hold(struct by_hold *h, const struct claim *c)
+{
+        struct kept *k = h->n == HOLD_MAX ? NULL : calloc(1, sizeof(*k));
+        int r;
+
+        if (!k)
+                return h->n == HOLD_MAX ? -EDQUOT : -ENOMEM;
+        *k = (struct kept){.by_hold = h, .target = c->request.target, .claim = c->id};
+        h->kept[h->n++] = k;
+        r = take_hold(k, KEPT_INSTALLS);
+        if (r == 0)
+                return -EINPROGRESS;
+        forget_kept(k);
+        return r;
 }
 
 static int hold_install(void *self, const struct claim *c)
 {
         struct by_hold *h = self;
-        const struct task_ref *target = &c->request.target;
-        struct kept *k = find_kept(h, target);
-        int r;
+        struct kept *k = find_kept(h, &c->request.target);
 
         if (c->request.mode == GUARD_AUDIT) { /* who is held cannot be looked at */
                 hold_remove(h, c);
@@ -56,25 +132,18 @@ static int hold_install(void *self, const struct claim *c)
         }
         if (!h->hold)
                 return -EOPNOTSUPP;
-        if (k) {
-                k->claim = c->id;
-                return 0;
-        }
-        if (h->n == HOLD_MAX)
-                return -EDQUOT;
-        k = &h->kept[h->n];
-        *k = (struct kept){.target = *target, .claim = c->id};
-        r = take_hold(h, k);
-        if (r == 0)
-                h->n++;
-        return r;
+        if (!k)
+                return keep_by_hold(h, c);
+        k->claim = c->id;
+        return k->asks == KEPT_INSTALLS ? -EINPROGRESS : 0;
 }
 
-static int hold_enter(void *self, const struct claim *c, const struct task_ref *owner)
+static int hold_enter(void *self, const struct claim *c, const struct task_ref *owner, hold_done done,
+                      void *userdata)
 {
         struct by_hold *h = self;
         struct kept *k = find_kept(h, &c->request.target);
-        int r = h->hold ? hold_yield(h->hold, &c->request.target, owner) : 0;
+        int r = h->hold ? hold_yield(h->hold, &c->request.target, owner, done, userdata) : -ENOENT;
 
         if (k) /* that a former owner traced it says nothing of this one */
                 k->attached = false;
@@ -84,24 +153,23 @@ static int hold_enter(void *self, const struct claim *c, const struct task_ref *
 /* Its helper ended, or it was not held yet because somebody traced it. */
 static void hold_again(struct by_hold *h, struct kept *k)
 {
-        uint64_t now = clock_boot_ns();
         int r;
 
         k->attached = false;
-        if (now < k->retry_ns || tracers_look(h->tracers, &k->target, NULL).task.pid)
+        if (clock_boot_ns() < k->retry_ns || tracers_look(h->tracers, &k->target, NULL).task.pid)
                 return;
-        r = take_hold(h, k);
-        if (r == 0 || r == -ESRCH)
-                return;
-        k->retry_ns = now + RETRY_NS;
-        log_warning("Process %u, which is claimed, cannot be held now: %s.", k->target.pid, strerror(-r));
+        r = take_hold(k, KEPT_RETRIES);
+        if (r < 0)
+                retry_later(k, r);
 }
 
 static void check_kept(struct by_hold *h, struct kept *k)
 {
         struct hold_view v;
 
-        if (hold_get(h->hold, k->target.pid, &v) < 0 || v.state == HOLD_GONE)
+        if (k->asks)
+                return;
+        if (hold_get(h->hold, k->target.pid, &v) < 0)
                 hold_again(h, k);
         else if (v.state != HOLD_YIELDED)
                 k->attached = false;
@@ -109,7 +177,7 @@ static void check_kept(struct by_hold *h, struct kept *k)
                 k->attached = true;
         else if (k->attached) {
                 k->attached = false;
-                hold_resume(h->hold, &k->target);
+                (void)hold_resume(h->hold, &k->target, NULL, NULL);
         }
 }
 
@@ -117,11 +185,12 @@ static void check_kept(struct by_hold *h, struct kept *k)
 static void hold_check(void *self, const struct task_ref *target)
 {
         struct by_hold *h = self;
+        struct kept *k = target ? find_kept(h, target) : NULL;
 
-        for (size_t i = 0; i < h->n; i++)
-                if (!target ||
-                    (h->kept[i].target.pid == target->pid && h->kept[i].target.start == target->start))
-                        check_kept(h, &h->kept[i]);
+        if (k)
+                check_kept(h, k);
+        for (size_t i = 0; !target && i < h->n; i++)
+                check_kept(h, h->kept[i]);
 }
 
 static int hold_adopt(void *self, const struct claim *c, bool our_hold)
@@ -130,16 +199,25 @@ static int hold_adopt(void *self, const struct claim *c, bool our_hold)
         int r = hold_install(h, c);
         struct kept *k = find_kept(h, &c->request.target);
 
-        if (r == 0 && k)
+        if (k)
                 k->ours |= our_hold;
-        return r;
+        return r == -EINPROGRESS ? 0 : r; /* if that fails the claim ends then */
 }
 
 static bool hold_holds(void *self, const struct task_ref *target)
 {
         const struct kept *k = find_kept(self, target);
 
-        return k && k->ours;
+        return k && (k->ours || k->asks);
+}
+
+void by_hold_done(struct by_hold *h)
+{
+        while (h->n) {
+                if (h->kept[0]->asks)
+                        hold_cancel(h->hold, on_hold_taken, h->kept[0]);
+                forget_kept(h->kept[0]);
+        }
 }
 
 struct means by_hold_means(struct by_hold *h)

@@ -10,21 +10,18 @@
 #include "daemon/claims/tracers.h"
 #include "daemon/hold/hold.h"
 
-/* A claim that is kept by hold. */
-struct kept {
-        struct task_ref target;
-        uint64_t claim;
-        bool ours;         /* the hold was taken for the claim, and goes with it */
-        bool attached;     /* the owner was let in, and its tracer was seen */
-        uint64_t retry_ns; /* not to be held again before */
-};
+struct kept;
 
 struct by_hold {
         struct hold *hold; /* NULL: none, so that no claim can be kept */
         const struct tracers *tracers;
-        struct kept kept[HOLD_MAX];
+        means_installed on_installed;
+        void *userdata;
+        struct kept *kept[HOLD_MAX];
         size_t n;
 };
 
+/* What is asked of hold is called off; holds stay. */
+void by_hold_done(struct by_hold *h);
 /* h outlives it. */
 struct means by_hold_means(struct by_hold *h);

@@ -97,11 +97,12 @@ static void kernel_remove(void *self, const struct claim *c)
 }
 
 /* Nobody is in the owner's way, unless it is held, or caught, for another reason. */
-static int kernel_enter(void *self, const struct claim *c, const struct task_ref *owner)
+static int kernel_enter(void *self, const struct claim *c, const struct task_ref *owner, hold_done done,
+                        void *userdata)
 {
         const struct by_kernel *k = self;
 
-        return k->hold ? hold_yield(k->hold, &c->request.target, owner) : 0;
+        return k->hold ? hold_yield(k->hold, &c->request.target, owner, done, userdata) : -ENOENT;
 }
 
 static void kernel_check(void *self _unused_, const struct task_ref *target _unused_)
@@ -115,7 +116,7 @@ static int kernel_adopt(void *self, const struct claim *c, bool our_hold)
         int r = our_hold ? kernel_install(self, c) : 0;
 
         if (our_hold && k->hold)
-                hold_release(k->hold, &c->request.target);
+                (void)hold_release(k->hold, &c->request.target, NULL, NULL);
         return r;
 }
 

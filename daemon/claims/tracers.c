@@ -6,7 +6,7 @@
 
 struct tracer_search {
         uint32_t target;
-        uint32_t helper; /* of hold */
+        const struct hold *hold;
         const struct guard_owner *owner;
         struct tracer_seen seen;
         uint32_t last; /* tracer looked at before: threads mostly share one */
@@ -25,7 +25,7 @@ static int ask_thread(void *userdata, uint32_t pid, uint32_t tid)
         if (procfs_tracer_tid(pid, tid, &tracer) < 0 || !tracer || tracer == s->last)
                 return 0;
         s->last = tracer;
-        if (procfs_task(tracer, &seen.task) < 0 || (s->helper && seen.task.pid == s->helper))
+        if (procfs_task(tracer, &seen.task) < 0 || (s->hold && hold_is_helper(s->hold, seen.task.pid)))
                 return 0;
         seen.admitted = s->owner && owner_admits(s->owner, &seen.task);
         if (!seen.admitted || !s->seen.task.pid)
@@ -46,14 +46,11 @@ static int ask_session(void *userdata, const struct session *session)
 struct tracer_seen tracers_look(const struct tracers *t, const struct task_ref *target,
                                 const struct guard_owner *owner)
 {
-        struct tracer_search s = {.target = target->pid, .owner = owner};
+        struct tracer_search s = {.target = target->pid, .hold = t->hold, .owner = owner};
         struct proc_stat now;
-        struct hold_view v;
 
         if (procfs_stat(target->pid, 0, &now) < 0 || now.start != target->start)
                 return s.seen;
-        if (t->hold && hold_get(t->hold, target->pid, &v) == 0)
-                s.helper = v.helper.pid;
         model_each_session(t->model, target->pid, false, ask_session, &s);
         if (s.seen.task.pid && !s.seen.admitted)
                 return s.seen;

@@ -1,36 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/hold/hold.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/list.h"
 #include "lib/proc/procfs.h"
-#include "daemon/hold/hold_protocol.h"
 #include "daemon/base/log.h"
+#include "daemon/hold/hold_link.h"
 
-#define DIRECTORY_MODE 0700
-#define SOCKET_MODE    0600
-#define BACKLOG        8
-#define NAME_MAX_BYTES 48   /* "PID-START.sock" */
-#define ADOPT_MS       3000 /* for all helpers of an earlier daemon to answer */
-#define NOTICES_MAX    64   /* of one helper, read in a row */
-#define ENTRIES_MAX    1024 /* of the directory, looked at */
-#define STEP_MS        100  /* of waiting for an answer */
-#define ABANDON_MS     2000 /* for a helper to end by a signal */
+#define NOTICES_MAX      64   /* of one helper, read in a row */
+#define ENTRIES_MAX      1024 /* of the directory, looked at */
+#define STEP_MS          100 /* of waiting; one that takes longer counts once: the helper had no processor, too */
+#define STEP_ACCURACY_US 10000
+#define ANSWER_STEPS     (HOLD_ANSWER_MS / STEP_MS)
+#define ABANDON_STEPS    20 /* for a helper to end by a signal */
 
 static const char *const state_names[] = {
         [HOLD_HOLDING] = "holding",
@@ -39,23 +31,51 @@ static const char *const state_names[] = {
         [HOLD_GONE] = "gone",
 };
 
+/* A request whose answer is awaited. */
+struct asked {
+        struct list link; /* of its held process, or of the answers that are to be told */
+        hold_done done;
+        void *userdata;
+        struct task_ref target;
+        struct hold_request request; /* id 0: not sent yet */
+        bool take;                   /* by hold_take() */
+        unsigned steps;              /* of waiting that are left */
+        int error;                   /* the answer ... */
+        struct task_ref holder;
+};
+
+enum held_phase {
+        HELD_QUEUED,    /* a former helper of this target has its socket still */
+        HELD_TAKING,    /* its helper has not said yet whether it could seize the target */
+        HELD_TAKEN,     /* it has, and view is true */
+        HELD_RELEASING, /* it was told to let go, and has not said yet that it did */
+        HELD_LEAVING,   /* until the helper's end is seen; view.state is HOLD_GONE */
+};
+
 struct held {
         struct hold *owner;
         struct hold_view view;
         enum hold_state told; /* what on_change knows */
-        int fd, pidfd;        /* of the helper */
-        bool ended;           /* ... which is no more, and can be reaped */
+        enum held_phase phase;
+        struct hold_link link;
+        bool catch;       /* what its helper is started with */
+        bool claimed;     /* somebody was told that it is held for them */
+        bool said_gone;   /* the helper, after it has removed its socket */
+        bool ended;       /* the helper is no more, or never was: this can be freed */
+        unsigned steps;   /* of waiting for it to let go or to end that are left; 0: no more is done */
+        struct list asks; /* of struct asked, in order */
+        size_t n_asks;
         sd_event_source *on_notice, *on_end;
 };
 
 struct hold {
         sd_event *event;
-        sd_event_source *teller;
+        sd_event_source *teller, *ticker;
         void (*on_change)(void *userdata, const struct hold_view *v);
         void *userdata;
-        char *state_dir;
-        int dir; /* STATE_DIR/hold */
+        struct hold_directory directory;
         uint64_t last_id;
+        struct list answers; /* of struct asked, to be told */
         struct held *held[HOLD_MAX];
         size_t n_held;
 };
@@ -65,301 +85,68 @@ const char *hold_state_to_string(enum hold_state s)
         return (size_t)s < ELEMENTSOF(state_names) ? state_names[s] : "?";
 }
 
-static uint64_t now_ms(void)
-{
-        struct timespec t;
+/* ---- the book ---------------------------------------------------------------------------------------- */
 
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / NSEC_PER_MSEC;
+static void tell_soon(struct hold *h)
+{
+        sd_event_source_set_enabled(h->teller, SD_EVENT_ONESHOT);
 }
 
-/* ---- the book ---------------------------------------------------------------------------------------- */
+static void changed(struct held *e)
+{
+        if (e->told != e->view.state || e->ended)
+                tell_soon(e->owner);
+}
+
+static void free_asks(struct list *asks)
+{
+        while (!list_empty(asks)) {
+                struct asked *a = LIST_ENTRY(asks->next, struct asked, link);
+
+                list_remove(&a->link);
+                free(a);
+        }
+}
 
 static struct held *held_free(struct held *e)
 {
+        free_asks(&e->asks);
         sd_event_source_disable_unref(e->on_notice);
         sd_event_source_disable_unref(e->on_end);
-        if (e->pidfd >= 0) {
-                /* Ours are to be reaped; those of an earlier daemon are not our children. */
-                (void)waitid(P_PIDFD, (id_t)e->pidfd, NULL, WEXITED | WNOHANG);
-                close(e->pidfd);
-        }
-        if (e->fd >= 0)
-                close(e->fd);
+        hold_link_close(&e->link);
         free(e);
         return NULL;
 }
 
-static struct held *find(const struct hold *h, uint32_t pid)
+static struct held *find_pid(const struct hold *h, uint32_t pid)
 {
         for (size_t i = 0; i < h->n_held; i++)
-                if (h->held[i]->view.target.pid == pid && h->held[i]->view.state != HOLD_GONE)
+                if (h->held[i]->view.target.pid == pid && h->held[i]->phase <= HELD_TAKEN)
                         return h->held[i];
         return NULL;
 }
 
 static struct held *find_target(const struct hold *h, const struct task_ref *target)
 {
-        struct held *e = find(h, target->pid);
+        struct held *e = find_pid(h, target->pid);
 
         return e && e->view.target.start == target->start ? e : NULL;
 }
 
-/* Changes are told from the event loop, never from inside a call. */
-static int on_tell(sd_event_source *source _unused_, void *userdata)
+/* A former helper of that target that may have hold of it still. NULL: none. */
+static struct held *find_former(const struct hold *h, const struct task_ref *target)
 {
-        struct hold *h = userdata;
-
-        sd_event_source_set_enabled(h->teller, SD_EVENT_OFF);
-        for (size_t i = 0; i < h->n_held;) {
+        for (size_t i = 0; i < h->n_held; i++) {
                 struct held *e = h->held[i];
-                struct hold_view view = e->view;
-                bool changed = e->told != view.state;
 
-                e->told = view.state;
-                if (e->ended) {
-                        h->held[i] = h->held[--h->n_held];
-                        held_free(e);
-                } else
-                        i++;
-                if (changed && h->on_change)
-                        h->on_change(h->userdata, &view);
+                if (e->phase >= HELD_RELEASING && !e->said_gone && !e->ended &&
+                    e->view.target.pid == target->pid && e->view.target.start == target->start)
+                        return e;
         }
-        return 0;
+        return NULL;
 }
 
-static void changed(struct held *e)
-{
-        if (e->told != e->view.state || e->ended)
-                sd_event_source_set_enabled(e->owner->teller, SD_EVENT_ONESHOT);
-}
-
-static void gone(struct held *e)
-{
-        e->view.state = HOLD_GONE;
-        sd_event_source_set_enabled(e->on_notice, SD_EVENT_OFF);
-        changed(e);
-}
-
-/* ---- notices ----------------------------------------------------------------------------------------- */
-
-/* 1: there was one. 0: none now. -EPROTO: a helper of another version. -ECONNRESET: it is gone. */
-static int receive(struct held *e, struct hold_notice *ret)
-{
-        ssize_t n = recv(e->fd, ret, sizeof(*ret), MSG_DONTWAIT | MSG_TRUNC);
-
-        if (n < 0)
-                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-        if (n == 0)
-                return -ECONNRESET;
-        if (n != (ssize_t)sizeof(*ret) || ret->version != HOLD_PROTOCOL || ret->view.state < 0 ||
-            ret->view.state >= _HOLD_STATE_MAX)
-                return -EPROTO;
-        ret->view.target.comm[sizeof(ret->view.target.comm) - 1] = '\0';
-        ret->view.helper.comm[sizeof(ret->view.helper.comm) - 1] = '\0';
-        ret->holder.comm[sizeof(ret->holder.comm) - 1] = '\0';
-        return 1;
-}
-
-static void learn(struct held *e, const struct hold_notice *n)
-{
-        struct task_ref target = e->view.target;
-
-        e->view = n->view;
-        if (target.pid) /* it may tell news of its target, not choose another one */
-                e->view.target.pid = target.pid, e->view.target.start = target.start;
-        if (e->view.state == HOLD_GONE)
-                gone(e);
-        else
-                changed(e);
-}
-
-static void signal_helper(const struct held *e, int sig)
-{
-        if (e->pidfd >= 0)
-                (void)syscall(SYS_pidfd_send_signal, e->pidfd, sig, NULL, 0);
-}
-
-static void dismiss(struct held *e)
-{
-        signal_helper(e, SIGTERM);
-        gone(e);
-}
-
-static int on_notice(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_,
-                     void *userdata)
-{
-        struct held *e = userdata;
-        struct hold_notice n;
-        int r = 0;
-
-        for (int i = 0; i < NOTICES_MAX && e->view.state != HOLD_GONE && (r = receive(e, &n)) > 0; i++)
-                learn(e, &n);
-        if (r < 0) {
-                log_warning(
-                        "The helper that held process %u (%s) has ended: nothing of ptraced holds it now.",
-                        e->view.target.pid, e->view.target.comm);
-                dismiss(e);
-        }
-        return 0;
-}
-
-static int on_end(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_,
-                  void *userdata)
-{
-        struct held *e = userdata;
-
-        /* Its last words come first. */
-        on_notice(NULL, e->fd, 0, e);
-        e->ended = true;
-        gone(e);
-        return sd_event_source_set_enabled(e->on_end, SD_EVENT_OFF);
-}
-
-/* Waits for something to read. True: the helper has ended, and nothing is left to read. Time for which this
- * process stood still is added to the deadline: the helper had no processor then, either. */
-static bool ended_silently(const struct held *e, uint64_t *deadline_ms)
-{
-        struct pollfd p[] = {{.fd = e->fd, .events = POLLIN}, {.fd = e->pidfd, .events = POLLIN}};
-        uint64_t began = now_ms(), step = MIN_OF(*deadline_ms - began, (uint64_t)STEP_MS), took;
-        bool ended = poll(p, ELEMENTSOF(p), (int)step) > 0 && p[1].revents && !p[0].revents;
-
-        took = now_ms() - began;
-        if (took > step)
-                *deadline_ms += took - step;
-        return ended;
-}
-
-/* The answer to the request with that id; 0 stands for the first notice of a helper. */
-static int await(struct held *e, uint64_t id, uint64_t deadline_ms, struct hold_notice *ret)
-{
-        for (;;) {
-                int r = receive(e, ret);
-
-                if (r < 0)
-                        return r;
-                if (r > 0) {
-                        learn(e, ret);
-                        if (ret->id == id)
-                                return ret->error;
-                        continue;
-                }
-                if (now_ms() >= deadline_ms)
-                        return -ETIMEDOUT;
-                if (ended_silently(e, &deadline_ms))
-                        return -ECONNRESET;
-        }
-}
-
-static int ask(struct held *e, enum hold_ask what, const struct hold_request *more, struct hold_notice *ret)
-{
-        struct hold_request r = more ? *more : (struct hold_request){};
-        int error;
-
-        r.version = HOLD_PROTOCOL;
-        r.ask = what;
-        r.id = ++e->owner->last_id;
-        if (send(e->fd, &r, sizeof(r), MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(r))
-                error = errno == EAGAIN ? -ETIMEDOUT : -ECONNRESET;
-        else
-                error = await(e, r.id, now_ms() + HOLD_ANSWER_MS, ret);
-        if (error == -ECONNRESET || error == -EPIPE || error == -EPROTO) {
-                gone(e);
-                return -ESRCH;
-        }
-        return error;
-}
-
-/* ---- helpers ----------------------------------------------------------------------------------------- */
-
-static int pidfd_of(uint32_t pid)
-{
-        int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-        return fd < 0 ? -errno : fd;
-}
-
-static const char *name_of(const struct task_ref *target, char buf[NAME_MAX_BYTES])
-{
-        snprintf(buf, NAME_MAX_BYTES, "%u-%llu.sock", target->pid, (unsigned long long)target->start);
-        return buf;
-}
-
-/* By way of the open directory: a state directory may have any length, a socket's address has 107 bytes. */
-static struct sockaddr_un address_of(const struct hold *h, const char *name)
-{
-        struct sockaddr_un a = {.sun_family = AF_UNIX};
-
-        snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/%.*s", h->dir, NAME_MAX_BYTES, name);
-        return a;
-}
-
-static int connect_to(const struct hold *h, const char *name, int *ret)
-{
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        struct sockaddr_un a = address_of(h, name);
-
-        if (fd < 0 || connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
-                return -errno;
-        *ret = TAKE_FD(fd);
-        return 0;
-}
-
-static int listen_at(const struct hold *h, const char *name, int *ret)
-{
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        struct sockaddr_un a = address_of(h, name);
-
-        if (fd < 0)
-                return -errno;
-        (void)unlinkat(h->dir, name, 0); /* nobody answers there: it would be in our book */
-        if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
-            fchmodat(h->dir, name, SOCKET_MODE, 0) < 0 || listen(fd, BACKLOG) < 0)
-                return -errno;
-        *ret = TAKE_FD(fd);
-        return 0;
-}
-
-/* A session of its own, no file descriptor but the socket it listens on, all signals at their default. */
-static int spawn(const struct hold *h, const struct task_ref *target, bool catch, int listener, pid_t *ret)
-{
-        char pid[16], start[24];
-        char *argv[] = {"ptraced", "--hold",      pid,          "--hold-start",
-                        start,     "--state-dir", h->state_dir, catch ? "--hold-catch" : NULL,
-                        NULL};
-        char *envp[] = {"LC_ALL=C", NULL};
-        posix_spawn_file_actions_t files;
-        posix_spawnattr_t attributes;
-        sigset_t none, all;
-        int r;
-
-        snprintf(pid, sizeof(pid), "%u", target->pid);
-        snprintf(start, sizeof(start), "%llu", (unsigned long long)target->start);
-        sigemptyset(&none);
-        sigfillset(&all);
-        r = posix_spawn_file_actions_init(&files);
-        if (r)
-                return -r;
-        r = posix_spawnattr_init(&attributes);
-        if (r) {
-                posix_spawn_file_actions_destroy(&files);
-                return -r;
-        }
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &all);
-        posix_spawnattr_setflags(&attributes,
-                                 POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        r = posix_spawn_file_actions_adddup2(&files, listener, STDIN_FILENO);
-        r = r ?: posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-        r = r ?: posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
-        r = r ?: posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-        r = r ?: posix_spawn(ret, "/proc/self/exe", &files, &attributes, argv, envp);
-        posix_spawnattr_destroy(&attributes);
-        posix_spawn_file_actions_destroy(&files);
-        return -r;
-}
-
-static int enter(struct hold *h, int fd, struct held **ret)
+static int enter_book(struct hold *h, const struct task_ref *target, struct held **ret)
 {
         struct held *e;
 
@@ -369,141 +156,416 @@ static int enter(struct hold *h, int fd, struct held **ret)
         if (!e)
                 return -ENOMEM;
         e->owner = h;
-        e->fd = fd;
-        e->pidfd = -1;
-        e->view.state = e->told = HOLD_HOLDING;
+        e->link = HOLD_NO_LINK;
+        e->view.target = *target;
+        e->view.state = e->told = HOLD_GONE; /* a hold that was never taken does not end, either */
+        list_init(&e->asks);
+        h->held[h->n_held++] = e;
         *ret = e;
         return 0;
+}
+
+/* ---- requests and answers ---------------------------------------------------------------------------- */
+
+static void tick_again(struct hold *h)
+{
+        int enabled = SD_EVENT_OFF;
+
+        sd_event_source_get_enabled(h->ticker, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return;
+        sd_event_source_set_time_relative(h->ticker, STEP_MS * 1000);
+        sd_event_source_set_enabled(h->ticker, SD_EVENT_ONESHOT);
+}
+
+static void conclude(struct held *e, struct asked *a, int error, const struct task_ref *holder)
+{
+        if (a->take && error == 0) {
+                error = e->claimed ? -EALREADY : 0;
+                e->claimed = true;
+        }
+        a->error = error;
+        a->holder = holder ? *holder : (struct task_ref){};
+        e->n_asks--;
+        list_move_last(&e->owner->answers, &a->link);
+        tell_soon(e->owner);
+}
+
+/* It ended before it could answer: that is what a release wanted, and all that was under way is over. */
+static int error_of_end(const struct asked *a, int error)
+{
+        if (error != -ECONNRESET || a->take)
+                return error;
+        return a->request.ask == HOLD_ASK_RELEASE || a->request.ask == HOLD_ASK_STATE ? 0 : -ESRCH;
+}
+
+static void conclude_all(struct held *e, int error, const struct task_ref *holder)
+{
+        while (!list_empty(&e->asks)) {
+                struct asked *a = LIST_ENTRY(e->asks.next, struct asked, link);
+
+                conclude(e, a, error_of_end(a, error), holder);
+        }
+}
+
+/* Nothing of it is known or asked any more. Its end is awaited, if there is a helper. */
+static void forget(struct held *e, int error, const struct task_ref *holder)
+{
+        conclude_all(e, error, holder);
+        e->view.state = HOLD_GONE;
+        e->phase = HELD_LEAVING;
+        e->ended |= e->link.pidfd < 0;
+        if (e->on_notice)
+                sd_event_source_set_enabled(e->on_notice, SD_EVENT_OFF);
+        tell_soon(e->owner); /* also for who waits that it is gone */
+}
+
+/* By the first signal it lets go of whatever it has seized by then; the second comes if it does not end. */
+static void dismiss(struct held *e, int error)
+{
+        hold_link_signal(&e->link, SIGTERM);
+        forget(e, error, NULL);
+        e->steps = ABANDON_STEPS;
+        tick_again(e->owner);
+}
+
+/* A hold for which nobody waits is not taken. */
+static void call_off_unasked(struct held *e)
+{
+        if (e->phase < HELD_TAKEN && !e->n_asks)
+                dismiss(e, 0);
+}
+
+/* -ECONNRESET: it is gone, and all who waited are told so. */
+static int send_ask(struct held *e, struct hold_request *r)
+{
+        int error;
+
+        r->version = HOLD_PROTOCOL;
+        r->id = ++e->owner->last_id;
+        error = hold_link_send(&e->link, r);
+        if (error == -ECONNRESET)
+                dismiss(e, error);
+        return error;
+}
+
+static int ask(struct held *e, const struct hold_request *r, bool take, hold_done done, void *userdata)
+{
+        struct asked *a;
+        int error;
+
+        assert(e->phase != HELD_LEAVING && e->n_asks <= HOLD_ASKED_MAX);
+        if (done && e->n_asks == HOLD_ASKED_MAX)
+                return -EBUSY;
+        a = calloc(1, sizeof(*a));
+        if (!a)
+                return -ENOMEM;
+        *a = (struct asked){
+                .done = done,
+                .userdata = userdata,
+                .target = e->view.target,
+                .request = *r,
+                .take = take,
+                .steps = ANSWER_STEPS,
+        };
+        error = e->phase >= HELD_TAKEN ? send_ask(e, &a->request) : 0;
+        if (error < 0 || !done) {
+                free(a);
+                return error;
+        }
+        list_append(&e->asks, &a->link);
+        e->n_asks++;
+        tick_again(e->owner);
+        return 0;
+}
+
+static int ask_target(struct hold *h, const struct task_ref *target, const struct hold_request *r,
+                      hold_done done, void *userdata)
+{
+        struct held *e = find_target(h, target);
+        int error = e && e->phase == HELD_TAKEN ? ask(e, r, false, done, userdata) : -ENOENT;
+
+        return error == -ECONNRESET ? -ESRCH : error;
+}
+
+/* ---- notices ----------------------------------------------------------------------------------------- */
+
+static void learn(struct held *e, const struct hold_notice *n)
+{
+        struct task_ref target = e->view.target;
+
+        e->view = n->view;
+        if (target.pid) /* it may tell news of its target, not choose another one */
+                e->view.target.pid = target.pid, e->view.target.start = target.start;
+        changed(e);
+}
+
+static bool catches_as_asked(const struct held *e, const struct asked *a)
+{
+        return a->request.ask == HOLD_ASK_STATE || e->view.catch == !!a->request.catch;
+}
+
+/* Now it can be asked. Who wanted nothing but the hold has it. */
+static void taken(struct held *e)
+{
+        e->phase = HELD_TAKEN;
+        e->told = e->view.state;
+        LIST_FOREACH (it, &e->asks) {
+                struct asked *a = LIST_ENTRY(it, struct asked, link);
+
+                assert(a->take && !a->request.id);
+                if (catches_as_asked(e, a))
+                        conclude(e, a, 0, NULL);
+                else if (send_ask(e, &a->request) < 0)
+                        return; /* the rest was told that it has ended, or waits in vain */
+        }
+}
+
+static void answered(struct held *e, const struct hold_notice *n)
+{
+        LIST_FOREACH (it, &e->asks) {
+                struct asked *a = LIST_ENTRY(it, struct asked, link);
+
+                if (a->request.id == n->id) {
+                        conclude(e, a, n->error, &n->holder);
+                        return;
+                }
+        }
+}
+
+static void hear(struct held *e, const struct hold_notice *n)
+{
+        bool taking = e->phase == HELD_TAKING;
+
+        if (!taking || n->error >= 0)
+                learn(e, n);
+        if (n->id)
+                answered(e, n);
+        e->said_gone = n->view.state == HOLD_GONE;
+        if (e->said_gone)
+                forget(e, !taking ? -ECONNRESET : n->error < 0 ? n->error : -ESRCH, &n->holder);
+        else if (taking && n->error < 0)
+                dismiss(e, n->error);
+        else if (taking)
+                taken(e);
+}
+
+/* While it is being taken its target may have ended, which is what a helper without words says. */
+static int error_of_loss(const struct held *e)
+{
+        return e->phase == HELD_TAKING ? -ESRCH : -ECONNRESET;
+}
+
+static int on_notice(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_,
+                     void *userdata)
+{
+        struct held *e = userdata;
+        struct hold_notice n;
+        int r = 0;
+
+        for (int i = 0;
+             i < NOTICES_MAX && e->phase != HELD_LEAVING && (r = hold_link_receive(&e->link, &n)) > 0; i++)
+                hear(e, &n);
+        if (r >= 0 || e->phase == HELD_LEAVING)
+                return 0;
+        if (e->phase != HELD_TAKING)
+                log_warning(
+                        "The helper that held process %u (%s) has ended: nothing of ptraced holds it now.",
+                        e->view.target.pid, e->view.target.comm);
+        dismiss(e, error_of_loss(e));
+        return 0;
+}
+
+static int on_helper_end(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_,
+                         void *userdata)
+{
+        struct held *e = userdata;
+
+        on_notice(NULL, e->link.fd, 0, e); /* its last words come first */
+        e->ended = true;
+        if (e->phase != HELD_LEAVING)
+                forget(e, error_of_loss(e), NULL);
+        changed(e);
+        return sd_event_source_set_enabled(e->on_end, SD_EVENT_OFF);
 }
 
 static int watch(struct held *e)
 {
-        struct hold *h = e->owner;
-        int r = sd_event_add_io(h->event, &e->on_notice, e->fd, EPOLLIN, on_notice, e);
+        sd_event *event = e->owner->event;
+        int r = sd_event_add_io(event, &e->on_notice, e->link.fd, EPOLLIN, on_notice, e);
 
         if (r >= 0)
-                r = sd_event_add_io(h->event, &e->on_end, e->pidfd, EPOLLIN, on_end, e);
+                r = sd_event_add_io(event, &e->on_end, e->link.pidfd, EPOLLIN, on_helper_end, e);
+        if (r < 0) { /* nobody would see its end */
+                hold_link_signal(&e->link, SIGKILL);
+                e->ended = true;
+        }
+        return r;
+}
+
+static int start(struct held *e)
+{
+        int r = hold_link_start(&e->owner->directory, &e->view.target, e->catch, &e->link);
+
         if (r < 0)
                 return r;
-        e->told = e->view.state;
-        h->held[h->n_held++] = e;
+        e->phase = HELD_TAKING;
+        return watch(e);
+}
+
+/* Those whose way is free now. */
+static void start_queued(struct hold *h)
+{
+        for (size_t i = 0; i < h->n_held; i++) {
+                struct held *e = h->held[i];
+                int r = e->phase == HELD_QUEUED && !find_former(h, &e->view.target) ? start(e) : 0;
+
+                if (r < 0)
+                        dismiss(e, r);
+        }
+}
+
+/* ---- later ------------------------------------------------------------------------------------------- */
+
+static void tell_answers(struct hold *h)
+{
+        for (size_t i = 0; i < (size_t)HOLD_MAX * HOLD_ASKED_MAX && !list_empty(&h->answers); i++) {
+                struct asked *a = LIST_ENTRY(h->answers.next, struct asked, link), told = *a;
+
+                list_remove(&a->link);
+                free(a);
+                told.done(told.userdata, told.error, &told.holder);
+        }
+        if (!list_empty(&h->answers))
+                tell_soon(h);
+}
+
+static void tell_changes(struct hold *h)
+{
+        for (size_t i = 0; i < h->n_held;) {
+                struct held *e = h->held[i];
+                struct hold_view view = e->view;
+                bool is_news = e->told != view.state;
+
+                e->told = view.state;
+                if (e->ended) {
+                        h->held[i] = h->held[--h->n_held];
+                        held_free(e);
+                } else
+                        i++;
+                if (is_news && h->on_change)
+                        h->on_change(h->userdata, &view);
+        }
+}
+
+/* Answers and changes are told from the event loop, never from inside a call. */
+static int on_tell(sd_event_source *source _unused_, void *userdata)
+{
+        struct hold *h = userdata;
+
+        tell_answers(h);
+        tell_changes(h);
+        start_queued(h);
         return 0;
 }
 
-/* It is connected to before it runs, so that it cannot end unheard. */
-static int start_helper(struct hold *h, const struct task_ref *target, bool catch, struct held **ret)
+static bool is_waited_for(const struct held *e)
 {
-        _cleanup_close_ int listener = -1, fd = -1;
-        char name[NAME_MAX_BYTES];
-        struct held *e;
-        pid_t pid;
-        int r = listen_at(h, name_of(target, name), &listener);
+        return e->n_asks || (e->phase >= HELD_RELEASING && !e->ended && e->steps);
+}
 
-        if (r >= 0)
-                r = connect_to(h, name, &fd);
-        if (r >= 0)
-                r = spawn(h, target, catch, listener, &pid);
-        if (r < 0) {
-                (void)unlinkat(h->dir, name, 0);
-                return r;
+static void step(struct held *e)
+{
+        if (e->phase == HELD_TAKING || e->phase == HELD_TAKEN || e->phase == HELD_RELEASING)
+                on_notice(NULL, e->link.fd, 0, e); /* what is there already is in time */
+        LIST_FOREACH (it, &e->asks) {
+                struct asked *a = LIST_ENTRY(it, struct asked, link);
+
+                if (--a->steps == 0)
+                        conclude(e, a, -ETIMEDOUT, NULL);
         }
-        r = enter(h, fd, &e);
-        if (r < 0) {
-                kill(pid, SIGTERM);
-                return r;
+        call_off_unasked(e);
+        if (e->phase < HELD_RELEASING || e->ended || !e->steps || --e->steps)
+                return;
+        if (e->phase == HELD_RELEASING) {
+                dismiss(e, -ETIMEDOUT);
+                return;
         }
-        TAKE_FD(fd);
-        e->view.target = *target;
-        e->view.helper.pid = (uint32_t)pid;
-        e->pidfd = pidfd_of((uint32_t)pid);
-        *ret = e;
+        hold_link_signal(&e->link, SIGKILL);
+        hold_link_remove_name(&e->owner->directory, &e->view.target);
+}
+
+static int on_tick(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+        struct hold *h = userdata;
+        bool more = false;
+
+        for (size_t i = 0; i < h->n_held; i++) {
+                step(h->held[i]);
+                more |= is_waited_for(h->held[i]);
+        }
+        if (more)
+                tick_again(h);
         return 0;
-}
-
-static bool end_by(const struct held *e, int sig)
-{
-        struct pollfd p = {.fd = e->pidfd, .events = POLLIN};
-
-        signal_helper(e, sig);
-        return poll(&p, 1, ABANDON_MS) > 0;
-}
-
-/* Ended by the first signal: it lets go of whatever it has seized by then. Forgotten alive, it would remove
- * the socket of the next helper for that target. */
-static void abandon(struct held *e, const char *name)
-{
-        if (e->pidfd >= 0 && !end_by(e, SIGTERM))
-                (void)end_by(e, SIGKILL);
-        (void)unlinkat(e->owner->dir, name, 0);
-        held_free(e);
 }
 
 /* ---- after a restart --------------------------------------------------------------------------------- */
 
-static bool parse_name(const char *name, struct task_ref *ret)
-{
-        unsigned long long start;
-        unsigned pid;
-        char check[NAME_MAX_BYTES];
-
-        *ret = (struct task_ref){};
-        if (sscanf(name, "%u-%llu.sock", &pid, &start) != 2)
-                return false;
-        ret->pid = pid;
-        ret->start = start;
-        return strcmp(name, name_of(ret, check)) == 0;
-}
-
-static int peer_of(int fd, struct ucred *ret)
-{
-        socklen_t length = sizeof(*ret);
-
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret, &length) < 0)
-                return -errno;
-        return ret->uid == 0 || ret->uid == geteuid() ? 0 : -EACCES;
-}
-
-static int adopt(struct hold *h, const char *name, const struct task_ref *target, uint64_t deadline_ms)
+/* One that is silent holds all the same. What it is doing is told when it says so. */
+static int hear_first_word(struct held *e, uint64_t deadline_ms)
 {
         struct hold_notice n;
-        struct ucred peer;
-        struct held *e;
-        int fd, r = connect_to(h, name, &fd);
+        int r = hold_link_first_word(&e->link, deadline_ms, &n);
 
-        if (r == -ECONNREFUSED)
-                (void)unlinkat(h->dir, name, 0);
+        if (r == 0)
+                r = n.view.state == HOLD_GONE ? -ECONNRESET : n.error;
+        if (r == 0)
+                learn(e, &n);
+        if (r == -EPROTO)
+                hold_link_signal(&e->link, SIGTERM);
+        if (r != -ETIMEDOUT)
+                return r;
+        log_warning("The helper that holds process %u does not answer yet. To let go, kill process %u.",
+                    e->view.target.pid, e->link.pid);
+        e->view.state = HOLD_HOLDING;
+        e->view.helper.pid = e->link.pid;
+        return 0;
+}
+
+static int adopt_helper(struct hold *h, const char *name, const struct task_ref *target,
+                        uint64_t deadline_ms)
+{
+        struct hold_link link;
+        struct held *e;
+        int r = hold_link_find(&h->directory, name, &link);
+
         if (r < 0)
                 return r;
-        r = peer_of(fd, &peer);
-        if (r >= 0)
-                r = enter(h, fd, &e);
+        r = enter_book(h, target, &e);
         if (r < 0) {
-                close(fd);
+                hold_link_close(&link);
                 return r;
         }
-        e->view.target = *target;
-        e->pidfd = pidfd_of((uint32_t)peer.pid);
-        e->view.helper.pid = (uint32_t)peer.pid;
-        r = e->pidfd < 0 ? e->pidfd : await(e, 0, deadline_ms, &n);
-        if (r == -EPROTO)
-                signal_helper(e, SIGTERM);
-        /* One that is silent holds all the same. What it is doing is told when it says so. */
-        if (r == -ETIMEDOUT)
-                log_warning(
-                        "The helper that holds process %u does not answer yet. To let go, kill process %d.",
-                        target->pid, (int)peer.pid);
-        if (r >= 0 || r == -ETIMEDOUT)
+        e->link = link;
+        e->claimed = true;
+        r = hear_first_word(e, deadline_ms);
+        if (r >= 0)
                 r = watch(e);
-        if (r < 0)
+        if (r < 0) {
+                h->n_held--;
                 held_free(e);
-        return r;
+                return r;
+        }
+        e->phase = HELD_TAKEN;
+        e->told = e->view.state;
+        return 0;
 }
 
 static int adopt_all(struct hold *h)
 {
         _cleanup_closedir_ DIR *d = NULL;
-        uint64_t deadline = now_ms() + ADOPT_MS;
-        int fd = openat(h->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        uint64_t deadline = clock_mono_ms() + HOLD_ADOPT_MS;
+        int fd = openat(h->directory.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct dirent *entry;
 
         d = fd < 0 ? NULL : fdopendir(fd);
@@ -513,9 +575,9 @@ static int adopt_all(struct hold *h)
                 struct task_ref target;
                 int r;
 
-                if (!parse_name(entry->d_name, &target))
+                if (!hold_link_parse_name(entry->d_name, &target))
                         continue;
-                r = adopt(h, entry->d_name, &target, deadline);
+                r = adopt_helper(h, entry->d_name, &target, deadline);
                 if (r < 0 && r != -ECONNREFUSED && r != -ECONNRESET)
                         log_warning(
                                 "The helper that holds process %u does not answer (%s): it is left as it "
@@ -527,20 +589,20 @@ static int adopt_all(struct hold *h)
 
 /* ---- the room's door --------------------------------------------------------------------------------- */
 
-static int open_directory(struct hold *h)
+static int open_hold(struct hold *h, const char *state_dir)
 {
-        char *path;
-        struct stat st;
+        int r = hold_directory_open(&h->directory, state_dir);
 
-        if (asprintf(&path, "%s/" HOLD_DIR, h->state_dir) < 0)
-                return -ENOMEM;
-        (void)mkdir(path, DIRECTORY_MODE);
-        h->dir = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        free(path);
-        if (h->dir < 0 || fstat(h->dir, &st) < 0)
-                return -errno;
-        /* Whoever may write here may speak as a helper. */
-        return st.st_uid == geteuid() && !(st.st_mode & 077) ? 0 : -EPERM;
+        if (r >= 0)
+                r = sd_event_add_defer(h->event, &h->teller, on_tell, h);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(h->teller, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(h->event, &h->ticker, CLOCK_MONOTONIC, 0, STEP_ACCURACY_US, on_tick,
+                                      h);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(h->ticker, SD_EVENT_OFF);
+        return r < 0 ? r : adopt_all(h);
 }
 
 int hold_new(struct hold **ret, sd_event *event, const char *state_dir,
@@ -554,15 +616,8 @@ int hold_new(struct hold **ret, sd_event *event, const char *state_dir,
         h->event = sd_event_ref(event);
         h->on_change = on_change;
         h->userdata = userdata;
-        h->dir = -1;
-        h->state_dir = realpath(state_dir, NULL);
-        r = h->state_dir ? open_directory(h) : -errno;
-        if (r >= 0)
-                r = sd_event_add_defer(event, &h->teller, on_tell, h);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(h->teller, SD_EVENT_OFF);
-        if (r >= 0)
-                r = adopt_all(h);
+        list_init(&h->answers);
+        r = open_hold(h, state_dir);
         if (r < 0) {
                 hold_free(h);
                 return r;
@@ -577,88 +632,140 @@ struct hold *hold_free(struct hold *h)
                 return NULL;
         for (size_t i = 0; i < h->n_held; i++)
                 held_free(h->held[i]);
+        free_asks(&h->answers);
         sd_event_source_disable_unref(h->teller);
-        if (h->dir >= 0)
-                close(h->dir);
+        sd_event_source_disable_unref(h->ticker);
+        hold_directory_close(&h->directory);
         sd_event_unref(h->event);
-        free(h->state_dir);
         free(h);
         return NULL;
 }
 
-static bool is_ours(const struct hold *h, uint32_t pid)
+bool hold_is_helper(const struct hold *h, uint32_t pid)
 {
-        if (pid == (uint32_t)getpid())
-                return true;
-        for (size_t i = 0; i < h->n_held; i++)
-                if (h->held[i]->view.helper.pid == pid)
+        struct proc_stat stat;
+        uint32_t parent = procfs_stat(pid, 0, &stat) == 0 ? stat.ppid : 0;
+
+        for (size_t i = 0; i < h->n_held; i++) {
+                const struct held *e = h->held[i];
+
+                if (e->link.pid && !e->ended &&
+                    (e->link.pid == pid || e->view.helper.pid == pid || e->link.pid == parent))
                         return true;
+        }
         return false;
 }
 
-int hold_take(struct hold *h, const struct task_ref *target, bool catch, struct task_ref *ret_holder)
+int hold_take(struct hold *h, const struct task_ref *target, enum hold_catch catch, hold_done done,
+              void *userdata)
 {
+        const struct hold_request r = {
+                .ask = catch == HOLD_CATCH_AS_IT_IS ? HOLD_ASK_STATE : HOLD_ASK_CATCH,
+                .catch = catch == HOLD_CATCH_ON,
+        };
         struct held *e = find_target(h, target);
-        char name[NAME_MAX_BYTES];
-        struct hold_notice n = {};
-        int r;
+        int error;
 
-        *ret_holder = (struct task_ref){};
+        assert(done);
         if (e) {
-                r = ask(e, HOLD_ASK_CATCH, &(struct hold_request){.catch = catch}, &n);
-                if (r != -ESRCH) /* that is a helper which has just ended: another one is needed */
-                        return r < 0 ? r : -EALREADY;
+                error = ask(e, &r, true, done, userdata);
+                if (error != -ECONNRESET) /* that is a helper which has just ended: another one is needed */
+                        return error;
         }
-        if (is_ours(h, target->pid))
+        if (target->pid == (uint32_t)getpid() || hold_is_helper(h, target->pid))
                 return -EINVAL;
-        if (h->n_held == HOLD_MAX)
-                return -EDQUOT;
-        r = start_helper(h, target, catch, &e);
-        if (r < 0)
-                return r;
-        r = e->pidfd < 0 ? e->pidfd : await(e, 0, now_ms() + HOLD_ANSWER_MS, &n);
-        if (r >= 0)
-                r = watch(e);
-        if (r >= 0)
-                return 0;
-        if (r == -EPERM)
-                *ret_holder = n.holder;
-        abandon(e, name_of(target, name));
-        return r == -ECONNRESET ? -ESRCH : r;
+        error = enter_book(h, target, &e);
+        if (error < 0)
+                return error;
+        e->catch = r.catch;
+        error = find_former(h, target) ? 0 : start(e);
+        if (error == 0)
+                error = ask(e, &r, true, done, userdata);
+        if (error < 0)
+                dismiss(e, error);
+        return error;
 }
 
-int hold_yield(struct hold *h, const struct task_ref *target, const struct task_ref *owner)
+int hold_yield(struct hold *h, const struct task_ref *target, const struct task_ref *owner, hold_done done,
+               void *userdata)
 {
-        struct held *e = find_target(h, target);
-        struct hold_notice n;
+        const struct hold_request r = {.ask = HOLD_ASK_YIELD, .owner_pid = owner ? owner->pid : 0};
 
-        return e ? ask(e, HOLD_ASK_YIELD, &(struct hold_request){.owner_pid = owner ? owner->pid : 0}, &n)
-                 : -ENOENT;
+        return ask_target(h, target, &r, done, userdata);
 }
 
-int hold_resume(struct hold *h, const struct task_ref *target)
+int hold_resume(struct hold *h, const struct task_ref *target, hold_done done, void *userdata)
 {
-        struct held *e = find_target(h, target);
-        struct hold_notice n;
-
-        return e ? ask(e, HOLD_ASK_RESUME, NULL, &n) : -ENOENT;
+        return ask_target(h, target, &(struct hold_request){.ask = HOLD_ASK_RESUME}, done, userdata);
 }
 
-int hold_release(struct hold *h, const struct task_ref *target)
+int hold_release(struct hold *h, const struct task_ref *target, hold_done done, void *userdata)
 {
         struct held *e = find_target(h, target);
-        struct hold_notice n;
-        int r = e ? ask(e, HOLD_ASK_RELEASE, NULL, &n) : -ENOENT;
+        int error = ask_target(h, target, &(struct hold_request){.ask = HOLD_ASK_RELEASE}, done, userdata);
 
-        /* It ended before it could answer: it has let go all the same. */
-        return r == -ESRCH ? 0 : r;
+        if (error < 0) /* it has just ended: it has let go all the same */
+                return error == -ESRCH ? -ENOENT : error;
+        e->phase = HELD_RELEASING;
+        e->steps = ANSWER_STEPS;
+        tick_again(h);
+        return 0;
+}
+
+int hold_settle(struct hold *h, const struct task_ref *target, hold_done done, void *userdata)
+{
+        struct held *e = find_former(h, target);
+
+        if (!e || e->phase != HELD_RELEASING)
+                e = find_target(h, target);
+        if (!e || e->phase < HELD_TAKEN)
+                return -ENOENT;
+        return ask(e, &(struct hold_request){.ask = HOLD_ASK_STATE}, false, done, userdata);
+}
+
+/* Nobody was told of that hold, and nobody will be: it is for nobody. */
+static void call_off_answer(struct hold *h, struct asked *a)
+{
+        struct task_ref target = a->target;
+        bool was_taken = a->take && a->error == 0;
+
+        list_remove(&a->link);
+        free(a);
+        if (was_taken)
+                (void)hold_release(h, &target, NULL, NULL);
+}
+
+static void call_off_asks(struct held *e, hold_done done, const void *userdata)
+{
+        LIST_FOREACH (it, &e->asks) {
+                struct asked *a = LIST_ENTRY(it, struct asked, link);
+
+                if (a->done != done || a->userdata != userdata)
+                        continue;
+                list_remove(&a->link);
+                e->n_asks--;
+                free(a);
+        }
+        call_off_unasked(e);
+}
+
+void hold_cancel(struct hold *h, hold_done done, const void *userdata)
+{
+        LIST_FOREACH (it, &h->answers) {
+                struct asked *a = LIST_ENTRY(it, struct asked, link);
+
+                if (a->done == done && a->userdata == userdata)
+                        call_off_answer(h, a);
+        }
+        for (size_t i = 0; i < h->n_held; i++)
+                call_off_asks(h->held[i], done, userdata);
 }
 
 int hold_get(const struct hold *h, uint32_t pid, struct hold_view *ret)
 {
-        struct held *e = find(h, pid);
+        const struct held *e = find_pid(h, pid);
 
-        if (!e)
+        if (!e || e->phase != HELD_TAKEN)
                 return -ENOENT;
         *ret = e->view;
         return 0;
@@ -669,7 +776,7 @@ int hold_each(const struct hold *h, int (*fn)(void *userdata, const struct hold_
         int r = 0;
 
         for (size_t i = 0; i < h->n_held && r == 0; i++)
-                if (h->held[i]->view.state != HOLD_GONE)
+                if (h->held[i]->phase == HELD_TAKEN)
                         r = fn(userdata, &h->held[i]->view);
         return r;
 }

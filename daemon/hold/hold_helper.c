@@ -22,12 +22,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
 #include "lib/event/tools.h"
-#include "daemon/hold/hold_protocol.h"
+#include "daemon/hold/hold_link.h"
 #include "daemon/hold/hold_trace.h"
 
 #define BACKLOG       8
@@ -45,9 +45,10 @@ enum status {
         STATUS_USAGE,
 };
 
-struct client {
+struct hold_client {
         int fd;
-        uint64_t pending; /* id of a request whose answer waits until the target is seized; 0: none */
+        uint64_t pending[HOLD_ASKED_MAX]; /* ids of requests that are answered with the next change */
+        size_t n_pending;
 };
 
 struct helper {
@@ -58,7 +59,7 @@ struct helper {
         int owner_fd;      /* of whoever was let in and is expected, -1: nobody in particular */
         int tracer_fd;     /* of whoever traces the target while it is yielded, -1: nobody yet */
         uint32_t seen_tid; /* the thread that was found traced last */
-        struct client clients[HOLD_CLIENTS_MAX];
+        struct hold_client clients[HOLD_CLIENTS_MAX];
         pid_t tracer;         /* our own, 0: not running */
         bool seizing, parked; /* parked: stopped by SIGSTOP on the breakpoint it was caught at */
         bool held_once, strange_count;
@@ -66,19 +67,6 @@ struct helper {
         uint64_t yield_end_ns, scan_ns, tick_ns;
         const char *state_dir;
 };
-
-static uint64_t now_ns(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
-static int pidfd_of(uint32_t pid)
-{
-        return (int)syscall(SYS_pidfd_open, pid, 0);
-}
 
 static int signal_target(const struct helper *h, int sig)
 {
@@ -94,10 +82,10 @@ static void drop(int *fd)
 
 /* ---- clients ----------------------------------------------------------------------------------------- */
 
-static void disconnect(struct client *c)
+static void disconnect(struct hold_client *c)
 {
         drop(&c->fd);
-        c->pending = 0;
+        c->n_pending = 0;
 }
 
 static void count_threads(struct helper *h)
@@ -110,7 +98,7 @@ static void count_threads(struct helper *h)
                 h->view.n_threads = stat.n_threads;
 }
 
-static void send_notice(struct helper *h, struct client *c, uint64_t id, int error)
+static void send_notice(struct helper *h, struct hold_client *c, uint64_t id, int error)
 {
         struct hold_notice n = {
                 .version = HOLD_PROTOCOL,
@@ -126,20 +114,32 @@ static void send_notice(struct helper *h, struct client *c, uint64_t id, int err
 }
 
 /* To everybody; as an answer to those who wait for one. */
-static void tell(struct helper *h, int error)
+static void tell_clients(struct helper *h, int error)
 {
         count_threads(h);
         for (size_t i = 0; i < HOLD_CLIENTS_MAX; i++) {
-                struct client *c = &h->clients[i];
+                struct hold_client *c = &h->clients[i];
+                size_t n = TAKE(c->n_pending, 0);
 
-                send_notice(h, c, TAKE(c->pending, 0), error);
+                if (n == 0)
+                        send_notice(h, c, 0, error);
+                for (size_t k = 0; k < n; k++)
+                        send_notice(h, c, c->pending[k], error);
         }
+}
+
+/* The oldest, if there are too many, was given up by its client long ago. */
+static void answer_later(struct hold_client *c, uint64_t id)
+{
+        if (c->n_pending == HOLD_ASKED_MAX)
+                memmove(&c->pending[0], &c->pending[1], --c->n_pending * sizeof(c->pending[0]));
+        c->pending[c->n_pending++] = id;
 }
 
 static void enter(struct helper *h, enum hold_state state)
 {
         h->view.state = state;
-        h->view.since_ns = now_ns();
+        h->view.since_ns = clock_boot_ns();
 }
 
 static void accept_client(struct helper *h)
@@ -152,11 +152,11 @@ static void accept_client(struct helper *h)
             (peer.uid != 0 && peer.uid != geteuid()))
                 return;
         for (size_t i = 0; i < HOLD_CLIENTS_MAX; i++) {
-                struct client *c = &h->clients[i];
+                struct hold_client *c = &h->clients[i];
 
                 if (c->fd >= 0)
                         continue;
-                *c = (struct client){.fd = TAKE_FD(fd)};
+                *c = (struct hold_client){.fd = TAKE_FD(fd)};
                 if (!h->seizing)
                         send_notice(h, c, 0, 0);
                 return;
@@ -239,8 +239,9 @@ static void look_for_owner(struct helper *h, uint32_t owner_pid)
         drop(&h->tracer_fd);
         h->seen_tid = h->view.target.pid;
         if (owner_pid)
-                h->owner_fd = pidfd_of(owner_pid);
-        h->yield_end_ns = now_ns() + (h->owner_fd >= 0 ? HOLD_OWNER_MS : HOLD_YIELD_MS) * NSEC_PER_MSEC;
+                h->owner_fd = hold_pidfd(owner_pid);
+        h->yield_end_ns =
+                clock_boot_ns() + (h->owner_fd >= 0 ? HOLD_OWNER_MS : HOLD_YIELD_MS) * NSEC_PER_MSEC;
 }
 
 /* A caught process stays with us if it cannot be handed over: let go of now, it would die. */
@@ -284,7 +285,7 @@ static void resume(struct helper *h)
         int r = start_tracer(h);
 
         if (r < 0)
-                tell(h, r);
+                tell_clients(h, r);
 }
 
 static bool has_ended(int pidfd)
@@ -296,7 +297,7 @@ static bool has_ended(int pidfd)
 
 static void on_yield_tick(struct helper *h)
 {
-        uint64_t now = now_ns();
+        uint64_t now = clock_boot_ns();
         bool was_traced = h->tracer_fd >= 0, scan = now >= h->scan_ns;
         bool over = was_traced || now >= h->yield_end_ns || has_ended(h->owner_fd);
         uint32_t tracer = traced_by(h, over || scan);
@@ -307,7 +308,7 @@ static void on_yield_tick(struct helper *h)
         if (was_traced && has_ended(h->tracer_fd))
                 drop(&h->tracer_fd);
         if (tracer && h->tracer_fd < 0 && procfs_task(tracer, &task) == 0)
-                h->tracer_fd = pidfd_of(task.pid);
+                h->tracer_fd = hold_pidfd(task.pid);
         if (!tracer && over)
                 resume(h);
 }
@@ -324,7 +325,7 @@ _Noreturn static void finish(struct helper *h, int error)
         snprintf(path, sizeof(path), "%s/" HOLD_DIR "/%u-%llu.sock", h->state_dir, h->view.target.pid,
                  (unsigned long long)h->view.target.start);
         unlink(path);
-        tell(h, error);
+        tell_clients(h, error);
         _exit(error < 0 ? STATUS_FAILED : STATUS_DONE);
 }
 
@@ -345,7 +346,7 @@ static void on_held(struct helper *h, uint32_t phase)
         h->view.caught_tid = phase == TRACE_HOLDING ? 0 : h->shared->caught_tid;
         h->view.caught_ip = phase == TRACE_HOLDING ? 0 : h->shared->caught_ip;
         enter(h, phase == TRACE_HOLDING ? HOLD_HOLDING : HOLD_CAUGHT);
-        tell(h, 0);
+        tell_clients(h, 0);
 }
 
 /* Somebody else has come in: as if he had been let in. The first time that is the answer, and the end. */
@@ -360,7 +361,7 @@ static void on_failed(struct helper *h)
         if (!h->held_once || error != -EPERM)
                 finish(h, error);
         look_for_owner(h, 0);
-        tell(h, error);
+        tell_clients(h, error);
 }
 
 static void on_phase(struct helper *h)
@@ -406,34 +407,34 @@ static void on_signal(struct helper *h)
 
 /* ---- requests ---------------------------------------------------------------------------------------- */
 
-static void ask_state(struct helper *h, struct client *c, const struct hold_request *r)
+static void ask_state(struct helper *h, struct hold_client *c, const struct hold_request *r)
 {
         count_threads(h);
         send_notice(h, c, r->id, 0);
 }
 
-static void ask_yield(struct helper *h, struct client *c, const struct hold_request *r)
+static void ask_yield(struct helper *h, struct hold_client *c, const struct hold_request *r)
 {
         int error = yield(h, r->owner_pid);
 
-        c->pending = r->id;
-        tell(h, error);
+        answer_later(c, r->id);
+        tell_clients(h, error);
 }
 
-static void ask_resume(struct helper *h, struct client *c, const struct hold_request *r)
+static void ask_resume(struct helper *h, struct hold_client *c, const struct hold_request *r)
 {
         int error = 0;
 
-        c->pending = r->id;
+        answer_later(c, r->id);
         if (h->view.state == HOLD_YIELDED && !h->seizing)
                 error = start_tracer(h);
         if (!h->seizing)
-                tell(h, error);
+                tell_clients(h, error);
 }
 
-static void ask_release(struct helper *h, struct client *c, const struct hold_request *r)
+static void ask_release(struct helper *h, struct hold_client *c, const struct hold_request *r)
 {
-        c->pending = r->id;
+        answer_later(c, r->id);
         end_tracer(h);
         /* It is stopped because of us; if nobody has taken it over it runs its breakpoint now. */
         if (h->parked && !traced_by(h, true))
@@ -441,16 +442,17 @@ static void ask_release(struct helper *h, struct client *c, const struct hold_re
         finish(h, 0);
 }
 
-static void ask_catch(struct helper *h, struct client *c, const struct hold_request *r)
+static void ask_catch(struct helper *h, struct hold_client *c, const struct hold_request *r)
 {
         h->view.catch = h->shared->catch = r->catch != 0;
-        c->pending = r->id;
-        tell(h, 0);
+        count_threads(h);
+        for (size_t i = 0; i < HOLD_CLIENTS_MAX; i++)
+                send_notice(h, &h->clients[i], &h->clients[i] == c ? r->id : 0, 0);
 }
 
-static void on_client(struct helper *h, struct client *c)
+static void on_client(struct helper *h, struct hold_client *c)
 {
-        static void (*const asks[])(struct helper *, struct client *, const struct hold_request *) = {
+        static void (*const asks[])(struct helper *, struct hold_client *, const struct hold_request *) = {
                 [HOLD_ASK_STATE] = ask_state,   [HOLD_ASK_YIELD] = ask_yield,
                 [HOLD_ASK_RESUME] = ask_resume, [HOLD_ASK_RELEASE] = ask_release,
                 [HOLD_ASK_CATCH] = ask_catch,
@@ -528,8 +530,8 @@ static void turn(struct helper *h)
                         on_client(h, &h->clients[i]);
         if (h->view.state == HOLD_YIELDED && !h->seizing)
                 on_yield_tick(h);
-        else if (h->view.state == HOLD_HOLDING && !h->seizing && now_ns() >= h->tick_ns) {
-                h->tick_ns = now_ns() + TICK_MS * NSEC_PER_MSEC;
+        else if (h->view.state == HOLD_HOLDING && !h->seizing && clock_boot_ns() >= h->tick_ns) {
+                h->tick_ns = clock_boot_ns() + TICK_MS * NSEC_PER_MSEC;
                 on_hold_tick(h);
         }
 }
@@ -548,7 +550,7 @@ static int open_signals(void)
 }
 
 /* The listening socket is standard input. Listening again makes us the peer that a new daemon sees. */
-static int set_up(struct helper *h)
+static int set_up_helper(struct helper *h)
 {
         int type = 0;
         socklen_t length = sizeof(type);
@@ -568,12 +570,12 @@ static int set_up(struct helper *h)
 }
 
 /* The pidfd is opened first: if the start time fits after that, it is the process that was meant. */
-static int find_target(struct helper *h)
+static int open_target(struct helper *h)
 {
         uint32_t pid = h->view.target.pid;
         uint64_t start = h->view.target.start;
 
-        h->target_fd = pidfd_of(pid);
+        h->target_fd = hold_pidfd(pid);
         if (h->target_fd < 0 || procfs_task(pid, &h->view.target) < 0 || h->view.target.pid != pid ||
             h->view.target.start != start) {
                 h->view.target.pid = pid;
@@ -599,14 +601,14 @@ int hold_helper_main(uint32_t pid, uint64_t start, bool catch, const char *state
                 h.clients[i].fd = -1;
         prctl(PR_SET_NAME, HOLDER_COMM);
         (void)!nice(NICE);
-        r = set_up(&h);
+        r = set_up_helper(&h);
         if (r < 0) {
                 fputs("ptraced: --hold is for the daemon's own use: try 'ptracectl hold PID'.\n", stderr);
                 return STATUS_USAGE;
         }
         (void)procfs_task((uint32_t)getpid(), &h.self);
         h.view.helper = h.self;
-        r = find_target(&h);
+        r = open_target(&h);
         if (r >= 0)
                 r = start_tracer(&h);
         if (r < 0) {

@@ -50,7 +50,7 @@ static void ring(struct tracer *t)
         (void)!write(t->doorbell, &(uint64_t){1}, sizeof(uint64_t));
 }
 
-static void enter(struct tracer *t, enum trace_phase phase)
+static void enter_phase(struct tracer *t, enum trace_phase phase)
 {
         t->shared->n_threads = t->n_threads;
         t->shared->phase = phase;
@@ -60,7 +60,7 @@ static void enter(struct tracer *t, enum trace_phase phase)
 _Noreturn static void leave(struct tracer *t, enum trace_phase phase, int error)
 {
         t->shared->error = error;
-        enter(t, phase);
+        enter_phase(t, phase);
         _exit(0);
 }
 
@@ -212,7 +212,7 @@ static void freeze(struct tracer *t, pid_t tid, uint64_t ip)
         (void)procfs_each_thread(t->pid, interrupt, t);
         for (int i = 0; i < SETTLE_MS && procfs_each_thread(t->pid, runs_still, t) > 0; i++)
                 pause_ms(1);
-        enter(t, TRACE_CAUGHT);
+        enter_phase(t, TRACE_CAUGHT);
 }
 
 static int set_back(void *userdata _unused_, uint32_t pid _unused_, uint32_t tid)
@@ -344,7 +344,7 @@ static void on_parked(struct tracer *t, pid_t tid, int sig, int event)
         if (regs.rip == t->shared->parked_ip) {
                 t->shared->caught_tid = (uint32_t)tid;
                 t->shared->caught_ip = regs.rip;
-                enter(t, TRACE_PARKED);
+                enter_phase(t, TRACE_PARKED);
                 return;
         }
         t->shared->moved_on = true;
@@ -381,7 +381,7 @@ static void follow(pid_t tid)
         (void)sched_setaffinity(0, sizeof(set), &set);
 }
 
-static void on_stop(struct tracer *t, pid_t tid, int status)
+static void on_trace_stop(struct tracer *t, pid_t tid, int status)
 {
         int sig = status & 0xff, event = status >> 8;
         uint64_t ip;
@@ -396,7 +396,7 @@ static void on_stop(struct tracer *t, pid_t tid, int status)
                 on_clone(t, tid);
         } else if (event != 0) {
                 if (t->shared->phase == TRACE_PARKED)
-                        enter(t, TRACE_HOLDING);
+                        enter_phase(t, TRACE_HOLDING);
                 (void)ptrace(PTRACE_CONT, tid, NULL, NULL);
         } else if (sig == SIGTRAP && t->shared->catch && at_breakpoint(tid, &ip)) {
                 freeze(t, tid, ip);
@@ -408,7 +408,7 @@ static void on_stop(struct tracer *t, pid_t tid, int status)
 }
 
 /* Taken at once: its parent, or a thread that runs another program now, waits for it. */
-static void on_end(struct tracer *t, pid_t tid)
+static void on_tracee_end(struct tracer *t, pid_t tid)
 {
         siginfo_t si;
 
@@ -421,7 +421,7 @@ static void on_end(struct tracer *t, pid_t tid)
 }
 
 /* 1: something was served. 0: there is nothing, or a signal came. */
-static int serve(struct tracer *t, int flags)
+static int serve_stop(struct tracer *t, int flags)
 {
         siginfo_t si = {};
 
@@ -433,15 +433,15 @@ static int serve(struct tracer *t, int flags)
         if (si.si_pid == 0)
                 return 0;
         if (si.si_code == CLD_TRAPPED || si.si_code == CLD_STOPPED)
-                on_stop(t, si.si_pid, si.si_status);
+                on_trace_stop(t, si.si_pid, si.si_status);
         else
-                on_end(t, si.si_pid);
+                on_tracee_end(t, si.si_pid);
         return 1;
 }
 
 static void serve_pending(struct tracer *t)
 {
-        for (int i = 0; i < PENDING_MAX && serve(t, WNOHANG); i++)
+        for (int i = 0; i < PENDING_MAX && serve_stop(t, WNOHANG); i++)
                 ;
 }
 
@@ -591,10 +591,10 @@ _Noreturn void hold_trace(struct trace_shared *shared, uint32_t pid, int pidfd, 
         if (r < 0)
                 leave(t, TRACE_FAILED, r);
         if (shared->phase == TRACE_SEIZING)
-                enter(t, TRACE_HOLDING);
+                enter_phase(t, TRACE_HOLDING);
         for (;;) {
                 if (shared->command == TRACE_RESCAN)
                         rescan(t);
-                serve(t, 0);
+                serve_stop(t, 0);
         }
 }

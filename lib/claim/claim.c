@@ -130,6 +130,7 @@ static void answer_ticket(struct claim_book *b, struct entry *e, struct claim_ou
         if (!e->asked)
                 return;
         claim_unask(b, e);
+        o.waited = e->claim.request.wait;
         b->sink.answer(b->sink.userdata, e->claim.request.ticket, &o);
 }
 
@@ -157,7 +158,8 @@ static int check_room(const struct claim_book *b, const struct entry *e, const s
         return 0;
 }
 
-/* Puts it in force. On failure it is as before. The caller sees to a former claim, then links this one. */
+/* Puts it in force, or begins to. On failure it is as before. The caller sees to a former claim, then links
+ * this one. */
 static int install(struct claim_book *b, struct entry *e, bool reserved, uint64_t now)
 {
         int r = check_room(b, e, e->place->claim);
@@ -167,7 +169,11 @@ static int install(struct claim_book *b, struct entry *e, bool reserved, uint64_
         e->claim.made_ns = now;
         e->claim.end_ns = lease_end(e->claim.request.lease_ns, now);
         e->claim.reserved = reserved;
-        return b->sink.install(b->sink.userdata, &e->claim);
+        r = b->sink.install(b->sink.userdata, &e->claim);
+        if (r != -EINPROGRESS)
+                return r;
+        e->installing = e->claim.reserved = true;
+        return 0;
 }
 
 static void drop_waiter(struct claim_book *b, struct entry *w, struct claim_outcome o)
@@ -198,6 +204,8 @@ static void serve(struct claim_book *b, struct place *p, bool handed_over, uint6
                         continue;
                 }
                 claim_link(b, w);
+                if (w->installing)
+                        return;
                 tell_made(b, w, &tracer);
                 if (!w->claim.reserved)
                         answer_ticket(b, w, outcome_of(&w->claim));
@@ -221,7 +229,8 @@ static void end(struct claim_book *b, struct entry *e, enum claim_end why, const
 {
         struct place *p = e->place;
 
-        tell_ended(b, &e->claim, why, by);
+        if (!e->installing) /* nobody was told that it was made */
+                tell_ended(b, &e->claim, why, by);
         claim_unlink(b, e);
         answer_ticket(b, e, ended(why));
         if (why == CLAIM_TARGET_GONE)
@@ -296,8 +305,10 @@ static struct claim_outcome queue_up(struct claim_book *b, struct entry *e)
 /* The present owner loses it. Its place in the kernel was taken by the new claim already. */
 static void lose(struct claim_book *b, struct entry *loser, const struct claim_request *taker)
 {
-        tell_taken(b, &loser->claim, taker);
-        tell_ended(b, &loser->claim, CLAIM_TAKEN_OVER, &taker->asker);
+        if (!loser->installing) {
+                tell_taken(b, &loser->claim, taker);
+                tell_ended(b, &loser->claim, CLAIM_TAKEN_OVER, &taker->asker);
+        }
         claim_unlink(b, loser);
         answer_ticket(b, loser, ended(CLAIM_TAKEN_OVER));
         claim_entry_free(b, loser);
@@ -317,7 +328,8 @@ static struct claim_outcome make_now(struct claim_book *b, struct entry *e, cons
         if (former)
                 lose(b, former, &e->claim.request);
         claim_link(b, e);
-        tell_made(b, e, tracer);
+        if (!e->installing)
+                tell_made(b, e, tracer);
         if (!e->claim.reserved)
                 return outcome_of(&e->claim);
         claim_ask(b, e);
@@ -368,6 +380,40 @@ struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct 
         if (p)
                 claim_place_put(b, p);
         return o;
+}
+
+/* It never was: whoever waits for the process is next. */
+static void fail_installing(struct claim_book *b, struct entry *e, int error, uint64_t now)
+{
+        struct place *p = e->place;
+
+        claim_unlink(b, e);
+        answer_ticket(b, e, system_refused(error));
+        serve(b, p, false, now);
+        if (!p->claim)
+                b->sink.remove(b->sink.userdata, &e->claim);
+        claim_entry_free(b, e);
+        claim_place_put(b, p);
+}
+
+bool claim_installed(struct claim_book *b, uint64_t id, int error, uint64_t now_ns)
+{
+        struct entry *e = claim_find(b, id);
+        struct task_ref tracer;
+
+        if (!e || !e->installing)
+                return false;
+        if (error < 0) {
+                fail_installing(b, e, error, now_ns);
+                return true;
+        }
+        e->installing = false;
+        tracer = holder(b, &e->claim.request);
+        e->claim.reserved = tracer.pid && e->claim.request.wait;
+        tell_made(b, e, &tracer);
+        if (!e->claim.reserved)
+                answer_ticket(b, e, outcome_of(&e->claim));
+        return true;
 }
 
 int claim_adopt(struct claim_book *b, const struct claim *c)
@@ -439,7 +485,7 @@ struct claim_outcome claim_renew(struct claim_book *b, uint64_t id, const struct
         former = e->claim;
         change(&e->claim, to, now_ns);
         r = b->sink.install(b->sink.userdata, &e->claim);
-        if (r < 0) {
+        if (r < 0 && r != -EINPROGRESS) { /* that one is told by claim_installed() */
                 e->claim = former;
                 return system_refused(r);
         }
@@ -530,7 +576,7 @@ static void confirm(struct claim_book *b, struct entry *e, uint64_t now)
 {
         struct task_ref tracer = holder(b, &e->claim.request);
 
-        if (tracer.pid)
+        if (tracer.pid || e->installing)
                 return;
         e->claim.reserved = false;
         e->claim.end_ns = lease_end(e->claim.request.lease_ns, now);

@@ -60,7 +60,8 @@ struct claim {
         uint64_t made_ns, end_ns;     /* CLOCK_BOOTTIME; end_ns 0: no lease */
         uint64_t grace_until_ns;      /* owner is gone; 0: it is not */
         uint32_t n_waiters;
-        bool reserved; /* made, but a tracer that it does not admit is still there: not answered yet */
+        bool reserved; /* not answered yet: a tracer that it does not admit is still there, or it is not
+                        * installed yet */
 };
 
 /* Why a request is refused, or why who waited gets nothing. The arbiter has the words
@@ -99,6 +100,7 @@ struct claim_outcome {
                 *claim; /* made, or renewed; NULL and no refusal: it waits, and is answered later */
         const struct claim *other; /* in the way; NULL: none */
         struct task_ref tracer;    /* in the way; pid 0: none */
+        bool waited;               /* for its turn, as it asked to */
 };
 
 /* Somebody who traces the target now and is not admitted by the request; pid 0: nobody. */
@@ -108,7 +110,9 @@ typedef struct task_ref (*claim_holder_fn)(void *userdata, const struct claim_re
 struct claim_sink {
         void *userdata;
         /* The kernel (or hold) must know of it; in place of a former claim on that target, for which remove
-         * is not called then. -errno: it cannot be done, and the claim is not made, or stays as it was. */
+         * is not called then. -errno: it cannot be done, and the claim is not made, or stays as it was.
+         * -EINPROGRESS: it is being done, and claim_installed() tells how it ended. Until then the claim is
+         * reserved: it keeps others out and is not answered; a former claim is lost already. */
         int (*install)(void *userdata, const struct claim *c);
         void (*remove)(void *userdata, const struct claim *c);
         /* The waiter with that ticket has got its claim, or never will. */
@@ -126,6 +130,9 @@ bool claim_needs_tracer(const struct claim_book *b, const struct claim_request *
 /* tracer: as claim_holder_fn would say. */
 struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r,
                                 const struct task_ref *tracer, uint64_t now_ns);
+/* What install() began is done, or could not be (error, negative): then the claim ends unmade, and the next
+ * waiter's turn comes. False: no such claim is being installed; what is said about it changes nothing. */
+bool claim_installed(struct claim_book *b, uint64_t id, int error, uint64_t now_ns);
 /* A claim that was found in the kernel's maps at start: no effects. -EEXIST, -EDQUOT, -ESRCH. */
 int claim_adopt(struct claim_book *b, const struct claim *c);
 /* What a claim is renewed to. */

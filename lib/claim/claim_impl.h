@@ -37,8 +37,9 @@ struct entry {
         struct list queue; /* of the place */
         struct table_node by_id, by_ticket, by_owner;
         bool made;
-        bool asked;    /* by_ticket: somebody waits for the answer */
-        bool followed; /* by_owner */
+        bool installing; /* made, and nobody was told so: how its installing ended is still to be said */
+        bool asked;      /* by_ticket: somebody waits for the answer */
+        bool followed;   /* by_owner */
         uint64_t since_ns;
         size_t heap; /* index, NOT_IN_HEAP */
 };
