@@ -22,7 +22,7 @@
 #define O_SHIFT     3   /* where task_struct.ptrace keeps the options */
 
 /* CLOCK_BOOTTIME as people know it; 0 stays 0. */
-static uint64_t wall_of(uint64_t boottime_ns)
+static uint64_t boot_to_wall(uint64_t boottime_ns)
 {
         return boottime_ns ? clock_wall_ns() - clock_boot_ns() + boottime_ns : 0;
 }
@@ -129,8 +129,8 @@ static void add_tracing(struct json_object *o, const struct api *api, const stru
                 json_object_object_add(o, "idle_s", NULL);
 }
 
-static struct json_object *describe_claim(const struct api *api, const struct claim *c,
-                                          const struct tracing *t)
+static struct json_object *claim_as_json(const struct api *api, const struct claim *c,
+                                         const struct tracing *t)
 {
         const struct claim_request *r = &c->request;
         struct json_object *o = json_object_new_object();
@@ -142,9 +142,9 @@ static struct json_object *describe_claim(const struct api *api, const struct cl
         json_add_text(o, "mode", guard_mode_to_string(r->mode));
         json_object_object_add(o, "owner", owner_json(c));
         json_object_object_add(o, "token", json_object_new_boolean(r->token[0]));
-        json_add_time(o, "made", wall_of(c->made_ns));
+        json_add_time(o, "made", boot_to_wall(c->made_ns));
         json_object_object_add(o, "made_by", user_json(r));
-        json_add_time(o, "lease_ends", wall_of(c->end_ns));
+        json_add_time(o, "lease_ends", boot_to_wall(c->end_ns));
         add_left(o, "lease_left_s", c->end_ns);
         json_object_object_add(o, "owner_alive",
                                r->owner.kind == OWNER_PROCESS ? json_object_new_boolean(!c->grace_until_ns)
@@ -172,17 +172,17 @@ struct json_object *api_claim_json(const struct api *api, const struct claim *c,
         if (!c)
                 return NULL;
         t = exact ? exact_tracing(api, c) : tracing_of(api, c, NULL);
-        return describe_claim(api, c, &t);
+        return claim_as_json(api, c, &t);
 }
 
 /* ---- GET --------------------------------------------------------------------------------------------- */
 
-struct listing {
+struct claim_listing {
         struct api_call *call;
         struct json_object *list;
 };
 
-static bool may_see(const struct listing *l, const struct claim_request *r)
+static bool may_see(const struct claim_listing *l, const struct claim_request *r)
 {
         const struct api_call *call = l->call;
 
@@ -194,7 +194,7 @@ static bool may_see(const struct listing *l, const struct claim_request *r)
 
 static int list_claim(void *userdata, const struct claim *c)
 {
-        struct listing *l = userdata;
+        struct claim_listing *l = userdata;
 
         if (may_see(l, &c->request))
                 json_object_array_add(l->list, api_claim_json(l->call->api, c, l->call->args.pid != 0));
@@ -203,7 +203,7 @@ static int list_claim(void *userdata, const struct claim *c)
 
 static int list_waiter(void *userdata, const struct claim_waiter *w)
 {
-        struct listing *l = userdata;
+        struct claim_listing *l = userdata;
         struct json_object *o;
 
         if (!may_see(l, w->request))
@@ -214,7 +214,7 @@ static int list_waiter(void *userdata, const struct claim_waiter *w)
         json_add_text(o, "owner", w->request->owner_text);
         json_object_object_add(o, "asked_by", user_json(w->request));
         json_add_int(o, "position", w->position);
-        json_add_time(o, "since", wall_of(w->since_ns));
+        json_add_time(o, "since", boot_to_wall(w->since_ns));
         json_object_array_add(l->list, o);
         return 0;
 }
@@ -222,7 +222,8 @@ static int list_waiter(void *userdata, const struct claim_waiter *w)
 void api_claims(struct api_call *call)
 {
         const struct claim_book *book = arbiter_book(call->api->arbiter);
-        struct listing claims = {call, json_object_new_array()}, waiting = {call, json_object_new_array()};
+        struct claim_listing claims = {call, json_object_new_array()},
+                             waiting = {call, json_object_new_array()};
         struct json_object *o = json_new("ptraced.claims/1");
 
         pump_flush(call->api->pump);
@@ -386,7 +387,7 @@ static struct json_object *claim_answer(const struct api_call *call, const struc
 {
         struct json_object *o = json_new("ptraced.claim/1");
 
-        json_object_object_add(o, "claim", describe_claim(call->api, c, t));
+        json_object_object_add(o, "claim", claim_as_json(call->api, c, t));
         if (arbiter_means(call->api->arbiter) == MEANS_HOLD)
                 json_add_text(o, "note",
                               "Kept by hold: ptraced occupies the process, and lets go for the moment in "

@@ -57,7 +57,7 @@ static void unfollow(struct followed *f)
         free(f);
 }
 
-static void tell_gone(struct followed *f)
+static void tell_end(struct followed *f)
 {
         struct ends *e = f->ends;
         struct task_ref task = f->task;
@@ -69,7 +69,7 @@ static void tell_gone(struct followed *f)
 static int on_process_end(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_,
                           void *userdata)
 {
-        tell_gone(userdata);
+        tell_end(userdata);
         return 0;
 }
 
@@ -126,7 +126,7 @@ void ends_poll(struct ends *e)
                 struct followed *f = LIST_ENTRY(it, struct followed, all);
 
                 if (f->fd < 0 && !is_alive(&f->task)) {
-                        tell_gone(f); /* others may be gone with it: the rest in a second */
+                        tell_end(f); /* others may be gone with it: the rest in a second */
                         return;
                 }
         }

@@ -66,7 +66,7 @@ static size_t n_refusing(const struct policy *p)
         return n;
 }
 
-static int put_in_force(struct rulebook *b, const struct policy *p)
+static int enforce_policy(struct rulebook *b, const struct policy *p)
 {
         struct guard_rule *rules;
         int r;
@@ -88,13 +88,13 @@ static int put_in_force(struct rulebook *b, const struct policy *p)
         return r;
 }
 
-static int load_rules(struct rulebook *b, struct policy *p, char *error, size_t size)
+static int load_policy_rules(struct rulebook *b, struct policy *p, char *error, size_t size)
 {
         int r = policy_load(p, b->dir, error, size);
 
         if (r < 0)
                 return r;
-        r = put_in_force(b, p);
+        r = enforce_policy(b, p);
         if (r < 0)
                 snprintf(error, size, "The rules of %s cannot be put in force: %s.", b->dir, strerror(-r));
         return r;
@@ -104,7 +104,7 @@ int rulebook_reload(struct rulebook *b, const struct claimant *by, char *error, 
 {
         struct policy *p = calloc(1, sizeof(*p));
         char note[NOTE_MAX];
-        int r = p ? load_rules(b, p, error, size) : -ENOMEM;
+        int r = p ? load_policy_rules(b, p, error, size) : -ENOMEM;
 
         if (!p)
                 snprintf(error, size, "There is no memory for the policy.");

@@ -4,7 +4,7 @@
 #include "bpf/guard_maps.h"
 #include "lib/proc/procfs.h"
 
-struct tracer_search {
+struct tracer_look {
         uint32_t target;
         const struct hold *hold;
         const struct guard_owner *owner;
@@ -16,7 +16,7 @@ struct tracer_search {
 /* Non-zero: a stranger was found, and nothing else is of interest. */
 static int ask_thread(void *userdata, uint32_t pid, uint32_t tid)
 {
-        struct tracer_search *s = userdata;
+        struct tracer_look *s = userdata;
         struct tracer_seen seen;
         uint32_t tracer;
 
@@ -36,7 +36,7 @@ static int ask_thread(void *userdata, uint32_t pid, uint32_t tid)
 /* Sessions in which the process is the tracer say nothing of who traces it. */
 static int ask_session(void *userdata, const struct session *session)
 {
-        const struct tracer_search *s = userdata;
+        const struct tracer_look *s = userdata;
 
         return session->target.pid == s->target && session->target.tid
                        ? ask_thread(userdata, s->target, session->target.tid)
@@ -46,7 +46,7 @@ static int ask_session(void *userdata, const struct session *session)
 struct tracer_seen tracers_look(const struct tracers *t, const struct task_ref *target,
                                 const struct guard_owner *owner)
 {
-        struct tracer_search s = {.target = target->pid, .hold = t->hold, .owner = owner};
+        struct tracer_look s = {.target = target->pid, .hold = t->hold, .owner = owner};
         struct proc_stat now;
 
         if (procfs_stat(target->pid, 0, &now) < 0 || now.start != target->start)

@@ -187,7 +187,7 @@ static void drop_waiter(struct claim_book *b, struct entry *w, struct claim_outc
  * The place has no claim: the first in the queue for whom it can be made gets it. handed_over: a claim ended
  * at this moment, so a tracer that is still there is the former owner's, and the next claim is reserved.
  */
-static void serve(struct claim_book *b, struct place *p, bool handed_over, uint64_t now)
+static void serve(struct claim_book *b, struct claim_place *p, bool handed_over, uint64_t now)
 {
         struct entry *w;
 
@@ -213,7 +213,7 @@ static void serve(struct claim_book *b, struct place *p, bool handed_over, uint6
 }
 
 /* All who wait for it get nothing. */
-static void empty_queue(struct claim_book *b, struct place *p, enum claim_end why)
+static void empty_queue(struct claim_book *b, struct claim_place *p, enum claim_end why)
 {
         struct entry *w;
 
@@ -227,7 +227,7 @@ static void empty_queue(struct claim_book *b, struct place *p, enum claim_end wh
 static void end(struct claim_book *b, struct entry *e, enum claim_end why, const struct claimant *by,
                 uint64_t now)
 {
-        struct place *p = e->place;
+        struct claim_place *p = e->place;
 
         if (!e->installing) /* nobody was told that it was made */
                 tell_ended(b, &e->claim, why, by);
@@ -244,7 +244,7 @@ static void end(struct claim_book *b, struct entry *e, enum claim_end why, const
 }
 
 /* Its claim and its queue, whatever they are, are of a process that is no more. */
-static void place_gone(struct claim_book *b, struct place *p, uint64_t now)
+static void place_gone(struct claim_book *b, struct claim_place *p, uint64_t now)
 {
         if (p->claim) {
                 end(b, p->claim, CLAIM_TARGET_GONE, NULL, now);
@@ -267,7 +267,7 @@ static enum claim_refusal check_taking(const struct claim *c, const struct claim
 }
 
 /* Who is in the way of a request that does not wait. */
-static enum claim_refusal check_way(const struct place *p, const struct claim_request *r,
+static enum claim_refusal check_way(const struct claim_place *p, const struct claim_request *r,
                                     const struct task_ref *tracer)
 {
         const struct claim *c = p->claim ? &p->claim->claim : NULL;
@@ -336,7 +336,7 @@ static struct claim_outcome make_now(struct claim_book *b, struct entry *e, cons
         return outcome_of(NULL);
 }
 
-static struct claim_outcome make_or_queue(struct claim_book *b, struct place *p, struct entry *e,
+static struct claim_outcome make_or_queue(struct claim_book *b, struct claim_place *p, struct entry *e,
                                           const struct task_ref *tracer, uint64_t now)
 {
         const struct claim_request *r = &e->claim.request;
@@ -352,7 +352,7 @@ static struct claim_outcome make_or_queue(struct claim_book *b, struct place *p,
 
 bool claim_needs_tracer(const struct claim_book *b, const struct claim_request *r)
 {
-        const struct place *p = claim_place_find(b, r->target.pid);
+        const struct claim_place *p = claim_place_find(b, r->target.pid);
 
         return !p || p->target.start != r->target.start || !p->claim || r->take;
 }
@@ -360,7 +360,7 @@ bool claim_needs_tracer(const struct claim_book *b, const struct claim_request *
 struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r,
                                 const struct task_ref *tracer, uint64_t now_ns)
 {
-        struct place *p = claim_place_find(b, r->target.pid);
+        struct claim_place *p = claim_place_find(b, r->target.pid);
         struct claim_outcome o;
         struct entry *e;
 
@@ -385,7 +385,7 @@ struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct 
 /* It never was: whoever waits for the process is next. */
 static void fail_installing(struct claim_book *b, struct entry *e, int error, uint64_t now)
 {
-        struct place *p = e->place;
+        struct claim_place *p = e->place;
 
         claim_unlink(b, e);
         answer_ticket(b, e, system_refused(error));
@@ -418,7 +418,7 @@ bool claim_installed(struct claim_book *b, uint64_t id, int error, uint64_t now_
 
 int claim_adopt(struct claim_book *b, const struct claim *c)
 {
-        struct place *p = claim_place_find(b, c->request.target.pid);
+        struct claim_place *p = claim_place_find(b, c->request.target.pid);
         struct entry *e;
 
         if (b->n_claims >= GUARD_CLAIMS_MAX)
@@ -515,7 +515,7 @@ enum claim_refusal claim_release(struct claim_book *b, uint64_t id, const struct
 void claim_cancel(struct claim_book *b, uint64_t ticket, uint64_t now_ns)
 {
         struct entry *e = claim_find_ticket(b, ticket);
-        struct place *p;
+        struct claim_place *p;
 
         if (!e)
                 return;
@@ -553,7 +553,7 @@ static void lose_owner(struct claim_book *b, struct entry *e, uint64_t now)
 
 void claim_process_gone(struct claim_book *b, const struct task_ref *process, uint64_t now_ns)
 {
-        struct place *p = claim_place_find(b, process->pid);
+        struct claim_place *p = claim_place_find(b, process->pid);
         struct entry *e;
 
         if (p && p->target.start == process->start)
@@ -587,7 +587,7 @@ static void confirm(struct claim_book *b, struct entry *e, uint64_t now)
 
 void claim_target_free(struct claim_book *b, const struct task_ref *target, uint64_t now_ns)
 {
-        struct place *p = claim_place_find(b, target->pid);
+        struct claim_place *p = claim_place_find(b, target->pid);
 
         if (!p || p->target.start != target->start)
                 return;
@@ -632,7 +632,7 @@ void claim_terminate(struct claim_book *b, uint64_t id, enum claim_end why, uint
 void claim_end_all(struct claim_book *b, enum claim_end why, const struct claimant *by, uint64_t now_ns)
 {
         while (!list_empty(&b->all_places)) {
-                struct place *p = LIST_ENTRY(b->all_places.next, struct place, all);
+                struct claim_place *p = LIST_ENTRY(b->all_places.next, struct claim_place, all);
                 bool claimed = p->claim;
 
                 empty_queue(b, p, why);

@@ -81,12 +81,12 @@ uint64_t claim_next_end(const struct claim_book *b)
 
 /* ---- finding ----------------------------------------------------------------------------------------- */
 
-struct place *claim_place_find(const struct claim_book *b, uint32_t pid)
+struct claim_place *claim_place_find(const struct claim_book *b, uint32_t pid)
 {
-        struct place *p;
+        struct claim_place *p;
 
         for (struct table_node *n = table_first(&b->places, table_hash(pid)); n; n = table_next(n)) {
-                p = OF(n, struct place, node);
+                p = OF(n, struct claim_place, node);
                 if (p->target.pid == pid)
                         return p;
         }
@@ -162,9 +162,9 @@ static void put_user(struct claim_book *b, struct user *u)
         free(u);
 }
 
-struct place *claim_place_get(struct claim_book *b, const struct task_ref *target)
+struct claim_place *claim_place_get(struct claim_book *b, const struct task_ref *target)
 {
-        struct place *p = claim_place_find(b, target->pid);
+        struct claim_place *p = claim_place_find(b, target->pid);
 
         if (p)
                 return p;
@@ -180,7 +180,7 @@ struct place *claim_place_get(struct claim_book *b, const struct task_ref *targe
 
 /* What holds between any two requests: one claim at most, made and of this place; waiters are counted; all
  * within the bounds. */
-static void check_place(const struct claim_book *b, const struct place *p)
+static void check_place(const struct claim_book *b, const struct claim_place *p)
 {
         const struct entry *e = p->claim;
 
@@ -190,7 +190,7 @@ static void check_place(const struct claim_book *b, const struct place *p)
         assert(b->n_heap <= b->n_claims && b->by_id.n == b->n_claims);
 }
 
-void claim_place_put(struct claim_book *b, struct place *p)
+void claim_place_put(struct claim_book *b, struct claim_place *p)
 {
         check_place(b, p);
         if (p->claim || p->n_waiting)
@@ -200,14 +200,14 @@ void claim_place_put(struct claim_book *b, struct place *p)
         free(p);
 }
 
-struct entry *claim_first_waiter(const struct place *p)
+struct entry *claim_first_waiter(const struct claim_place *p)
 {
         return list_empty(&p->queue) ? NULL : LIST_ENTRY(p->queue.next, struct entry, queue);
 }
 
 /* ---- entries ----------------------------------------------------------------------------------------- */
 
-struct entry *claim_entry_new(struct claim_book *b, struct place *p, uint64_t id,
+struct entry *claim_entry_new(struct claim_book *b, struct claim_place *p, uint64_t id,
                               const struct claim_request *r, uint64_t now)
 {
         struct entry *e = calloc(1, sizeof(*e));
@@ -274,7 +274,7 @@ void claim_unask(struct claim_book *b, struct entry *e)
 
 void claim_enqueue(struct claim_book *b, struct entry *e)
 {
-        struct place *p = e->place;
+        struct claim_place *p = e->place;
 
         list_append(&p->queue, &e->queue);
         p->n_waiting++;
@@ -288,7 +288,7 @@ void claim_enqueue(struct claim_book *b, struct entry *e)
 
 void claim_dequeue(struct claim_book *b, struct entry *e)
 {
-        struct place *p = e->place;
+        struct claim_place *p = e->place;
 
         assert(!e->made && p->n_waiting && e->user->n_waiters);
         list_remove(&e->queue);
@@ -337,7 +337,7 @@ const struct claim *claim_by_id(const struct claim_book *b, uint64_t id)
 
 const struct claim *claim_of(const struct claim_book *b, uint32_t pid)
 {
-        struct place *p = claim_place_find(b, pid);
+        struct claim_place *p = claim_place_find(b, pid);
 
         return p && p->claim ? &p->claim->claim : NULL;
 }
@@ -369,7 +369,7 @@ int claim_each_waiter(const struct claim_book *b, int (*fn)(void *userdata, cons
         LIST_FOREACH (it, &b->all_places) {
                 uint32_t position = 0;
 
-                LIST_FOREACH (waiting, &LIST_ENTRY(it, struct place, all)->queue) {
+                LIST_FOREACH (waiting, &LIST_ENTRY(it, struct claim_place, all)->queue) {
                         const struct entry *e = LIST_ENTRY(waiting, struct entry, queue);
                         const struct claim_waiter w = {&e->claim.request, e->since_ns, ++position};
                         int r = fn(userdata, &w);
@@ -385,7 +385,7 @@ int claim_each_awaited(const struct claim_book *b, int (*fn)(void *userdata, con
                        void *userdata)
 {
         LIST_FOREACH (it, &b->all_places) {
-                const struct place *p = LIST_ENTRY(it, struct place, all);
+                const struct claim_place *p = LIST_ENTRY(it, struct claim_place, all);
                 int r = !p->claim || p->claim->claim.reserved ? fn(userdata, &p->target) : 0;
 
                 if (r)
@@ -396,7 +396,7 @@ int claim_each_awaited(const struct claim_book *b, int (*fn)(void *userdata, con
 
 bool claim_follows(const struct claim_book *b, const struct task_ref *process)
 {
-        const struct place *p = claim_place_find(b, process->pid);
+        const struct claim_place *p = claim_place_find(b, process->pid);
 
         return (p && p->target.start == process->start) || claim_find_owned(b, process, true) ||
                claim_find_owned(b, process, false);
@@ -433,7 +433,7 @@ int claim_book_new(struct claim_book **ret, const struct claim_sink *sink, uint6
         return 0;
 }
 
-static void free_place(struct claim_book *b, struct place *p)
+static void free_place(struct claim_book *b, struct claim_place *p)
 {
         struct entry *w;
 
@@ -459,7 +459,7 @@ struct claim_book *claim_book_free(struct claim_book *b)
         if (!b)
                 return NULL;
         while (!list_empty(&b->all_places))
-                free_place(b, LIST_ENTRY(b->all_places.next, struct place, all));
+                free_place(b, LIST_ENTRY(b->all_places.next, struct claim_place, all));
         table_done(&b->places);
         table_done(&b->users);
         table_done(&b->by_id);

@@ -13,7 +13,7 @@
 #define NOT_IN_HEAP SIZE_MAX
 
 /* A process that is claimed, or waited for. */
-struct place {
+struct claim_place {
         struct table_node node; /* by pid */
         struct list all;
         struct task_ref target;
@@ -31,7 +31,7 @@ struct user {
 /* A claim, or a waiter: a claim that is still to be made. */
 struct entry {
         struct claim claim;
-        struct place *place;
+        struct claim_place *place;
         struct user *user;
         struct list all;   /* claims of the book, in order of making */
         struct list queue; /* of the place */
@@ -59,20 +59,20 @@ uint64_t claim_due(const struct entry *e);
 /* After its times changed. */
 void claim_schedule(struct claim_book *b, struct entry *e);
 
-struct place *claim_place_find(const struct claim_book *b, uint32_t pid);
+struct claim_place *claim_place_find(const struct claim_book *b, uint32_t pid);
 /* A new one where there is none; NULL: no memory. */
-struct place *claim_place_get(struct claim_book *b, const struct task_ref *target);
+struct claim_place *claim_place_get(struct claim_book *b, const struct task_ref *target);
 /* Frees it if it is neither claimed nor waited for. */
-void claim_place_put(struct claim_book *b, struct place *p);
+void claim_place_put(struct claim_book *b, struct claim_place *p);
 
 struct entry *claim_find(const struct claim_book *b, uint64_t id);
 struct entry *claim_find_ticket(const struct claim_book *b, uint64_t ticket);
 /* The first whose owner the process is: of the claims if made, else of the waiters. */
 struct entry *claim_find_owned(const struct claim_book *b, const struct task_ref *process, bool made);
-struct entry *claim_first_waiter(const struct place *p);
+struct entry *claim_first_waiter(const struct claim_place *p);
 
 /* In no table yet; NULL: no memory. It is freed when it is in none any more. */
-struct entry *claim_entry_new(struct claim_book *b, struct place *p, uint64_t id,
+struct entry *claim_entry_new(struct claim_book *b, struct claim_place *p, uint64_t id,
                               const struct claim_request *r, uint64_t now);
 void claim_entry_free(struct claim_book *b, struct entry *e);
 /* The end of its owner, if that is a process, matters from now on, or no more. */

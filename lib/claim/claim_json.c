@@ -19,7 +19,7 @@ enum member_kind {
         MEMBER_BOOL,
         MEMBER_STRING,
 };
-static const struct member {
+static const struct claim_member {
         const char *key;
         enum member_kind kind;
         size_t offset, size;
@@ -56,7 +56,7 @@ static const struct member {
 };
 static_assert(sizeof(enum guard_mode) == sizeof(uint32_t), "read and written as a number");
 
-static struct json_object *member_to_json(const struct member *m, const struct claim *c)
+static struct json_object *claim_member_to_json(const struct claim_member *m, const struct claim *c)
 {
         const void *at = (const char *)c + m->offset;
         char buf[STRING_MAX];
@@ -80,13 +80,13 @@ struct json_object *claim_to_json(const struct claim *c, bool our_hold)
         struct json_object *o = json_object_new_object();
 
         for (size_t i = 0; o && i < ELEMENTSOF(members); i++)
-                json_object_object_add(o, members[i].key, member_to_json(&members[i], c));
+                json_object_object_add(o, members[i].key, claim_member_to_json(&members[i], c));
         if (o)
                 json_object_object_add(o, "our_hold", json_object_new_boolean(our_hold));
         return o;
 }
 
-static bool member_from_json(const struct member *m, struct json_object *v, struct claim *c)
+static bool claim_member_from_json(const struct claim_member *m, struct json_object *v, struct claim *c)
 {
         void *at = (char *)c + m->offset;
         uint64_t n;
@@ -133,7 +133,7 @@ int claim_from_json(struct json_object *o, struct claim *ret, bool *ret_our_hold
                 return -EINVAL;
         for (size_t i = 0; i < ELEMENTSOF(members); i++)
                 if (!json_object_object_get_ex(o, members[i].key, &v) ||
-                    !member_from_json(&members[i], v, ret))
+                    !claim_member_from_json(&members[i], v, ret))
                         return -EINVAL;
         *ret_our_hold = json_object_object_get_ex(o, "our_hold", &v) && json_object_get_boolean(v);
         return makes_sense(ret) ? 0 : -EINVAL;

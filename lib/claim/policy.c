@@ -98,7 +98,7 @@ struct parsing {
         bool says_audit, says_enforce; /* which contradict each other */
 };
 
-static _printf_(3, 4) void complain(struct parsing *p, unsigned line, const char *format, ...)
+static _printf_(3, 4) void complain_of_line(struct parsing *p, unsigned line, const char *format, ...)
 {
         va_list ap;
 
@@ -172,9 +172,9 @@ static int take_word(struct parsing *p, enum key_id key, const char *value, cons
         int r = find_name(names, n, value);
 
         if (r < 0)
-                complain(p, p->line, "%s cannot be '%s'%s: give %s", key_names[key],
-                         text_escape(value, shown, sizeof(shown)), suggestion(names, n, value, near),
-                         expected);
+                complain_of_line(p, p->line, "%s cannot be '%s'%s: give %s", key_names[key],
+                                 text_escape(value, shown, sizeof(shown)), suggestion(names, n, value, near),
+                                 expected);
         return r;
 }
 
@@ -189,17 +189,19 @@ static int take_pattern(struct parsing *p, enum key_id key, const char *value, c
                 quotes++;
         text_escape(value, shown, sizeof(shown));
         if (n == 0)
-                complain(p, p->line, "%s is empty: give a pattern such as %s", key_names[key],
-                         path ? "/usr/bin/*" : "php-fpm*");
+                complain_of_line(p, p->line, "%s is empty: give a pattern such as %s", key_names[key],
+                                 path ? "/usr/bin/*" : "php-fpm*");
         else if (n >= size)
-                complain(p, p->line, "%s has %zu bytes: a pattern for it has at most %zu", key_names[key], n,
-                         size - 1);
+                complain_of_line(p, p->line, "%s has %zu bytes: a pattern for it has at most %zu",
+                                 key_names[key], n, size - 1);
         else if (quotes % 2)
-                complain(p, p->line, "%s '%s' ends with a backslash, which quotes nothing there: write \\\\",
-                         key_names[key], shown);
+                complain_of_line(p, p->line,
+                                 "%s '%s' ends with a backslash, which quotes nothing there: write \\\\",
+                                 key_names[key], shown);
         else if (path && value[0] != '/' && value[0] != '*' && value[0] != '?')
-                complain(p, p->line, "%s '%s' can never match: paths begin with /, so write /... or */%s",
-                         key_names[key], shown, shown);
+                complain_of_line(p, p->line,
+                                 "%s '%s' can never match: paths begin with /, so write /... or */%s",
+                                 key_names[key], shown, shown);
         else {
                 memcpy(to, value, n + 1);
                 return 0;
@@ -226,10 +228,10 @@ static int take_uid(struct parsing *p, enum key_id key, const char *value, uint3
                 return 0;
         }
         text_escape(value, shown, sizeof(shown));
-        complain(p, p->line, "%s cannot be '%s': %sgive a user's name, or a number from 0 to %u",
-                 key_names[key], shown,
-                 *value && !isdigit((unsigned char)*value) ? "there is no such user here; " : "",
-                 UID_LARGEST);
+        complain_of_line(p, p->line, "%s cannot be '%s': %sgive a user's name, or a number from 0 to %u",
+                         key_names[key], shown,
+                         *value && !isdigit((unsigned char)*value) ? "there is no such user here; " : "",
+                         UID_LARGEST);
         return -EINVAL;
 }
 
@@ -249,8 +251,9 @@ static void take_tracer(struct parsing *p, enum key_id key, const char *value)
         int error;
 
         if (*n == GUARD_TRACERS_MAX) {
-                complain(p, p->line, "%s is given more than %d times: use a pattern, or a second rule",
-                         key_names[key], GUARD_TRACERS_MAX);
+                complain_of_line(p, p->line,
+                                 "%s is given more than %d times: use a pattern, or a second rule",
+                                 key_names[key], GUARD_TRACERS_MAX);
                 return;
         }
         if (key == KEY_TRACER_EXE)
@@ -340,15 +343,15 @@ static int take_setting(void *userdata, const char *section _unused_, const char
 
         text_escape(name, shown, sizeof(shown));
         if (!p->rule)
-                complain(p, p->line, "'%s' stands before the first [rule]", shown);
+                complain_of_line(p, p->line, "'%s' stands before the first [rule]", shown);
         else if (key < 0)
-                complain(p, p->line,
-                         "there is no key '%s' in a rule%s: the keys are " CONDITIONS_WORDS
-                         ", say, mode, tracer-exe, tracer-uid and memory",
-                         shown, suggestion(key_names, ELEMENTSOF(key_names), name, near));
+                complain_of_line(p, p->line,
+                                 "there is no key '%s' in a rule%s: the keys are " CONDITIONS_WORDS
+                                 ", say, mode, tracer-exe, tracer-uid and memory",
+                                 shown, suggestion(key_names, ELEMENTSOF(key_names), name, near));
         else if (p->given & KEY(key) & ~KEYS_REPEATABLE)
-                complain(p, p->line, "%s is given twice in [%s]: use a pattern, or a second rule",
-                         key_names[key], text_escape(p->rule->name, shown, sizeof(shown)));
+                complain_of_line(p, p->line, "%s is given twice in [%s]: use a pattern, or a second rule",
+                                 key_names[key], text_escape(p->rule->name, shown, sizeof(shown)));
         else {
                 p->given |= KEY(key);
                 take_value(p, (enum key_id)key, value);
@@ -369,24 +372,28 @@ static void finish_rule(struct parsing *p)
         refuses = rule->rule.mode == GUARD_ENFORCE &&
                   (rule->rule.say != SAY_OFF || rule->rule.flags & RULE_F_MEMORY_DENY);
         if (!(p->given & KEY(KEY_SAY)))
-                complain(p, rule->line,
-                         "[%s] does not say what holds: add say = single, owner-only, deny, audit or off",
-                         name);
+                complain_of_line(
+                        p, rule->line,
+                        "[%s] does not say what holds: add say = single, owner-only, deny, audit or off",
+                        name);
         else if (p->says_audit && p->says_enforce)
-                complain(p, rule->line,
-                         "[%s] says audit, which refuses nothing, and mode = enforce: write say = single, "
-                         "or leave out mode",
-                         name);
+                complain_of_line(
+                        p, rule->line,
+                        "[%s] says audit, which refuses nothing, and mode = enforce: write say = single, "
+                        "or leave out mode",
+                        name);
         else if (p->given & KEYS_OF_TRACERS && rule->rule.say != SAY_OWNER)
-                complain(p, rule->line,
-                         "[%s] names tracers, who count with say = owner-only alone: write that, or leave "
-                         "out tracer-exe and tracer-uid",
-                         name);
+                complain_of_line(
+                        p, rule->line,
+                        "[%s] names tracers, who count with say = owner-only alone: write that, or leave "
+                        "out tracer-exe and tracer-uid",
+                        name);
         else if (!(p->given & KEYS_CONDITIONS) && refuses)
-                complain(p, rule->line,
-                         "[%s] has no condition and would hold for every process: add " CONDITIONS_WORDS
-                         ", or exe = * if every process is meant",
-                         name);
+                complain_of_line(
+                        p, rule->line,
+                        "[%s] has no condition and would hold for every process: add " CONDITIONS_WORDS
+                        ", or exe = * if every process is meant",
+                        name);
         else
                 p->policy->n++;
         p->rule = NULL;
@@ -401,24 +408,25 @@ static void begin_rule(struct parsing *p, const char *name, size_t length)
         if (p->wrong_at)
                 return;
         if (policy->n == GUARD_RULES_MAX) {
-                complain(p, p->line, "this is rule %d of the policy, which can hold %d", GUARD_RULES_MAX + 1,
-                         GUARD_RULES_MAX);
+                complain_of_line(p, p->line, "this is rule %d of the policy, which can hold %d",
+                                 GUARD_RULES_MAX + 1, GUARD_RULES_MAX);
                 return;
         }
         rule = &policy->rules[policy->n];
         *rule = (struct policy_rule){.line = p->line};
         snprintf(rule->file, sizeof(rule->file), "%s", p->name);
         if (length == 0 || length >= sizeof(rule->name)) {
-                complain(p, p->line, "the name of a rule has 1 to %zu bytes, this one %zu",
-                         sizeof(rule->name) - 1, length);
+                complain_of_line(p, p->line, "the name of a rule has 1 to %zu bytes, this one %zu",
+                                 sizeof(rule->name) - 1, length);
                 return;
         }
         memcpy(rule->name, name, length);
         for (size_t i = 0; i < policy->n; i++)
                 if (!strcmp(policy->rules[i].name, rule->name)) {
-                        complain(p, p->line, "there is a rule [%s] already, at %s:%u: give it another name",
-                                 text_escape(rule->name, shown, sizeof(shown)), policy->rules[i].file,
-                                 policy->rules[i].line);
+                        complain_of_line(p, p->line,
+                                         "there is a rule [%s] already, at %s:%u: give it another name",
+                                         text_escape(rule->name, shown, sizeof(shown)),
+                                         policy->rules[i].file, policy->rules[i].line);
                         return;
                 }
         p->rule = rule;
@@ -438,7 +446,7 @@ static void look_for_rule(struct parsing *p, const char *line)
         rest = close + 1 + strspn(close + 1, " \t\r\n");
         finish_rule(p);
         if (*rest && *rest != ';' && *rest != '#')
-                complain(p, p->line, "something follows the name of a rule behind its ]");
+                complain_of_line(p, p->line, "something follows the name of a rule behind its ]");
         else
                 begin_rule(p, line + 1, (size_t)(close - line - 1));
 }
@@ -459,7 +467,7 @@ static char *next_line(char *line, int size, void *stream)
         begin = p->at;
         p->at += length;
         if (memchr(begin, '\0', length)) {
-                complain(p, p->line, "the line holds a NUL byte");
+                complain_of_line(p, p->line, "the line holds a NUL byte");
                 p->at = p->end;
                 return NULL;
         }
@@ -468,7 +476,7 @@ static char *next_line(char *line, int size, void *stream)
                 length--;
         }
         if (length >= (size_t)size) {
-                complain(p, p->line, "the line is longer than %d bytes", size - 1);
+                complain_of_line(p, p->line, "the line is longer than %d bytes", size - 1);
                 return strcpy(line, "\n");
         }
         memcpy(line, begin, length);
@@ -553,7 +561,7 @@ bool policy_admits(const struct guard_rule *r, const struct policy_subject *trac
         return false;
 }
 
-static void add_text(struct json_object *o, const char *key, const char *s)
+static void add_policy_text(struct json_object *o, const char *key, const char *s)
 {
         char buf[GUARD_GLOB_MAX * 3];
 
@@ -573,15 +581,15 @@ struct json_object *policy_rule_to_json(const struct policy_rule *rule)
                 json_object_put(uids);
                 return NULL;
         }
-        add_text(o, "name", rule->name);
-        add_text(o, "file", rule->file);
+        add_policy_text(o, "name", rule->name);
+        add_policy_text(o, "file", rule->file);
         json_object_object_add(o, "line", json_object_new_int64(rule->line));
-        add_text(o, "say", guard_say_to_string(r->say));
-        add_text(o, "mode", guard_mode_to_string(r->mode));
-        add_text(o, "exe", r->exe);
-        add_text(o, "comm", r->comm);
+        add_policy_text(o, "say", guard_say_to_string(r->say));
+        add_policy_text(o, "mode", guard_mode_to_string(r->mode));
+        add_policy_text(o, "exe", r->exe);
+        add_policy_text(o, "comm", r->comm);
         json_object_object_add(o, "uid", r->flags & RULE_F_UID ? json_object_new_int64(r->uid) : NULL);
-        add_text(o, "cgroup", r->cgroup);
+        add_policy_text(o, "cgroup", r->cgroup);
         for (size_t i = 0; i < r->n_tracer_exe; i++)
                 json_object_array_add(exes,
                                       json_object_new_string(text_utf8(r->tracer_exe[i], buf, sizeof(buf))));
@@ -589,6 +597,6 @@ struct json_object *policy_rule_to_json(const struct policy_rule *rule)
                 json_object_array_add(uids, json_object_new_int64(r->tracer_uid[i]));
         json_object_object_add(o, "tracer_exe", exes);
         json_object_object_add(o, "tracer_uid", uids);
-        add_text(o, "memory", r->flags & RULE_F_MEMORY_DENY ? "deny" : "allow");
+        add_policy_text(o, "memory", r->flags & RULE_F_MEMORY_DENY ? "deny" : "allow");
         return o;
 }
