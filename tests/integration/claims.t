@@ -89,6 +89,9 @@ need gdb && {
         is "$(post /v1/claims '{"pid":'"$pid"',"owner":{"pid":'"$gdb"'}}' | jq -r .claim.attached)" true \
                 "but it is for its own tracer"
         release "$(claim_of "$pid" id)" >/dev/null
+        is "$(post /v1/claims '{"pid":'"$gdb"',"owner":{"uid":1}}' | jq -r '.schema, .claim.tracer' | paste -sd ' ')" \
+                "ptraced.claim/1 null" "who traces it is not taken for its own tracer"
+        release "$(claim_of "$gdb" id)" >/dev/null
         # Each kind of owner admits it, and its opposite does not.
         for owner in '"uid":0' '"exe":"'"$(readlink -f "$(command -v gdb)")"'"' '"pid":'$$; do
                 is "$(post /v1/claims '{"pid":'"$pid"',"owner":{'"$owner"'}}' | jq -r .claim.attached)" true \

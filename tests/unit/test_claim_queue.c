@@ -195,6 +195,56 @@ START_TEST(test_waiter_cannot_be_served)
 }
 END_TEST
 
+/* ---- put in force later ------------------------------------------------------------------------------ */
+
+/* Until it is in force it keeps others out, and nobody is told of it. */
+START_TEST(test_installed_later)
+{
+        struct claim_request r = request(10, 20, 1000);
+        uint64_t id;
+
+        out.install_error = -EINPROGRESS;
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ck_assert_ptr_null(last.claim);
+        id = claim_of(book, 10)->id;
+        ck_assert(claim_of(book, 10)->reserved);
+        ck_assert_uint_eq(out.n_events + out.n_answers, 0);
+        claim_target_free(book, &r.target, S);
+        ck_assert_uint_eq(out.n_answers, 0);
+
+        out.install_error = 0;
+        ck_assert(!claim_installed(book, id + 1, 0, 2 * S));
+        ck_assert(claim_installed(book, id, 0, 2 * S));
+        told(0, EV_CLAIM_MADE, id);
+        ck_assert_uint_eq(last_answer()->id, id);
+        ck_assert_uint_eq(last_answer()->ticket, r.ticket);
+        ck_assert(!claim_of(book, 10)->reserved);
+        ck_assert(!claim_installed(book, id, -ESRCH, 2 * S)); /* said twice */
+        ck_assert_uint_eq(claim_count(book), 1);
+}
+END_TEST
+
+/* It never was: its maker is told why, and the next one's turn comes. */
+START_TEST(test_not_installed)
+{
+        struct claim_request r = request(10, 20, 1000);
+        uint64_t ticket;
+
+        out.install_error = -EINPROGRESS;
+        ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
+        ticket = queued(10, 30, 1000, S);
+        out.install_error = 0;
+        ck_assert(claim_installed(book, claim_of(book, 10)->id, -E2BIG, 2 * S));
+        ck_assert_uint_eq(out.n_answers, 2);
+        ck_assert_int_eq(out.answers[0].refusal, REFUSED_THREADS);
+        ck_assert_int_eq(out.answers[0].error, -E2BIG);
+        ck_assert_uint_eq(last_answer()->ticket, ticket);
+        ck_assert_int_eq(last_answer()->refusal, CLAIM_NOT_REFUSED);
+        ck_assert_uint_eq(out.n_removed, 0);
+        told(0, EV_CLAIM_MADE, last_answer()->id);
+}
+END_TEST
+
 /* ---- takeover ---------------------------------------------------------------------------------------- */
 
 START_TEST(test_take)
@@ -299,6 +349,8 @@ int main(void)
                                       test_reserved,
                                       test_reserved_cancelled,
                                       test_waiter_cannot_be_served,
+                                      test_installed_later,
+                                      test_not_installed,
                                       test_take,
                                       test_take_from_oneself,
                                       test_take_from_root,

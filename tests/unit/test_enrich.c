@@ -242,14 +242,14 @@ END_TEST
 
 /* ---- text ------------------------------------------------------------------------------------------ */
 
-struct place {
+struct claim_place {
         uint64_t address;
         struct elf_mapping m;
 };
 
 static int note_place(void *userdata, const struct elf_mapping *m)
 {
-        struct place *place = userdata;
+        struct claim_place *place = userdata;
 
         if (place->address < m->start || place->address >= m->end)
                 return 0;
@@ -260,7 +260,7 @@ static int note_place(void *userdata, const struct elf_mapping *m)
 /* What the programs in the kernel would send for an address of ours in that process. */
 static struct rec_text text_record(uint32_t pid, const char *address)
 {
-        struct place place = {.address = (uint64_t)(uintptr_t)address};
+        struct claim_place place = {.address = (uint64_t)(uintptr_t)address};
         struct task_ref task = task_of(pid);
         struct rec_text r = {.what = TEXT_TRAP, .address = place.address, .bytes_valid = 1};
         char path[PATH_MAX] = "", *component;
