@@ -79,56 +79,7 @@ static void pids_sort(struct pids *p)
         p->n = n;
 }
 
-/* ---- what belongs to one process ----------------------------------------------------------------- */
-
-struct gathering {
-        struct api_call *call;
-        struct task_ref task; /* the process that is gathered for: another one may have had its pid before */
-        struct json_object *threads, *tracees, *ended;
-        struct pids parties;     /* everybody who traces or is traced */
-        struct pids tracee_pids; /* of this process */
-        unsigned state_reads;    /* done so far, for the whole answer */
-};
-
-static struct json_object *live_json(struct gathering *g, const struct session *s)
-{
-        struct json_object *o = api_session_json(g->call->api, s);
-        struct proc_status st;
-
-        if (g->state_reads++ < STATE_READS_MAX && procfs_status(s->target.pid, s->target.tid, &st) == 0)
-                json_add_text(o, "state", st.state == 't' ? "t" : "");
-        return o;
-}
-
-static struct json_object *tracee_json(const struct session *s)
-{
-        struct json_object *o = json_object_new_object();
-
-        json_add_int(o, "pid", s->target.pid);
-        json_add_int(o, "tid", s->target.tid);
-        json_add_text(o, "comm", s->target.comm);
-        return o;
-}
-
-/* A session of g->task, as tracee, tracer or both. */
-static int gather_session(void *userdata, const struct session *s)
-{
-        struct gathering *g = userdata;
-        bool is_target = task_same_process(&s->target, &g->task);
-
-        if (s->until_ns) {
-                if (g->ended && is_target && json_object_array_length(g->ended) < ENDED_MAX)
-                        json_object_array_add(g->ended, ended_json(g->call->api, s));
-                return 0;
-        }
-        if (is_target && json_object_array_length(g->threads) < THREADS_MAX)
-                json_object_array_add(g->threads, live_json(g, s));
-        if (task_same_process(&s->tracer, &g->task) && json_object_array_length(g->tracees) < THREADS_MAX) {
-                json_object_array_add(g->tracees, tracee_json(s));
-                pids_add(&g->tracee_pids, s->target.pid);
-        }
-        return 0;
-}
+/* ---- which process ------------------------------------------------------------------------------- */
 
 /*
  * A process as the model knows it, or as /proc does where the model has no reason to know it. info is room
@@ -182,16 +133,6 @@ static bool get_process(struct api_call *call, uint32_t pid, struct process_view
         return r == 0;
 }
 
-static void gather_begin(struct gathering *g, const struct task_ref *task)
-{
-        g->task = *task;
-        g->threads = json_object_new_array();
-        g->tracees = json_object_new_array();
-        g->tracee_pids.n = 0;
-}
-
-/* ---- endpoints ----------------------------------------------------------------------------------- */
-
 /* Who reserved the process; NULL: nobody. */
 static struct json_object *claim_on(const struct api *api, const struct task_ref *process, bool exact)
 {
@@ -200,166 +141,314 @@ static struct json_object *claim_on(const struct api *api, const struct task_ref
         return c && task_same_process(&c->request.target, process) ? api_claim_json(api, c, exact) : NULL;
 }
 
-void api_process(struct api_call *call)
-{
-        struct gathering g = {.call = call};
-        struct process_view v;
-        struct json_object *o;
-        struct event info;
+/* ---- showing --------------------------------------------------------------------------------------- */
 
-        if (!get_process(call, call->pid, &v, &info))
-                return;
-        gather_begin(&g, &v.task);
-        g.ended = json_object_new_array();
-        model_each_session(pump_model(call->api->pump), call->pid, true, gather_session, &g);
-        o = json_new("ptraced.process/1");
-        json_object_object_add(o, "process", api_process_json(call->api, &v));
-        json_object_object_add(o, "claim", v.alive ? claim_on(call->api, &v.task, true) : NULL);
-        json_object_object_add(o, "threads", g.threads);
-        json_object_object_add(o, "tracees", g.tracees);
-        json_object_object_add(o, "ended", g.ended);
-        free(g.tracee_pids.pids);
-        api_answer(call, o);
-}
+/*
+ * Processes with their threads, of which there may be thousands: the answer is made one after the other, and
+ * as text, because turning it into text takes as long as making it.
+ */
+struct processes_answer {
+        bool alone;          /* one process, with all that is known of it */
+        struct pids parties; /* else: everybody who traces or is traced */
+        size_t next, shown;  /* of them; processes in the answer so far */
 
-static int gather_parties(void *userdata, const struct session *s)
-{
-        struct gathering *g = userdata;
+        struct task_ref task;     /* the process being shown: another one may have had its pid before */
+        struct session *sessions; /* copies: the model changes in between */
+        size_t n_sessions, size, at;
+        size_t n_threads, n_tracees, n_ended; /* among the copies */
+        size_t printed;                       /* in the list that is being shown */
+        unsigned state_reads;                 /* done so far, for the whole answer */
 
-        pids_add(&g->parties, s->target.pid);
-        pids_add(&g->parties, s->tracer.pid);
-        return 0;
-}
-
-static int gather_ended(void *userdata, const struct session *s)
-{
-        struct gathering *g = userdata;
-
-        if (s->until_ns && json_object_array_length(g->ended) < ENDED_MAX &&
-            (g->call->peer.privileged ||
-             peer_owns(&g->call->peer, pump_model(g->call->api->pump), &s->target)))
-                json_object_array_add(g->ended, ended_json(g->call->api, s));
-        return 0;
-}
-
-/* One entry of "processes"; NULL if the peer may not see it, or it is gone. */
-static struct json_object *party_json(struct gathering *g, uint32_t pid)
-{
-        const struct api *api = g->call->api;
-        const struct task_ref task = {.pid = pid};
-        struct json_object *o, *list;
-        struct process_view v;
-        struct event info;
-
-        if (!g->call->peer.privileged && !peer_owns(&g->call->peer, pump_model(api->pump), &task))
-                return NULL;
-        if (find_process(api, pid, &v, &info) < 0)
-                return NULL;
-        o = json_object_new_object();
-        list = json_object_new_array();
-        gather_begin(g, &v.task);
-        json_object_object_add(o, "process", api_process_json(api, &v));
-        json_object_object_add(o, "claim", v.alive ? claim_on(api, &v.task, false) : NULL);
-        model_each_session(pump_model(api->pump), pid, false, gather_session, g);
-        pids_sort(&g->tracee_pids);
-        for (size_t i = 0; i < g->tracee_pids.n; i++)
-                json_object_array_add(list, json_object_new_int64(g->tracee_pids.pids[i]));
-        json_object_put(g->tracees);
-        json_object_object_add(o, "threads", g->threads);
-        json_object_object_add(o, "tracees", list);
-        return o;
-}
-
-/* The answer to /v1/tracers: made process by process, as text, because with thousands of them making it
- * takes long, and so does turning it into text. */
-struct tracers_answer {
-        struct gathering g;
-        size_t next, shown; /* of g.parties; processes in the answer so far */
-        FILE *out;          /* into text */
+        bool (*step)(struct api_call *call,
+                     struct processes_answer *t); /* what comes next; false: the answer is complete */
+        FILE *out;                                /* into text */
         char *text;
-        size_t size;
+        size_t text_size;
 };
 
-static void tracers_answer_free(void *state)
+static void processes_answer_free(void *state)
 {
-        struct tracers_answer *t = state;
+        struct processes_answer *t = state;
 
         if (t->out)
                 fclose(t->out);
         free(t->text);
-        free(t->g.parties.pids);
-        free(t->g.tracee_pids.pids);
+        free(t->sessions);
+        free(t->parties.pids);
         free(t);
 }
 
-static void print_json(FILE *out, struct json_object *o)
+/* Answers with an error if there is no memory. */
+static struct processes_answer *processes_answer_new(struct api_call *call)
+{
+        struct processes_answer *t = calloc(1, sizeof(*t));
+
+        if (t)
+                t->out = open_memstream(&t->text, &t->text_size);
+        if (t && t->out)
+                return t;
+        free(t);
+        api_answer(call, NULL);
+        return NULL;
+}
+
+static void print_json(struct processes_answer *t, struct json_object *o)
 {
         fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-              out);
+              t->out);
         json_object_put(o);
 }
 
-static void print_party(struct tracers_answer *t, uint32_t pid)
+static void begin_list(struct processes_answer *t, const char *before,
+                       bool (*step)(struct api_call *, struct processes_answer *))
 {
-        struct json_object *party = party_json(&t->g, pid);
+        fputs(before, t->out);
+        t->at = t->printed = 0;
+        t->step = step;
+}
 
-        if (!party)
-                return;
-        if (t->shown++)
+static void print_item(struct processes_answer *t, struct json_object *o)
+{
+        if (t->printed++)
                 putc(',', t->out);
-        print_json(t->out, party);
+        print_json(t, o);
 }
 
-static void finish_tracers(struct api_call *call, struct tracers_answer *t)
+/* Without memory a session is left out, as a pid is. */
+static void keep_session(struct processes_answer *t, const struct session *s)
 {
-        t->g.ended = json_object_new_array();
-        if (call->args.ended)
-                model_each_session(pump_model(call->api->pump), call->args.pid, true, gather_ended, &t->g);
-        fputs("],\"ended\":", t->out);
-        print_json(t->out, TAKE_PTR(t->g.ended));
-        fputs("}\n", t->out);
-        if (fclose(TAKE_PTR(t->out)) != 0) {
-                api_answer(call, NULL);
-                return;
+        if (t->n_sessions == t->size) {
+                size_t size = t->size ? 2 * t->size : 16;
+                struct session *more = reallocarray(t->sessions, size, sizeof(*more));
+
+                if (!more)
+                        return;
+                t->sessions = more;
+                t->size = size;
         }
-        api_answer_text(call, "application/json", TAKE_PTR(t->text));
+        t->sessions[t->n_sessions++] = *s;
 }
 
-static enum turn_result tell_tracers(struct api_call *call, void *state)
+static bool is_thread_of(const struct processes_answer *t, const struct session *s)
+{
+        return !s->until_ns && task_same_process(&s->target, &t->task);
+}
+
+static bool is_tracee_of(const struct processes_answer *t, const struct session *s)
+{
+        return !s->until_ns && task_same_process(&s->tracer, &t->task);
+}
+
+/* A session of t->task, as tracee, tracer or both. */
+static int copy_own(void *userdata, const struct session *s)
+{
+        struct processes_answer *t = userdata;
+        bool keep = (is_thread_of(t, s) && t->n_threads++ < THREADS_MAX) |
+                    (is_tracee_of(t, s) && t->n_tracees++ < THREADS_MAX) |
+                    (s->until_ns && task_same_process(&s->target, &t->task) && t->n_ended++ < ENDED_MAX);
+
+        if (keep)
+                keep_session(t, s);
+        return 0;
+}
+
+static int copy_ended(void *userdata, const struct session *s)
+{
+        if (s->until_ns)
+                keep_session(userdata, s);
+        return 0;
+}
+
+static void copy_sessions(struct api_call *call, struct processes_answer *t, uint32_t pid,
+                          int (*copy)(void *userdata, const struct session *s))
+{
+        t->n_sessions = t->n_threads = t->n_tracees = t->n_ended = 0;
+        model_each_session(pump_model(call->api->pump), pid, t->alone || copy == copy_ended, copy, t);
+}
+
+/* The next of the copies; NULL at their end. */
+static const struct session *next_session(struct processes_answer *t)
+{
+        return t->at < t->n_sessions ? &t->sessions[t->at++] : NULL;
+}
+
+/* ---- its lists ------------------------------------------------------------------------------------- */
+
+/* Each does a small step: false where the answer is complete. */
+static bool show_party(struct api_call *call, struct processes_answer *t);
+
+static struct json_object *tracee_json(const struct session *s)
+{
+        struct json_object *o = json_object_new_object();
+
+        json_add_int(o, "pid", s->target.pid);
+        json_add_int(o, "tid", s->target.tid);
+        json_add_text(o, "comm", s->target.comm);
+        return o;
+}
+
+static bool show_ended(struct api_call *call, struct processes_answer *t)
+{
+        const struct session *s = next_session(t);
+
+        if (!s || t->printed >= ENDED_MAX) {
+                fputs("]}\n", t->out);
+                return false;
+        }
+        if (s->until_ns && (t->alone || call->peer.privileged ||
+                            peer_owns(&call->peer, pump_model(call->api->pump), &s->target)))
+                print_item(t, ended_json(call->api, s));
+        return true;
+}
+
+static bool show_tracee(struct api_call *call _unused_, struct processes_answer *t)
+{
+        const struct session *s = next_session(t);
+
+        if (!s)
+                begin_list(t, "],\"ended\":[", show_ended);
+        else if (is_tracee_of(t, s))
+                print_item(t, tracee_json(s));
+        return true;
+}
+
+/* Of one among many only the processes are told. */
+static void show_tracee_pids(struct processes_answer *t)
+{
+        struct pids pids = {};
+
+        for (size_t i = 0; i < t->n_sessions; i++)
+                if (is_tracee_of(t, &t->sessions[i]))
+                        pids_add(&pids, t->sessions[i].target.pid);
+        pids_sort(&pids);
+        for (size_t i = 0; i < pids.n; i++)
+                fprintf(t->out, "%s%u", i ? "," : "", pids.pids[i]);
+        free(pids.pids);
+}
+
+static struct json_object *live_json(const struct api *api, struct processes_answer *t,
+                                     const struct session *s)
+{
+        struct json_object *o = api_session_json(api, s);
+        struct proc_status st;
+
+        if (t->state_reads++ < STATE_READS_MAX && procfs_status(s->target.pid, s->target.tid, &st) == 0)
+                json_add_text(o, "state", st.state == 't' ? "t" : "");
+        return o;
+}
+
+static bool show_thread(struct api_call *call, struct processes_answer *t)
+{
+        const struct session *s = next_session(t);
+
+        if (s) {
+                if (is_thread_of(t, s))
+                        print_item(t, live_json(call->api, t, s));
+                return true;
+        }
+        begin_list(t, "],\"tracees\":[", show_tracee);
+        if (!t->alone) {
+                show_tracee_pids(t);
+                fputs("]}", t->out);
+                t->step = show_party;
+        }
+        return true;
+}
+
+/* From here on its lists follow. */
+static void show_process(struct api_call *call, struct processes_answer *t, const struct process_view *v)
+{
+        t->task = v->task;
+        copy_sessions(call, t, v->task.pid, copy_own);
+        fputs("\"process\":", t->out);
+        print_json(t, api_process_json(call->api, v));
+        fputs(",\"claim\":", t->out);
+        print_json(t, v->alive ? claim_on(call->api, &v->task, t->alone) : NULL);
+        begin_list(t, ",\"threads\":[", show_thread);
+}
+
+/* The next one that the peer may see. */
+static bool show_party(struct api_call *call, struct processes_answer *t)
+{
+        struct task_ref task = {};
+        struct process_view v;
+        struct event info;
+
+        if (t->next == t->parties.n || t->shown == PROCESSES_MAX) {
+                t->n_sessions = 0;
+                if (call->args.ended)
+                        copy_sessions(call, t, call->args.pid, copy_ended);
+                begin_list(t, "],\"ended\":[", show_ended);
+                return true;
+        }
+        task.pid = t->parties.pids[t->next++];
+        if (!call->peer.privileged && !peer_owns(&call->peer, pump_model(call->api->pump), &task))
+                return true;
+        if (find_process(call->api, task.pid, &v, &info) < 0)
+                return true;
+        fputs(t->shown++ ? ",{" : "{", t->out);
+        show_process(call, t, &v);
+        return true;
+}
+
+static enum turn_result show_some(struct api_call *call, void *state)
 {
         const uint64_t until_ns = clock_mono_ns() + TURNS_PIECE_NS;
-        struct tracers_answer *t = state;
+        struct processes_answer *t = state;
 
-        while (t->next < t->g.parties.n && t->shown < PROCESSES_MAX) {
+        while (t->step(call, t))
                 if (clock_mono_ns() >= until_ns)
                         return TURN_AGAIN;
-                print_party(t, t->g.parties.pids[t->next++]);
-        }
-        finish_tracers(call, t);
+        if (fclose(TAKE_PTR(t->out)) == 0)
+                api_answer_text(call, "application/json", TAKE_PTR(t->text));
+        else
+                api_answer(call, NULL);
         return TURN_DONE;
+}
+
+/* ---- endpoints ----------------------------------------------------------------------------------- */
+
+void api_process(struct api_call *call)
+{
+        struct process_view v;
+        struct processes_answer *t;
+        struct event info;
+
+        if (!get_process(call, call->pid, &v, &info))
+                return;
+        t = processes_answer_new(call);
+        if (!t)
+                return;
+        t->alone = true;
+        fputs("{\"schema\":\"ptraced.process/1\",", t->out);
+        show_process(call, t, &v);
+        parking_work(call, show_some, t, processes_answer_free);
+}
+
+static int gather_parties(void *userdata, const struct session *s)
+{
+        struct processes_answer *t = userdata;
+
+        pids_add(&t->parties, s->target.pid);
+        pids_add(&t->parties, s->tracer.pid);
+        return 0;
 }
 
 void api_tracers(struct api_call *call)
 {
         struct process_view v;
-        struct tracers_answer *t;
+        struct processes_answer *t;
         struct event info;
 
         if (call->args.pid && !get_process(call, call->args.pid, &v, &info))
                 return;
-        t = calloc(1, sizeof(*t));
-        if (t)
-                t->out = open_memstream(&t->text, &t->size);
-        if (!t || !t->out) {
-                free(t);
-                api_answer(call, NULL);
+        t = processes_answer_new(call);
+        if (!t)
                 return;
-        }
-        t->g.call = call;
-        model_each_session(pump_model(call->api->pump), call->args.pid, false, gather_parties, &t->g);
-        pids_sort(&t->g.parties);
+        model_each_session(pump_model(call->api->pump), call->args.pid, false, gather_parties, t);
+        pids_sort(&t->parties);
         fputs("{\"schema\":\"ptraced.tracers/1\",\"losses\":", t->out);
-        print_json(t->out, api_losses_json(call->api));
-        fputs(",\"processes\":[", t->out);
-        parking_work(call, tell_tracers, t, tracers_answer_free);
+        print_json(t, api_losses_json(call->api));
+        begin_list(t, ",\"processes\":[", show_party);
+        parking_work(call, show_some, t, processes_answer_free);
 }

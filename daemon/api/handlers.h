@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* The handlers, one for each address in the table of routes.c; api_status.c has api_status() and its like. */
+/* The handlers, one for each address in the table of routes.c; api_status.c has api_status() and its like.
+ */
 
 struct api_call;
 

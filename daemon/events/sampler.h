@@ -14,7 +14,7 @@
 #include "lib/model/model.h"
 
 #define SAMPLER_QUESTIONS_MAX 1024
-#define SAMPLER_ANSWERS_MAX   128           /* in one run, for which the event loop waits */
+#define SAMPLER_ANSWERS_MAX   64            /* in one run, for which the event loop waits */
 #define SAMPLER_PERIOD_NS     1000000000ULL /* between two walks over the live sessions */
 #define SAMPLER_WALK_MAX      1024          /* sessions looked at in one walk; the next one goes on there */
 #define SAMPLER_EPISODES_MAX  1024          /* tracees at once whose tracer cannot serve them */

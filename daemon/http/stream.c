@@ -146,7 +146,8 @@ static void on_live_event(void *userdata, const struct event *e)
 
         if (!s->queueing || s->ended || !wanted(s, e))
                 return;
-        if (s->lost && s->count < STREAM_QUEUE_EVENTS / 2 && queue_line(s, loss_line(LOST_FOLLOWER, s->lost)))
+        if (s->lost && s->count < STREAM_QUEUE_EVENTS / 2 &&
+            queue_line(s, loss_line(LOST_FOLLOWER, s->lost)))
                 s->lost = 0;
         if (s->lost || s->count == STREAM_QUEUE_EVENTS || !queue_line(s, event_line(e))) {
                 s->lost++;

@@ -41,6 +41,7 @@ struct turns {
         struct store *store;
         struct list waiting; /* in the order they came */
         uid_t last_uid;      /* whose turn it was */
+        bool flushed;        /* in the last turn of the loop */
         sd_event_source *next, *deadline, *reached;
 };
 
@@ -87,7 +88,7 @@ static void look_at_store(struct turns *t)
 }
 
 /* One reading serves all who asked before it began. */
-static void flush_once(struct turns *t)
+static bool flush_once(struct turns *t)
 {
         bool wanted = false;
         uint64_t readings;
@@ -95,7 +96,7 @@ static void flush_once(struct turns *t)
         LIST_FOREACH (link, &t->waiting)
                 wanted |= LIST_ENTRY(link, struct turn, link)->stage == STAGE_FLUSH;
         if (!wanted)
-                return;
+                return false;
         readings = pump_flush(t->pump);
         LIST_FOREACH (link, &t->waiting) {
                 struct turn *turn = LIST_ENTRY(link, struct turn, link);
@@ -104,6 +105,7 @@ static void flush_once(struct turns *t)
                     (readings >= turn->reading || ++turn->rounds >= TURNS_FLUSH_ROUNDS))
                         enter_store(turn);
         }
+        return true;
 }
 
 /* ---- whose turn it is ---------------------------------------------------------------------------- */
@@ -169,17 +171,25 @@ static enum turn_result serve_turn(struct turns *t, struct turn *turn)
         return result;
 }
 
-static int on_next(sd_event_source *source _unused_, void *userdata)
+static void serve_some(struct turns *t)
 {
-        struct turns *t = userdata;
         struct turn *turn;
 
-        flush_once(t);
         do {
                 turn = next_turn(t);
                 if (!turn || serve_turn(t, turn) == TURN_PASSED)
                         break;
         } while (!budget_is_spent(t));
+}
+
+static int on_next(sd_event_source *source _unused_, void *userdata)
+{
+        struct turns *t = userdata;
+
+        /* In a storm the reading alone is long enough for one turn of the loop; the next one is for work. */
+        t->flushed = !t->flushed && flush_once(t);
+        if (!t->flushed || !budget_is_spent(t))
+                serve_some(t);
         schedule_turns(t);
         return 0;
 }
