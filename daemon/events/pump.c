@@ -21,6 +21,7 @@
 #include "daemon/events/enrich.h"
 #include "daemon/events/floods.h"
 #include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 #include "daemon/events/proctier.h"
 #include "daemon/events/sampler.h"
 #include "daemon/events/scan.h"
@@ -423,16 +424,16 @@ static void begin_comparison(struct pump *p, uint64_t now)
                 return;
         p->must_reconcile = false;
         p->reconciled_ns = now;
-        sd_event_source_set_enabled(p->compare_on, SD_EVENT_ONESHOT);
+        loop_later(p->compare_on);
 }
 
-static int on_compare(sd_event_source *s, void *userdata)
+static int on_compare(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
         struct pump *p = userdata;
         const struct scan_means means = {.flush = flush_ring, .emit = emit, .userdata = p};
 
         if (comparison_step(p->comparison, p->model, clock_mono_ns() + COMPARE_NS, &means) > 0)
-                return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+                return loop_later(s);
         p->comparison = comparison_free(p->comparison);
         return 0;
 }
@@ -519,9 +520,7 @@ int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct s
         if (r >= 0)
                 r = add_timer(p, &p->every_second, on_second, PUMP_COUNTERS_US, SD_EVENT_ON);
         if (r >= 0)
-                r = sd_event_add_defer(event, &p->compare_on, on_compare, p);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(p->compare_on, SD_EVENT_OFF);
+                r = loop_add_later(event, &p->compare_on, on_compare, p);
         if (r >= 0)
                 r = open_ring(p);
         if (r < 0) {

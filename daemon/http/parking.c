@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "daemon/base/loop.h"
+
 struct parking {
         struct parking *next, **link; /* in http->parked */
         struct api_call *call;
@@ -174,7 +176,7 @@ void parking_go_on(struct parking *p)
                 return;
         p->suspended = false;
         MHD_resume_connection(p->call->connection);
-        sd_event_source_set_enabled(p->call->resume, SD_EVENT_ONESHOT);
+        loop_later(p->call->resume);
 }
 
 void parking_free(struct parking *p)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 #include "daemon/http/parking.h"
 #include "daemon/http/stream.h"
 
@@ -262,7 +263,7 @@ static int set_timer(struct server *s)
         if (MHD_get_timeout(s->mhd, &ms) != MHD_YES)
                 return sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
         if (ms == 0)
-                return sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
+                return loop_later(s->again);
         r = sd_event_source_set_time_relative(s->timer, ms * 1000);
         return r < 0 ? r : sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
@@ -279,7 +280,7 @@ static int on_http(sd_event_source *source _unused_, int fd _unused_, uint32_t e
         return run_server(userdata);
 }
 
-static int on_again(sd_event_source *source _unused_, void *userdata)
+static int on_again(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
         return run_server(userdata);
 }
@@ -365,7 +366,7 @@ static int add_sources(struct server *s, sd_event *event)
         r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        r = sd_event_add_defer(event, &s->again, on_again, s);
+        r = loop_add_later(event, &s->again, on_again, s);
         if (r < 0)
                 return r;
         r = sd_event_add_io(event, &s->accept_source, s->listen_fd, EPOLLIN, on_accept, s);

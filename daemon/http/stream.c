@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/loop.h"
 #include "daemon/http/turns.h"
 
 enum phase {
@@ -106,7 +107,7 @@ static void wake(struct stream *s)
                 return;
         s->suspended = false;
         MHD_resume_connection(s->connection);
-        sd_event_source_set_enabled(s->resume, SD_EVENT_ONESHOT);
+        loop_later(s->resume);
 }
 
 static bool queue_line(struct stream *s, char *line)

@@ -10,6 +10,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/list.h"
+#include "daemon/base/loop.h"
 
 #define DEADLINE_ACCURACY_US 5000
 
@@ -143,7 +144,8 @@ static void schedule_turns(struct turns *t)
                 else
                         busy = true;
         }
-        sd_event_source_set_enabled(t->next, busy ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        if (busy)
+                loop_later(t->next);
         if (first_ns == UINT64_MAX) {
                 sd_event_source_set_enabled(t->deadline, SD_EVENT_OFF);
                 return;
@@ -182,7 +184,7 @@ static void serve_some(struct turns *t)
         } while (!budget_is_spent(t));
 }
 
-static int on_next(sd_event_source *source _unused_, void *userdata)
+static int on_next(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
         struct turns *t = userdata;
 
@@ -269,10 +271,8 @@ struct turn *turn_cancel(struct turn *turn)
 
 static int add_wakeups(struct turns *t)
 {
-        int r = sd_event_add_defer(t->event, &t->next, on_next, t);
+        int r = loop_add_later(t->event, &t->next, on_next, t);
 
-        if (r >= 0)
-                r = sd_event_source_set_enabled(t->next, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_add_time(t->event, &t->deadline, CLOCK_MONOTONIC, 0, DEADLINE_ACCURACY_US,
                                       on_deadline, t);
