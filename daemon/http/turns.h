@@ -9,7 +9,8 @@
  *
  * What is still waited for in the loop, each with its bound: one round of the ring (PUMP_CONSUME_NS), one
  * piece of work, and a lock on the store's file that somebody else holds (STORE_READ_BUSY_MS; readers meet
- * one only where another program has the file to itself).
+ * one only where another program has the file to itself). Without a bound of ours: names of users and
+ * groups, which the C library asks whomever nsswitch.conf(5) names for.
  */
 
 #include <stdbool.h>

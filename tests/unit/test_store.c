@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,30 @@ START_TEST(sync_makes_events_readable_at_once)
                 ck_assert_uint_eq(count(s, (struct event_filter){}, NULL, NULL), seq);
         }
         ck_assert_int_eq(store_sync(s, 0), 0); /* nothing waits */
+        store_close(s);
+}
+END_TEST
+
+START_TEST(whoever_cannot_wait_is_told)
+{
+        struct store *s = open_store();
+        struct event e = event_of(1, 7);
+        struct pollfd reached = {.fd = store_reached_fd(s), .events = POLLIN};
+        sqlite3 *db = NULL;
+        uint64_t mark;
+
+        ck_assert(store_reached(s, store_hurry(s))); /* nothing waits */
+        ck_assert_int_eq(sqlite3_open(in_dir("trace.sqlite"), &db), SQLITE_OK);
+        ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+        append(s, &e);
+        mark = store_hurry(s);
+        ck_assert_int_eq(poll(&reached, 1, 300), 0);
+        ck_assert(!store_reached(s, mark));
+        ck_assert_int_eq(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+        ck_assert_int_eq(poll(&reached, 1, SYNC_MS), 1);
+        ck_assert(store_reached(s, mark));
+        ck_assert_uint_eq(count(s, (struct event_filter){}, NULL, NULL), 1);
         store_close(s);
 }
 END_TEST
@@ -320,6 +345,31 @@ START_TEST(findings_grow_in_place)
         ck_assert_uint_eq(seen.n, 1);
         ck_assert_int_eq(store_each_finding(s, 0, 0, stop_at_once, &calls), 42);
         ck_assert_int_eq(calls, 1);
+        store_close(s);
+}
+END_TEST
+
+START_TEST(findings_are_read_one_by_one)
+{
+        struct store *s = open_store();
+        uint64_t now = wall_now();
+        int64_t *ids = NULL;
+        struct finding f;
+        size_t n;
+
+        for (uint32_t pid = 1; pid <= 3; pid++) {
+                f = finding_of(pid, 0, now + 10 - pid, pid);
+                ck_assert_int_eq(store_put_finding(s, &f), 0);
+        }
+        sync_store(s);
+        ck_assert_int_eq(store_list_findings(s, 0, 0, &ids, &n), 0);
+        ck_assert_uint_eq(n, 3);
+        for (size_t i = 0; i < n; i++) { /* oldest first */
+                ck_assert_int_eq(store_get_finding(s, ids[i], &f), 0);
+                ck_assert_uint_eq(f.target.pid, 3 - i);
+        }
+        ck_assert_int_eq(store_get_finding(s, ids[0] + 1000, &f), -ENOENT);
+        free(ids);
         store_close(s);
 }
 END_TEST
@@ -595,6 +645,7 @@ static TCase *content_cases(void)
         tcase_add_test(t, events_of_every_type_come_back);
         tcase_add_test(t, a_reopened_store_goes_on);
         tcase_add_test(t, sync_makes_events_readable_at_once);
+        tcase_add_test(t, whoever_cannot_wait_is_told);
         tcase_add_test(t, without_a_sync_a_batch_is_written_soon);
         tcase_add_test(t, a_decision_is_written_sooner);
         tcase_add_test(t, filters_agree_with_a_scan);
@@ -602,6 +653,7 @@ static TCase *content_cases(void)
         tcase_add_test(t, a_cursor_does_not_see_what_comes_later);
         tcase_add_test(t, a_damaged_row_is_shown_as_a_loss);
         tcase_add_test(t, findings_grow_in_place);
+        tcase_add_test(t, findings_are_read_one_by_one);
         tcase_add_test(t, too_many_findings_at_once_are_counted);
         tcase_add_test(t, appending_does_not_wait_for_the_disk);
         tcase_add_test(t, large_events_fill_the_queue_sooner);
