@@ -178,7 +178,7 @@ static void tick_again(struct hold *h)
         sd_event_source_set_enabled(h->ticker, SD_EVENT_ONESHOT);
 }
 
-static void conclude(struct held *e, struct asked *a, int error, const struct task_ref *holder)
+static void conclude_ask(struct held *e, struct asked *a, int error, const struct task_ref *holder)
 {
         if (a->take && error == 0) {
                 error = e->claimed ? -EALREADY : 0;
@@ -199,19 +199,19 @@ static int error_of_end(const struct asked *a, int error)
         return a->request.ask == HOLD_ASK_RELEASE || a->request.ask == HOLD_ASK_STATE ? 0 : -ESRCH;
 }
 
-static void conclude_all(struct held *e, int error, const struct task_ref *holder)
+static void conclude_asks(struct held *e, int error, const struct task_ref *holder)
 {
         while (!list_empty(&e->asks)) {
                 struct asked *a = LIST_ENTRY(e->asks.next, struct asked, link);
 
-                conclude(e, a, error_of_end(a, error), holder);
+                conclude_ask(e, a, error_of_end(a, error), holder);
         }
 }
 
 /* Nothing of it is known or asked any more. Its end is awaited, if there is a helper. */
 static void forget(struct held *e, int error, const struct task_ref *holder)
 {
-        conclude_all(e, error, holder);
+        conclude_asks(e, error, holder);
         e->view.state = HOLD_GONE;
         e->phase = HELD_LEAVING;
         e->ended |= e->link.pidfd < 0;
@@ -315,7 +315,7 @@ static void taken(struct held *e)
 
                 assert(a->take && !a->request.id);
                 if (catches_as_asked(e, a))
-                        conclude(e, a, 0, NULL);
+                        conclude_ask(e, a, 0, NULL);
                 else if (send_ask(e, &a->request) < 0)
                         return; /* the rest was told that it has ended, or waits in vain */
         }
@@ -327,7 +327,7 @@ static void answered(struct held *e, const struct hold_notice *n)
                 struct asked *a = LIST_ENTRY(it, struct asked, link);
 
                 if (a->request.id == n->id) {
-                        conclude(e, a, n->error, &n->holder);
+                        conclude_ask(e, a, n->error, &n->holder);
                         return;
                 }
         }
@@ -403,7 +403,7 @@ static int watch(struct held *e)
         return r;
 }
 
-static int start(struct held *e)
+static int start_taking(struct held *e)
 {
         int r = hold_link_start(&e->owner->directory, &e->view.target, e->catch, &e->link);
 
@@ -418,7 +418,7 @@ static void start_queued(struct hold *h)
 {
         for (size_t i = 0; i < h->n_held; i++) {
                 struct held *e = h->held[i];
-                int r = e->phase == HELD_QUEUED && !find_former(h, &e->view.target) ? start(e) : 0;
+                int r = e->phase == HELD_QUEUED && !find_former(h, &e->view.target) ? start_taking(e) : 0;
 
                 if (r < 0)
                         dismiss(e, r);
@@ -482,7 +482,7 @@ static void step(struct held *e)
                 struct asked *a = LIST_ENTRY(it, struct asked, link);
 
                 if (--a->steps == 0)
-                        conclude(e, a, -ETIMEDOUT, NULL);
+                        conclude_ask(e, a, -ETIMEDOUT, NULL);
         }
         call_off_unasked(e);
         if (e->phase < HELD_RELEASING || e->ended || !e->steps || --e->steps)
@@ -495,7 +495,7 @@ static void step(struct held *e)
         hold_link_remove_name(&e->owner->directory, &e->view.target);
 }
 
-static int on_tick(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+static int on_step(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
         struct hold *h = userdata;
         bool more = false;
@@ -598,7 +598,7 @@ static int open_hold(struct hold *h, const char *state_dir)
         if (r >= 0)
                 r = sd_event_source_set_enabled(h->teller, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_time(h->event, &h->ticker, CLOCK_MONOTONIC, 0, STEP_ACCURACY_US, on_tick,
+                r = sd_event_add_time(h->event, &h->ticker, CLOCK_MONOTONIC, 0, STEP_ACCURACY_US, on_step,
                                       h);
         if (r >= 0)
                 r = sd_event_source_set_enabled(h->ticker, SD_EVENT_OFF);
@@ -678,7 +678,7 @@ int hold_take(struct hold *h, const struct task_ref *target, enum hold_catch cat
         if (error < 0)
                 return error;
         e->catch = r.catch;
-        error = find_former(h, target) ? 0 : start(e);
+        error = find_former(h, target) ? 0 : start_taking(e);
         if (error == 0)
                 error = ask(e, &r, true, done, userdata);
         if (error < 0)
