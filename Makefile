@@ -5,6 +5,7 @@
 #   make test       every test, within its time: tests/all; PARTS="unit host" for some. make test-long has the rest:
 #                   all kernels, full rounds, long fuzzing
 #   make test-unit, test-integration, test-vm    one kind, without what `make test` prepares
+#   make walk       how far one POST /v1/claims goes: calls between files, files, climbs back up
 #   make install    and uninstall; DESTDIR=, PREFIX=
 # Switches: SAN=1 (ASan + UBSan, in build-san/), V=1 (show commands), VM_KERNELS= (see tests/vm/run).
 
@@ -41,7 +42,7 @@ UNIT_BINS   := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/test_*.c)))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all clean unit test test-long test-unit test-integration test-vm demo run deps deps-build deps-demo install uninstall \
-        format format-check lint
+        format format-check lint walk
 
 all: $(O)/ptraced $(O)/ptracectl
 
@@ -194,7 +195,11 @@ format-check:
 lint:
 	$(Q)tests/lint
 
+# How far one claim goes through the daemon.
+walk: all scenarios
+	$(Q)tests/walk
+
 clean:
-	$(Q)rm -rf build build-san build-trixie
+	$(Q)rm -rf build build-san build-trixie build-walk
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
