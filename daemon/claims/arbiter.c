@@ -43,14 +43,6 @@ struct arbiter {
         sd_event_source *expiry, *save;
 };
 
-const char *arbiter_means_to_string(enum arbiter_means m)
-{
-        static const char *const names[] = {[MEANS_KERNEL] = "kernel", [MEANS_HOLD] = "hold"};
-        static_assert(ELEMENTSOF(names) == _MEANS_MAX, "a name for each means");
-
-        return m >= 0 && m < _MEANS_MAX ? names[m] : NULL;
-}
-
 /* ---- what the book wants ----------------------------------------------------------------------------- */
 
 static int put_in_force(void *userdata, const struct claim *c)
@@ -331,15 +323,26 @@ void arbiter_pins_removed(struct arbiter *a)
 /* ---- what happens later ------------------------------------------------------------------------------ */
 
 /* One that an earlier daemon made ends; one that was being made never was there. */
-static void on_installed(void *userdata, uint64_t id, uint32_t pid, int error)
+static void on_installed(void *userdata, const struct means_news *news)
 {
         struct arbiter *a = userdata;
+        const struct claim *c = claim_by_id(a->book, news->claim);
+        struct tracer_seen seen = {};
+        struct task_ref strange = {};
+        struct claim_outcome o;
 
         a->unsaved = true;
-        if (!claim_installed(a->book, id, error, clock_boot_ns()) && error < 0) {
-                log_warning("Claim %" PRIu64 " on process %u cannot be kept any more: %s.", id, pid,
-                            strerror(-error));
-                claim_terminate(a->book, id, CLAIM_GUARD_OFF, clock_boot_ns());
+        if (c && news->error == 0 && !news->alone)
+                seen = tracers_look(&a->tracers, &c->request.target, &c->request.owner);
+        if (!seen.admitted)
+                strange = seen.task;
+        o = claim_installed(a->book, news->claim, news->error, &strange, clock_boot_ns());
+        if (o.ticket)
+                give_answer(a, &o, news->error == 0 ? &seen : NULL);
+        if (o.refusal == REFUSED_NO_CLAIM && news->error < 0) {
+                log_warning("Claim %" PRIu64 " on process %u cannot be kept any more: %s.", news->claim,
+                            news->pid, strerror(-news->error));
+                claim_terminate(a->book, news->claim, CLAIM_GUARD_OFF, clock_boot_ns());
         }
         arbiter_settle(a);
 }

@@ -22,8 +22,6 @@
 
 struct arbiter;
 
-const char *arbiter_means_to_string(enum arbiter_means m); /* "kernel", "hold" */
-
 /* What it works with; borrowed, except that the names are copied. */
 struct arbiter_parts {
         sd_event *event;

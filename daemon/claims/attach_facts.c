@@ -23,20 +23,6 @@ static struct access_ids ids_of(const struct proc_status *st)
         };
 }
 
-static bool is_ancestor(uint32_t pid, uint32_t of)
-{
-        struct proc_status st;
-
-        for (int i = 0; i < ANCESTORS_MAX && of > 1; i++) {
-                if (procfs_status(of, 0, &st) < 0)
-                        return false;
-                if (st.ppid == pid)
-                        return true;
-                of = st.ppid;
-        }
-        return false;
-}
-
 static void add_target_facts(struct access_facts *f, const struct proc_status *caller,
                              const struct proc_status *target)
 {
@@ -59,7 +45,7 @@ static void add_target_facts(struct access_facts *f, const struct proc_status *c
                 access_know(f, ATT_F_SAME_USERNS, true);
                 access_know(f, ATT_F_CAP_PTRACE, true);
         }
-        if (is_ancestor(caller->task.pid, target->task.pid))
+        if (procfs_ancestor(target->ppid, caller->task.pid, ANCESTORS_MAX - 1))
                 f->yama_exempt = ANSWER_YES;
 }
 

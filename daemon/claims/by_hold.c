@@ -65,20 +65,19 @@ static void on_hold_taken(void *userdata, int error, const struct task_ref *hold
         struct kept *k = userdata;
         struct by_hold *h = k->by_hold;
         enum kept_ask asked = TAKE(k->asks, KEPT_ASKS_NOTHING);
-        uint64_t claim = k->claim;
-        uint32_t pid = k->target.pid;
+        struct means_news news = {.claim = k->claim, .pid = k->target.pid, .alone = error == 0};
 
         if (error == 0)
                 k->ours = true;
-        if (error == -EALREADY || error == -EPERM)
-                error = 0;
-        if (asked == KEPT_RETRIES && error < 0)
-                retry_later(k, error);
+        if (error != -EALREADY && error != -EPERM)
+                news.error = error;
+        if (asked == KEPT_RETRIES && news.error < 0)
+                retry_later(k, news.error);
         if (asked != KEPT_INSTALLS)
                 return;
-        if (error < 0)
+        if (news.error < 0)
                 forget_kept(k);
-        h->on_installed(h->userdata, claim, pid, error);
+        h->on_installed(h->userdata, &news);
 }
 
 /* Whether it is to catch stays as it was asked for. */

@@ -16,9 +16,16 @@ enum arbiter_means {
         MEANS_HOLD, /* ptraced itself occupies the slot: a gap of moments when an owner is let in */
         _MEANS_MAX,
 };
+const char *arbiter_means_to_string(enum arbiter_means m); /* "kernel", "hold" */
 
-/* What install() began has ended; pid: of the target. */
-typedef void (*means_installed)(void *userdata, uint64_t claim, uint32_t pid, int error);
+/* What install() began has ended. */
+struct means_news {
+        uint64_t claim;
+        uint32_t pid; /* of the target */
+        int error;    /* 0, -errno */
+        bool alone;   /* nobody else can trace the target at this moment */
+};
+typedef void (*means_installed)(void *userdata, const struct means_news *news);
 
 struct means {
         enum arbiter_means kind;

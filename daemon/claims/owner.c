@@ -122,17 +122,8 @@ int owner_find(const struct owner_wish *wish, struct guard_owner *ret, char text
 /* The tracer itself, or a generation above it. */
 static bool descends(const struct task_ref *tracer, const struct guard_process *owner)
 {
-        uint32_t pid = tracer->pid;
-        struct proc_stat st;
-
-        for (int i = 0; i <= GUARD_ANCESTORS_MAX && pid > 1; i++) {
-                if (procfs_stat(pid, 0, &st) < 0)
-                        return false;
-                if (pid == owner->pid)
-                        return st.start == owner->start;
-                pid = st.ppid;
-        }
-        return false;
+        return owner->pid > 1 && owner->start &&
+               procfs_ancestor(tracer->pid, owner->pid, GUARD_ANCESTORS_MAX) == owner->start;
 }
 
 static bool runs_exe(const struct task_ref *tracer, const struct guard_owner *o)

@@ -83,6 +83,10 @@ const char *procfs_unit_from_cgroup(const char *path, char *buf, size_t size);
 /* "pts/3", "tty1", "" for none; tty is field 7 of a stat file. Returns buf. */
 const char *procfs_tty_name(uint32_t tty, char *buf, size_t size);
 
+/* Start time of the process `ancestor` if it is pid itself or among the `most` generations above it, else 0.
+ */
+uint64_t procfs_ancestor(uint32_t pid, uint32_t ancestor, int most);
+
 /* Call fn for each process, each thread, until it returns non-zero; returns that. -errno if the directory
  * cannot be read; 0 when the process ends meanwhile. */
 int procfs_each_process(int (*fn)(void *userdata, uint32_t pid), void *userdata);

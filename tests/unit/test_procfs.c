@@ -671,6 +671,21 @@ START_TEST(describes_a_kernel_thread)
 }
 END_TEST
 
+START_TEST(knows_ancestors)
+{
+        uint32_t parent = (uint32_t)getppid();
+        struct proc_stat own, of_parent;
+
+        ck_assert_int_eq(procfs_stat(own_pid(), 0, &own), 0);
+        ck_assert_int_eq(procfs_stat(parent, 0, &of_parent), 0);
+        ck_assert_uint_eq(procfs_ancestor(own_pid(), own_pid(), 0), own.start);
+        ck_assert_uint_eq(procfs_ancestor(own_pid(), parent, 0), 0);
+        ck_assert_uint_eq(procfs_ancestor(own_pid(), parent, 1), of_parent.start);
+        ck_assert_uint_eq(procfs_ancestor(parent, own_pid(), 64), 0);
+        ck_assert_uint_eq(procfs_ancestor(4194304, own_pid(), 64), 0); /* there is none */
+}
+END_TEST
+
 START_TEST(knows_the_boot)
 {
         char id[37];
@@ -712,6 +727,7 @@ int main(void)
         tcase_add_test(t, describes_a_process);
         tcase_add_test(t, describes_arguments_of_any_length);
         tcase_add_test(t, describes_a_kernel_thread);
+        tcase_add_test(t, knows_ancestors);
         tcase_add_test(t, knows_the_boot);
         suite_add_tcase(s, t);
 
