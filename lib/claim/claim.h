@@ -3,8 +3,9 @@
 
 /*
  * The book of claims: who reserved which process, who waits for it, and whose turn is next. Pure: requests,
- * ends and the time come in, effects go out through a sink, in order; it asks nobody and knows no clock.
- * The arbiter (daemon/arbiter.c) carries the effects out: kernel maps, hold, events, answers to clients.
+ * ends, tracers and the time come in, effects go out through a sink, in order; it knows no clock, and asks
+ * only who traces a target for whose waiters a turn has come. The arbiter (daemon/claims/arbiter.c) carries
+ * the effects out: kernel maps, hold, events, answers to clients.
  *
  * One claim at most for a process at a time; others wait in order of arrival. A claim ends when it is
  * released, its lease is over, its owner (OWNER_PROCESS) or its target is gone, or it is taken over. A claim
@@ -64,9 +65,7 @@ struct claim {
                         * installed yet */
 };
 
-/* Why a request is refused, or why who waited gets nothing. The arbiter has the words
- * (daemon/claims/answers.c).
- */
+/* Why a request is refused, or why who waited gets nothing. daemon/claims/answers.c has the words. */
 enum claim_refusal {
         CLAIM_NOT_REFUSED,
         REFUSED_CLAIMED,       /* another claim is in the way */
@@ -95,9 +94,8 @@ enum claim_refusal claim_refusal_of_errno(int error);
 /* What became of a request. */
 struct claim_outcome {
         enum claim_refusal refusal;
-        int error; /* -errno where the system refused, else 0 */
-        const struct claim
-                *claim; /* made, or renewed; NULL and no refusal: it waits, and is answered later */
+        int error;                 /* -errno where the system refused, else 0 */
+        const struct claim *claim; /* made, or renewed; NULL and no refusal: it is answered later */
         const struct claim *other; /* in the way; NULL: none */
         struct task_ref tracer;    /* in the way; pid 0: none */
         bool waited;               /* for its turn, as it asked to */
