@@ -25,6 +25,8 @@ int diagnosis_new(struct diagnosis **ret, const struct model_thresholds *t, cons
                 free(d);
                 return r;
         }
+        d->suspenses.diagnosis = d;
+        d->suspenses.model = d->model;
         *ret = d;
         return 0;
 }
@@ -43,14 +45,14 @@ int diagnosis_apply(struct diagnosis *d, const struct event *e)
 
         if (r < 0)
                 return r;
-        suspense_expire(d, d->model->now_ns);
+        suspense_expire(&d->suspenses, d->model->now_ns);
         /* What waits is told before the model forgets whom it is about. */
         if (e->type == EV_DAEMON_START) {
-                suspense_finish_all(d);
+                suspense_finish_all(&d->suspenses);
                 d->n_storms = 0;
         }
         events_apply(d->model, e);
-        suspense_answer(d, e);
+        suspense_answer(&d->suspenses, e);
         rules_run(d, e);
         events_settle(d->model, e);
         return 0;

@@ -44,7 +44,7 @@ static void count_more(struct diagnosis *d, enum finding_code code, suspense_fn 
         const struct process *p = process_of(d->model, &e->target);
         struct finding *f;
 
-        if (!p || (finish && suspense_count_more(d, finish, e)))
+        if (!p || (finish && suspense_count_more(&d->suspenses, finish, e)))
                 return;
         f = model_last_finding(d->model, code, p, 0);
         if (f)
@@ -383,11 +383,11 @@ void rule_orphan_breakpoint(struct diagnosis *d, const struct rule *r, const str
         /* Ignored: it is dying of something else already. */
         if (e->result == SIGRES_IGNORED)
                 return;
-        suspense_begin(d, r, e, finish_orphan, false);
+        suspense_begin(&d->suspenses, r, e, finish_orphan, false);
         if (known_scan(process_of(m, &e->target), e->ip, &scan)) {
                 scan.target = e->target;
                 strcpy(scan.what, scan_kind_to_string(SCAN_TRAP));
-                suspense_answer(d, &scan);
+                suspense_answer(&d->suspenses, &scan);
         }
 }
 
@@ -530,7 +530,7 @@ void rule_trap_to_handler(struct diagnosis *d, const struct rule *r, const struc
                 return;
         /* A perf event of the program's own making is meant for its handler. */
         if (e->code != SI_CODE_TRAP_PERF)
-                suspense_begin(d, r, e, finish_handler, true);
+                suspense_begin(&d->suspenses, r, e, finish_handler, true);
 }
 
 /* ---- trap-forced -----------------------------------------------------------------------------------------

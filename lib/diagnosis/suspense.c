@@ -3,19 +3,17 @@
 #include <assert.h>
 #include <string.h>
 
-#include "lib/diagnosis/rule.h"
 #include "lib/diagnosis/suspense.h"
 
-static void finish_one(struct diagnosis *d, size_t i, const struct event *scan)
+static void finish_one(struct suspenses *all, size_t i, const struct event *scan)
 {
-        struct suspenses *all = &d->suspenses;
         struct suspense s;
 
         assert(i < all->n && all->n <= SUSPENSES_MAX);
         s = all->waiting[i];
         memmove(&all->waiting[i], &all->waiting[i + 1], (all->n - i - 1) * sizeof(*all->waiting));
         all->n--;
-        s.finish(d, &s, scan);
+        s.finish(all->diagnosis, &s, scan);
 }
 
 static bool same_thread(const struct task_ref *a, const struct task_ref *b)
@@ -72,10 +70,9 @@ static struct suspense of_event(const struct model *m, const struct event *e)
         return s;
 }
 
-void suspense_begin(struct diagnosis *d, const struct rule *r, const struct event *e, suspense_fn finish,
+void suspense_begin(struct suspenses *all, const struct rule *r, const struct event *e, suspense_fn finish,
                     bool wants_handler)
 {
-        struct suspenses *all = &d->suspenses;
         struct suspense *s;
 
         for (size_t i = 0; i < all->n; i++) {
@@ -86,18 +83,16 @@ void suspense_begin(struct diagnosis *d, const struct rule *r, const struct even
                 }
         }
         if (all->n == SUSPENSES_MAX)
-                finish_one(d, 0, NULL);
+                finish_one(all, 0, NULL);
         s = &all->waiting[all->n++];
-        *s = of_event(d->model, e);
+        *s = of_event(all->model, e);
         s->rule = r;
         s->finish = finish;
         s->wants_handler = wants_handler;
 }
 
-bool suspense_count_more(struct diagnosis *d, suspense_fn finish, const struct event *e)
+bool suspense_count_more(struct suspenses *all, suspense_fn finish, const struct event *e)
 {
-        struct suspenses *all = &d->suspenses;
-
         for (size_t i = all->n; i-- > 0;)
                 if (all->waiting[i].finish == finish &&
                     task_same_process(&all->waiting[i].target, &e->target)) {
@@ -126,25 +121,25 @@ static size_t find_answered(const struct suspenses *all, const struct event *sca
         return found;
 }
 
-void suspense_answer(struct diagnosis *d, const struct event *e)
+void suspense_answer(struct suspenses *all, const struct event *e)
 {
         size_t i;
 
         if (e->type != EV_TEXT_SCAN)
                 return;
-        i = find_answered(&d->suspenses, e);
-        if (i < d->suspenses.n)
-                finish_one(d, i, e);
+        i = find_answered(all, e);
+        if (i < all->n)
+                finish_one(all, i, e);
 }
 
-void suspense_expire(struct diagnosis *d, uint64_t now_ns)
+void suspense_expire(struct suspenses *all, uint64_t now_ns)
 {
-        while (d->suspenses.n && d->suspenses.waiting[0].deadline_ns < now_ns)
-                finish_one(d, 0, NULL);
+        while (all->n && all->waiting[0].deadline_ns < now_ns)
+                finish_one(all, 0, NULL);
 }
 
-void suspense_finish_all(struct diagnosis *d)
+void suspense_finish_all(struct suspenses *all)
 {
-        while (d->suspenses.n)
-                finish_one(d, 0, NULL);
+        while (all->n)
+                finish_one(all, 0, NULL);
 }

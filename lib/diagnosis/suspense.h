@@ -41,16 +41,18 @@ struct suspense {
 };
 
 struct suspenses {
+        struct diagnosis *diagnosis; /* whose they are */
+        const struct model *model;
         struct suspense waiting[SUSPENSES_MAX]; /* oldest first */
         size_t n;
 };
 
 /* Wait for the text.scan of e's target. A second trap at the same place joins the first. */
-void suspense_begin(struct diagnosis *d, const struct rule *r, const struct event *e, suspense_fn finish,
+void suspense_begin(struct suspenses *all, const struct rule *r, const struct event *e, suspense_fn finish,
                     bool wants_handler);
 /* So many more of what that function will finish for the target of e. False: nothing of it waits. */
-bool suspense_count_more(struct diagnosis *d, suspense_fn finish, const struct event *e);
+bool suspense_count_more(struct suspenses *all, suspense_fn finish, const struct event *e);
 /* Finish what the scan in e answers, and what has waited too long at that time. */
-void suspense_answer(struct diagnosis *d, const struct event *e);
-void suspense_expire(struct diagnosis *d, uint64_t now_ns);
-void suspense_finish_all(struct diagnosis *d);
+void suspense_answer(struct suspenses *all, const struct event *e);
+void suspense_expire(struct suspenses *all, uint64_t now_ns);
+void suspense_finish_all(struct suspenses *all);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/model/model.h"
 #include "lib/model/model_state.h"
 
 void model_thresholds_default(struct model_thresholds *ret)

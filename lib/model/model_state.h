@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "lib/base/list.h"
-#include "lib/model/model.h"
+#include "lib/model/model_views.h"
 #include "lib/base/pool.h"
 #include "lib/base/table.h"
 
@@ -25,6 +25,7 @@
 #define SI_CODE_INT3      0x80 /* SI_KERNEL: an int3 ran; also the SIGSTOP of PTRACE_ATTACH */
 #define SI_CODE_TRAP_PERF 6    /* a perf event the program itself asked for */
 
+struct model;
 struct thread;
 
 /* A session that lasts. */

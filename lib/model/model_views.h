@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What the model is given, what it asks and what is seen of it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/event/event.h"
+#include "lib/event/finding.h"
+
+#define MODEL_PROCESSES_MAX 32768
+#define MODEL_THREADS_MAX   65536 /* only threads that matter: traced, or seen in an event */
+#define MODEL_SESSIONS_MAX  4096  /* ended ones kept for history; the store keeps the rest */
+#define MODEL_FINDINGS_MAX  1024  /* the store keeps all */
+
+/* Defaults: model_thresholds_default(). Nanoseconds, except where named. */
+struct model_thresholds {
+        uint64_t tracer_hung_ns;     /* 3 s */
+        uint64_t left_stopped_ns;    /* 0.3 s: ask for the state this long after a left-over SIGSTOP */
+        uint32_t attach_storm_per_s; /* 100 refusals a second */
+};
+
+enum question_kind {
+        ASK_TASK_STATE = 1, /* send a task.state for task (and its tracer) at not_before_ns or later */
+        ASK_TASK_INFO,      /* send a task.info for task, soon: it may be gone in a millisecond */
+};
+struct model_question {
+        enum question_kind kind;
+        struct task_ref task;
+        uint64_t not_before_ns; /* CLOCK_BOOTTIME */
+};
+
+/* Whom the findings and questions go to. */
+struct model_sink {
+        /* A finding is new, or was seen again (its counts and times grew). Valid during the call. */
+        void (*on_finding)(void *userdata, const struct finding *f, bool is_new);
+        void (*on_question)(void *userdata, const struct model_question *q);
+};
+
+struct session {
+        struct task_ref tracer, target; /* target is one thread */
+        int how;                        /* enum event_type: EV_PTRACE_ATTACH, SEIZE, TRACEME, AUTOATTACH */
+        int origin;                     /* enum event_origin */
+        uint64_t options;               /* PTRACE_O_*, as far as known */
+        uint32_t ptrace;                /* task_struct.ptrace as last seen, 0: not known */
+        uint32_t vpid;                  /* the tracee as its tracer numbers it */
+        uint64_t since_ns, since_wall_ns;
+        uint64_t until_ns, until_wall_ns; /* 0: lasts */
+        int end_cause;                    /* enum detach_cause, 0: lasts */
+        uint64_t last_active_ns; /* last ptrace or wait call of the tracer for this tracee, as far as seen */
+        uint64_t n_requests, n_traps, n_stops; /* ptrace requests; SIGTRAPs; stops reported to the tracer */
+};
+
+struct process_view {
+        struct task_ref task; /* tid is 0 */
+        struct task_ref parent;
+        uint32_t uid;
+        uint32_t inner_pid;
+        char state; /* last task.state letter, 0: not known */
+        bool alive;
+        bool info_known;
+        const char *args, *path, *unit,
+                *tty; /* of the last task.info, "" if none; valid until the next event */
+        uint32_t n_traced_threads, n_tracees; /* threads of it that are traced; threads it traces */
+};
+
+struct model_counts {
+        uint64_t processes, threads, sessions_live, sessions_ended, findings, evicted, events;
+};
