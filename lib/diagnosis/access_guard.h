@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "bpf/guard_maps.h"
-#include "lib/diagnosis/access.h"
+#include "lib/diagnosis/access_facts.h"
 #include "lib/diagnosis/wording.h"
 
 struct telling {
