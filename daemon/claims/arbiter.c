@@ -111,14 +111,21 @@ static void tell_claim(void *userdata, struct event *e)
         pump_feed(a->pump, e);
 }
 
-static void give_answer(void *userdata, uint64_t ticket, const struct claim_outcome *o)
+/* seen: who traces the target, if that was looked at. */
+static void give_answer(struct arbiter *a, const struct claim_outcome *o, const struct tracer_seen *seen)
 {
-        struct arbiter *a = userdata;
-        struct claim_answer answer = {.claim = o->claim};
+        struct claim_answer answer = {.claim = o->claim, .looked = seen};
 
+        if (seen)
+                answer.tracer = *seen;
         if (o->refusal)
                 refusal_of_waiter(o, &answer.why);
-        a->sweep |= answers_give(&a->answers, ticket, &answer);
+        a->sweep |= answers_give(&a->answers, o->ticket, &answer);
+}
+
+static void answer_waiter(void *userdata, const struct claim_outcome *o)
+{
+        give_answer(userdata, o, NULL);
 }
 
 /* ---- what stays -------------------------------------------------------------------------------------- */
@@ -490,7 +497,7 @@ static int set_up_arbiter_parts(struct arbiter *a, const struct arbiter_parts *p
                 .userdata = a,
                 .install = put_in_force,
                 .remove = take_out_of_force,
-                .answer = give_answer,
+                .answer = answer_waiter,
                 .event = tell_claim,
                 .holder = strange_tracer,
         };

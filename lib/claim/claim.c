@@ -124,14 +124,22 @@ static struct claim_outcome ended(enum claim_end why)
         return refused(refusals[why]);
 }
 
+/* Who waits for it, if somebody does, is told by whoever calls. */
+static struct claim_outcome address(struct claim_book *b, struct entry *e, struct claim_outcome o)
+{
+        o.waited = e->claim.request.wait;
+        o.ticket = e->asked ? e->claim.request.ticket : 0;
+        if (e->asked)
+                claim_unask(b, e);
+        return o;
+}
+
 /* Tells the client that waits, if one does. */
 static void answer_ticket(struct claim_book *b, struct entry *e, struct claim_outcome o)
 {
-        if (!e->asked)
-                return;
-        claim_unask(b, e);
-        o.waited = e->claim.request.wait;
-        b->sink.answer(b->sink.userdata, e->claim.request.ticket, &o);
+        o = address(b, e, o);
+        if (o.ticket)
+                b->sink.answer(b->sink.userdata, &o);
 }
 
 static struct task_ref holder(const struct claim_book *b, const struct claim_request *r)
@@ -383,37 +391,33 @@ struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct 
 }
 
 /* It never was: whoever waits for the process is next. */
-static void fail_installing(struct claim_book *b, struct entry *e, int error, uint64_t now)
+static struct claim_outcome fail_installing(struct claim_book *b, struct entry *e, int error, uint64_t now)
 {
+        struct claim_outcome o = address(b, e, system_refused(error));
         struct claim_place *p = e->place;
 
         claim_unlink(b, e);
-        answer_ticket(b, e, system_refused(error));
         serve(b, p, false, now);
         if (!p->claim)
                 b->sink.remove(b->sink.userdata, &e->claim);
         claim_entry_free(b, e);
         claim_place_put(b, p);
+        return o;
 }
 
-bool claim_installed(struct claim_book *b, uint64_t id, int error, uint64_t now_ns)
+struct claim_outcome claim_installed(struct claim_book *b, uint64_t id, int error,
+                                     const struct task_ref *tracer, uint64_t now_ns)
 {
         struct entry *e = claim_find(b, id);
-        struct task_ref tracer;
 
         if (!e || !e->installing)
-                return false;
-        if (error < 0) {
-                fail_installing(b, e, error, now_ns);
-                return true;
-        }
+                return refused(REFUSED_NO_CLAIM);
+        if (error < 0)
+                return fail_installing(b, e, error, now_ns);
         e->installing = false;
-        tracer = holder(b, &e->claim.request);
-        e->claim.reserved = tracer.pid && e->claim.request.wait;
-        tell_made(b, e, &tracer);
-        if (!e->claim.reserved)
-                answer_ticket(b, e, outcome_of(&e->claim));
-        return true;
+        e->claim.reserved = tracer->pid && e->claim.request.wait;
+        tell_made(b, e, tracer);
+        return e->claim.reserved ? outcome_of(NULL) : address(b, e, outcome_of(&e->claim));
 }
 
 int claim_adopt(struct claim_book *b, const struct claim *c)

@@ -98,6 +98,7 @@ struct claim_outcome {
         const struct claim *claim; /* made, or renewed; NULL and no refusal: it is answered later */
         const struct claim *other; /* in the way; NULL: none */
         struct task_ref tracer;    /* in the way; pid 0: none */
+        uint64_t ticket;           /* whose answer it is; of claim_installed(): 0 for nobody's */
         bool waited;               /* for its turn, as it asked to */
 };
 
@@ -114,7 +115,7 @@ struct claim_sink {
         int (*install)(void *userdata, const struct claim *c);
         void (*remove)(void *userdata, const struct claim *c);
         /* The waiter with that ticket has got its claim, or never will. */
-        void (*answer)(void *userdata, uint64_t ticket, const struct claim_outcome *o);
+        void (*answer)(void *userdata, const struct claim_outcome *o);
         /* claim.made, queued, renewed, taken, ended: to be stamped and fed to the pump. */
         void (*event)(void *userdata, struct event *e);
         claim_holder_fn holder;
@@ -129,8 +130,10 @@ bool claim_needs_tracer(const struct claim_book *b, const struct claim_request *
 struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r,
                                 const struct task_ref *tracer, uint64_t now_ns);
 /* What install() began is done, or could not be (error, negative): then the claim ends unmade, and the next
- * waiter's turn comes. False: no such claim is being installed; what is said about it changes nothing. */
-bool claim_installed(struct claim_book *b, uint64_t id, int error, uint64_t now_ns);
+ * waiter's turn comes. tracer: as claim_holder_fn would say now. The outcome is for the caller to answer.
+ * REFUSED_NO_CLAIM: no such claim is being installed; what is said about it changes nothing. */
+struct claim_outcome claim_installed(struct claim_book *b, uint64_t id, int error,
+                                     const struct task_ref *tracer, uint64_t now_ns);
 /* A claim that was found in the kernel's maps at start: no effects. -EEXIST, -EDQUOT, -ESRCH. */
 int claim_adopt(struct claim_book *b, const struct claim *c);
 /* What a claim is renewed to. */

@@ -51,12 +51,12 @@ static _unused_ void on_remove(void *userdata _unused_, const struct claim *c _u
         out.in_force = 0;
 }
 
-static _unused_ void on_answer(void *userdata _unused_, uint64_t ticket, const struct claim_outcome *o)
+static _unused_ void on_answer(void *userdata _unused_, const struct claim_outcome *o)
 {
         ck_assert_uint_lt(out.n_answers, LOG);
         ck_assert(!o->claim == (o->refusal != CLAIM_NOT_REFUSED));
         out.answers[out.n_answers++] =
-                (struct answered){ticket, o->claim ? o->claim->id : 0, o->refusal, o->error};
+                (struct answered){o->ticket, o->claim ? o->claim->id : 0, o->refusal, o->error};
 }
 
 static _unused_ void on_event(void *userdata _unused_, struct event *e)

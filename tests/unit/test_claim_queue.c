@@ -197,10 +197,13 @@ END_TEST
 
 /* ---- put in force later ------------------------------------------------------------------------------ */
 
+static const struct task_ref nobody;
+
 /* Until it is in force it keeps others out, and nobody is told of it. */
 START_TEST(test_installed_later)
 {
         struct claim_request r = request(10, 20, 1000);
+        struct claim_outcome o;
         uint64_t id;
 
         out.install_error = -EINPROGRESS;
@@ -213,13 +216,15 @@ START_TEST(test_installed_later)
         ck_assert_uint_eq(out.n_answers, 0);
 
         out.install_error = 0;
-        ck_assert(!claim_installed(book, id + 1, 0, 2 * S));
-        ck_assert(claim_installed(book, id, 0, 2 * S));
+        ck_assert_int_eq(claim_installed(book, id + 1, 0, &nobody, 2 * S).refusal, REFUSED_NO_CLAIM);
+        o = claim_installed(book, id, 0, &nobody, 2 * S);
         told(0, EV_CLAIM_MADE, id);
-        ck_assert_uint_eq(last_answer()->id, id);
-        ck_assert_uint_eq(last_answer()->ticket, r.ticket);
+        ck_assert_uint_eq(o.claim->id, id);
+        ck_assert_uint_eq(o.ticket, r.ticket);
         ck_assert(!claim_of(book, 10)->reserved);
-        ck_assert(!claim_installed(book, id, -ESRCH, 2 * S)); /* said twice */
+        o = claim_installed(book, id, -ESRCH, &nobody, 2 * S); /* said twice */
+        ck_assert_int_eq(o.refusal, REFUSED_NO_CLAIM);
+        ck_assert_uint_eq(o.ticket + out.n_answers, 0);
         ck_assert_uint_eq(claim_count(book), 1);
 }
 END_TEST
@@ -228,16 +233,18 @@ END_TEST
 START_TEST(test_not_installed)
 {
         struct claim_request r = request(10, 20, 1000);
+        struct claim_outcome o;
         uint64_t ticket;
 
         out.install_error = -EINPROGRESS;
         ck_assert_int_eq(make(&r, S), CLAIM_NOT_REFUSED);
         ticket = queued(10, 30, 1000, S);
         out.install_error = 0;
-        ck_assert(claim_installed(book, claim_of(book, 10)->id, -E2BIG, 2 * S));
-        ck_assert_uint_eq(out.n_answers, 2);
-        ck_assert_int_eq(out.answers[0].refusal, REFUSED_THREADS);
-        ck_assert_int_eq(out.answers[0].error, -E2BIG);
+        o = claim_installed(book, claim_of(book, 10)->id, -E2BIG, &nobody, 2 * S);
+        ck_assert_int_eq(o.refusal, REFUSED_THREADS);
+        ck_assert_int_eq(o.error, -E2BIG);
+        ck_assert_uint_eq(o.ticket, r.ticket);
+        ck_assert_uint_eq(out.n_answers, 1);
         ck_assert_uint_eq(last_answer()->ticket, ticket);
         ck_assert_int_eq(last_answer()->refusal, CLAIM_NOT_REFUSED);
         ck_assert_uint_eq(out.n_removed, 0);
