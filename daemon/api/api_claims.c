@@ -36,19 +36,20 @@ struct tracing {
 };
 
 struct claim_session_search {
-        uint32_t target, helper; /* of hold */
-        struct session found;
-        bool known;
+        uint32_t target, tracer; /* tracer 0: whoever it is, but for ... */
+        uint32_t helper;         /* ... this one, of hold */
+        struct tracing *found;
 };
 
 static int find_claim_session(void *userdata, const struct session *s)
 {
-        struct claim_session_search *t = userdata;
+        const struct claim_session_search *search = userdata;
 
-        if (s->until_ns || s->target.pid != t->target || s->tracer.pid == t->helper)
+        if (s->until_ns || s->target.pid != search->target || s->tracer.pid == search->helper ||
+            (search->tracer && s->tracer.pid != search->tracer))
                 return 0;
-        t->found = *s;
-        t->known = true;
+        search->found->session = *s;
+        search->found->known = true;
         return 1;
 }
 
@@ -56,21 +57,19 @@ static int find_claim_session(void *userdata, const struct session *s)
 static struct tracing tracing_of(const struct api *api, const struct claim *c,
                                  const struct tracer_seen *seen)
 {
-        struct claim_session_search search = {.target = c->request.target.pid};
         struct tracing t = {};
+        struct claim_session_search search = {.target = c->request.target.pid, .found = &t};
         struct hold_view v;
 
-        if (api->hold && hold_get(api->hold, search.target, &v) == 0)
+        if (seen) {
+                t = (struct tracing){{.tracer = seen->task}, seen->task.pid != 0, seen->admitted};
+                search.tracer = seen->task.pid;
+                if (!t.known)
+                        return t;
+        } else if (api->hold && hold_get(api->hold, search.target, &v) == 0)
                 search.helper = v.helper.pid;
         model_each_session(pump_model(api->pump), search.target, false, find_claim_session, &search);
-        t.session = search.found;
-        t.known = search.known;
-        if (seen) {
-                if (!t.known || t.session.tracer.pid != seen->task.pid)
-                        t.session = (struct session){.tracer = seen->task};
-                t.known = seen->task.pid != 0;
-                t.admitted = seen->admitted;
-        } else
+        if (!seen)
                 t.admitted = t.known && owner_admits(&c->request.owner, &t.session.tracer);
         return t;
 }

@@ -48,9 +48,10 @@ struct arbiter {
 static int put_in_force(void *userdata, const struct claim *c)
 {
         struct arbiter *a = userdata;
+        int r = a->means.install(a->means.self, c);
 
-        a->unsaved = true;
-        return a->means.install(a->means.self, c);
+        a->unsaved |= r != -EINPROGRESS; /* nobody was told of it yet */
+        return r;
 }
 
 static void take_out_of_force(void *userdata, const struct claim *c)
