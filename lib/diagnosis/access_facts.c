@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "bpf/guard.h"
+#include "bpf/guard_maps.h"
 #include "bpf/records.h"
 #include "lib/base/cleanup.h"
 #include "lib/diagnosis/access_facts.h"
