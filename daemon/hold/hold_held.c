@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/hold/hold_held.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "lib/base/cleanup.h"
+#include "daemon/base/log.h"
+
+#define NOTICES_MAX   64 /* of one helper, read in a row */
+#define ANSWER_STEPS  (HOLD_ANSWER_MS / HOLD_STEP_MS)
+#define ABANDON_STEPS 20 /* for a helper to end by a signal */
+
+/* ---- the book ---------------------------------------------------------------------------------------- */
+
+void hold_tell_soon(struct hold *h)
+{
+        sd_event_source_set_enabled(h->teller, SD_EVENT_ONESHOT);
+}
+
+static void changed(struct held *e)
+{
+        if (e->told != e->view.state || e->ended)
+                hold_tell_soon(e->owner);
+}
+
+void held_free_asks(struct list *asks)
+{
+        while (!list_empty(asks)) {
+                struct asked *a = LIST_ENTRY(asks->next, struct asked, link);
+
+                list_remove(&a->link);
+                free(a);
+        }
+}
+
+struct held *held_free(struct held *e)
+{
+        held_free_asks(&e->asks);
+        sd_event_source_disable_unref(e->on_notice);
+        sd_event_source_disable_unref(e->on_end);
+        hold_link_close(&e->link);
+        free(e);
+        return NULL;
+}
+
+struct held *held_find_pid(const struct hold *h, uint32_t pid)
+{
+        for (size_t i = 0; i < h->n_held; i++)
+                if (h->held[i]->view.target.pid == pid && h->held[i]->phase <= HELD_TAKEN)
+                        return h->held[i];
+        return NULL;
+}
+
+struct held *held_find(const struct hold *h, const struct task_ref *target)
+{
+        struct held *e = held_find_pid(h, target->pid);
+
+        return e && e->view.target.start == target->start ? e : NULL;
+}
+
+struct held *held_find_former(const struct hold *h, const struct task_ref *target)
+{
+        for (size_t i = 0; i < h->n_held; i++) {
+                struct held *e = h->held[i];
+
+                if (e->phase >= HELD_RELEASING && !e->said_gone && !e->ended &&
+                    e->view.target.pid == target->pid && e->view.target.start == target->start)
+                        return e;
+        }
+        return NULL;
+}
+
+int held_enter(struct hold *h, const struct task_ref *target, struct held **ret)
+{
+        struct held *e;
+
+        if (h->n_held == HOLD_MAX)
+                return -EDQUOT;
+        e = calloc(1, sizeof(*e));
+        if (!e)
+                return -ENOMEM;
+        e->owner = h;
+        e->link = HOLD_NO_LINK;
+        e->view.target = *target;
+        e->view.state = e->told = HOLD_GONE; /* a hold that was never taken does not end, either */
+        list_init(&e->asks);
+        h->held[h->n_held++] = e;
+        *ret = e;
+        return 0;
+}
+
+/* ---- requests and answers ---------------------------------------------------------------------------- */
+
+void hold_tick_again(struct hold *h)
+{
+        int enabled = SD_EVENT_OFF;
+
+        sd_event_source_get_enabled(h->ticker, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return;
+        sd_event_source_set_time_relative(h->ticker, HOLD_STEP_MS * 1000);
+        sd_event_source_set_enabled(h->ticker, SD_EVENT_ONESHOT);
+}
+
+static void conclude_ask(struct held *e, struct asked *a, int error, const struct task_ref *holder)
+{
+        if (a->take && error == 0) {
+                error = e->claimed ? -EALREADY : 0;
+                e->claimed = true;
+        }
+        a->error = error;
+        a->holder = holder ? *holder : (struct task_ref){};
+        e->n_asks--;
+        list_move_last(&e->owner->answers, &a->link);
+        hold_tell_soon(e->owner);
+}
+
+/* It ended before it could answer: that is what a release wanted, and all that was under way is over. */
+static int error_of_end(const struct asked *a, int error)
+{
+        if (error != -ECONNRESET || a->take)
+                return error;
+        return a->request.ask == HOLD_ASK_RELEASE || a->request.ask == HOLD_ASK_STATE ? 0 : -ESRCH;
+}
+
+static void conclude_asks(struct held *e, int error, const struct task_ref *holder)
+{
+        while (!list_empty(&e->asks)) {
+                struct asked *a = LIST_ENTRY(e->asks.next, struct asked, link);
+
+                conclude_ask(e, a, error_of_end(a, error), holder);
+        }
+}
+
+/* Nothing of it is known or asked any more. Its end is awaited, if there is a helper. */
+static void forget(struct held *e, int error, const struct task_ref *holder)
+{
+        conclude_asks(e, error, holder);
+        e->view.state = HOLD_GONE;
+        e->phase = HELD_LEAVING;
+        e->ended |= e->link.pidfd < 0;
+        if (e->on_notice)
+                sd_event_source_set_enabled(e->on_notice, SD_EVENT_OFF);
+        hold_tell_soon(e->owner); /* also for who waits that it is gone */
+}
+
+void held_dismiss(struct held *e, int error)
+{
+        hold_link_signal(&e->link, SIGTERM);
+        forget(e, error, NULL);
+        e->steps = ABANDON_STEPS;
+        hold_tick_again(e->owner);
+}
+
+void held_call_off_unasked(struct held *e)
+{
+        if (e->phase < HELD_TAKEN && !e->n_asks)
+                held_dismiss(e, 0);
+}
+
+/* -ECONNRESET: it is gone, and all who waited are told so. */
+static int send_ask(struct held *e, struct hold_request *r)
+{
+        int error;
+
+        r->version = HOLD_PROTOCOL;
+        r->id = ++e->owner->last_id;
+        error = hold_link_send(&e->link, r);
+        if (error == -ECONNRESET)
+                held_dismiss(e, error);
+        return error;
+}
+
+int held_ask(struct held *e, const struct hold_request *r, bool take, hold_done done, void *userdata)
+{
+        struct asked *a;
+        int error;
+
+        assert(e->phase != HELD_LEAVING && e->n_asks <= HOLD_ASKED_MAX);
+        if (done && e->n_asks == HOLD_ASKED_MAX)
+                return -EBUSY;
+        a = calloc(1, sizeof(*a));
+        if (!a)
+                return -ENOMEM;
+        *a = (struct asked){
+                .done = done,
+                .userdata = userdata,
+                .target = e->view.target,
+                .request = *r,
+                .take = take,
+                .steps = ANSWER_STEPS,
+        };
+        error = e->phase >= HELD_TAKEN ? send_ask(e, &a->request) : 0;
+        if (error < 0 || !done) {
+                free(a);
+                return error;
+        }
+        list_append(&e->asks, &a->link);
+        e->n_asks++;
+        hold_tick_again(e->owner);
+        return 0;
+}
+
+/* ---- notices ----------------------------------------------------------------------------------------- */
+
+void held_learn(struct held *e, const struct hold_notice *n)
+{
+        struct task_ref target = e->view.target;
+
+        e->view = n->view;
+        if (target.pid) /* it may tell news of its target, not choose another one */
+                e->view.target.pid = target.pid, e->view.target.start = target.start;
+        changed(e);
+}
+
+static bool catches_as_asked(const struct held *e, const struct asked *a)
+{
+        return a->request.ask == HOLD_ASK_STATE || e->view.catch == !!a->request.catch;
+}
+
+/* Now it can be asked. Who wanted nothing but the hold has it. */
+static void taken(struct held *e)
+{
+        e->phase = HELD_TAKEN;
+        e->told = e->view.state;
+        LIST_FOREACH (it, &e->asks) {
+                struct asked *a = LIST_ENTRY(it, struct asked, link);
+
+                assert(a->take && !a->request.id);
+                if (catches_as_asked(e, a))
+                        conclude_ask(e, a, 0, NULL);
+                else if (send_ask(e, &a->request) < 0)
+                        return; /* the rest was told that it has ended, or waits in vain */
+        }
+}
+
+static void answered(struct held *e, const struct hold_notice *n)
+{
+        LIST_FOREACH (it, &e->asks) {
+                struct asked *a = LIST_ENTRY(it, struct asked, link);
+
+                if (a->request.id == n->id) {
+                        conclude_ask(e, a, n->error, &n->holder);
+                        return;
+                }
+        }
+}
+
+static void hear(struct held *e, const struct hold_notice *n)
+{
+        bool taking = e->phase == HELD_TAKING;
+
+        if (!taking || n->error >= 0)
+                held_learn(e, n);
+        if (n->id)
+                answered(e, n);
+        e->said_gone = n->view.state == HOLD_GONE;
+        if (e->said_gone)
+                forget(e, !taking ? -ECONNRESET : n->error < 0 ? n->error : -ESRCH, &n->holder);
+        else if (taking && n->error < 0)
+                held_dismiss(e, n->error);
+        else if (taking)
+                taken(e);
+}
+
+/* While it is being taken its target may have ended, which is what a helper without words says. */
+static int error_of_loss(const struct held *e)
+{
+        return e->phase == HELD_TAKING ? -ESRCH : -ECONNRESET;
+}
+
+static int on_notice(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_,
+                     void *userdata)
+{
+        struct held *e = userdata;
+        struct hold_notice n;
+        int r = 0;
+
+        for (int i = 0;
+             i < NOTICES_MAX && e->phase != HELD_LEAVING && (r = hold_link_receive(&e->link, &n)) > 0; i++)
+                hear(e, &n);
+        if (r >= 0 || e->phase == HELD_LEAVING)
+                return 0;
+        if (e->phase != HELD_TAKING)
+                log_warning(
+                        "The helper that held process %u (%s) has ended: nothing of ptraced holds it now.",
+                        e->view.target.pid, e->view.target.comm);
+        held_dismiss(e, error_of_loss(e));
+        return 0;
+}
+
+static int on_helper_end(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_,
+                         void *userdata)
+{
+        struct held *e = userdata;
+
+        on_notice(NULL, e->link.fd, 0, e); /* its last words come first */
+        e->ended = true;
+        if (e->phase != HELD_LEAVING)
+                forget(e, error_of_loss(e), NULL);
+        changed(e);
+        return sd_event_source_set_enabled(e->on_end, SD_EVENT_OFF);
+}
+
+int held_watch(struct held *e)
+{
+        sd_event *event = e->owner->event;
+        int r = sd_event_add_io(event, &e->on_notice, e->link.fd, EPOLLIN, on_notice, e);
+
+        if (r >= 0)
+                r = sd_event_add_io(event, &e->on_end, e->link.pidfd, EPOLLIN, on_helper_end, e);
+        if (r < 0) { /* nobody would see its end */
+                hold_link_signal(&e->link, SIGKILL);
+                e->ended = true;
+        }
+        return r;
+}
+
+int held_start(struct held *e)
+{
+        int r = hold_link_start(&e->owner->directory, &e->view.target, e->catch, &e->link);
+
+        if (r < 0)
+                return r;
+        e->phase = HELD_TAKING;
+        return held_watch(e);
+}
+
+/* ---- time passes ------------------------------------------------------------------------------------- */
+
+bool held_is_waited_for(const struct held *e)
+{
+        return e->n_asks || (e->phase >= HELD_RELEASING && !e->ended && e->steps);
+}
+
+void held_step(struct held *e)
+{
+        if (e->phase == HELD_TAKING || e->phase == HELD_TAKEN || e->phase == HELD_RELEASING)
+                on_notice(NULL, e->link.fd, 0, e); /* what is there already is in time */
+        LIST_FOREACH (it, &e->asks) {
+                struct asked *a = LIST_ENTRY(it, struct asked, link);
+
+                if (--a->steps == 0)
+                        conclude_ask(e, a, -ETIMEDOUT, NULL);
+        }
+        held_call_off_unasked(e);
+        if (e->phase < HELD_RELEASING || e->ended || !e->steps || --e->steps)
+                return;
+        if (e->phase == HELD_RELEASING) {
+                held_dismiss(e, -ETIMEDOUT);
+                return;
+        }
+        hold_link_signal(&e->link, SIGKILL);
+        hold_link_remove_name(&e->owner->directory, &e->view.target);
+}
