@@ -13,7 +13,7 @@
 #define FINDINGS_MAX 1024
 
 /* Reads a few at a time: the newest FINDINGS_MAX that the peer may see, as a ring. */
-struct diagnosis {
+struct diagnosis_answer {
         int64_t *ids; /* of the store, oldest first */
         size_t n_ids, next_id;
         struct json_object *ring[FINDINGS_MAX];
@@ -22,7 +22,7 @@ struct diagnosis {
 
 static void diagnosis_free(void *state)
 {
-        struct diagnosis *d = state;
+        struct diagnosis_answer *d = state;
 
         for (size_t i = 0; i < FINDINGS_MAX; i++)
                 json_object_put(d->ring[i]);
@@ -31,7 +31,7 @@ static void diagnosis_free(void *state)
 }
 
 /* -ENOMEM */
-static int keep_finding(struct diagnosis *d, const struct finding *f)
+static int keep_finding(struct diagnosis_answer *d, const struct finding *f)
 {
         struct json_object **slot = &d->ring[d->n % FINDINGS_MAX];
         struct json_object *o = NULL;
@@ -45,7 +45,7 @@ static int keep_finding(struct diagnosis *d, const struct finding *f)
         return 0;
 }
 
-static int read_one(struct api_call *call, struct diagnosis *d)
+static int read_one(struct api_call *call, struct diagnosis_answer *d)
 {
         struct finding f;
         int r = store_get_finding(call->api->store, d->ids[d->next_id++], &f);
@@ -57,7 +57,7 @@ static int read_one(struct api_call *call, struct diagnosis *d)
         return keep_finding(d, &f);
 }
 
-static struct json_object *diagnosis_json(const struct api *api, struct diagnosis *d)
+static struct json_object *diagnosis_json(const struct api *api, struct diagnosis_answer *d)
 {
         struct json_object *o = json_new("ptraced.diagnosis/1"), *list = json_object_new_array();
         uint64_t first = d->n > FINDINGS_MAX ? d->n - FINDINGS_MAX : 0;
@@ -79,7 +79,7 @@ static void findings_unreadable(struct api_call *call, int error)
 static enum turn_result read_some(struct api_call *call, void *state)
 {
         const uint64_t until_ns = clock_mono_ns() + TURNS_PIECE_NS;
-        struct diagnosis *d = state;
+        struct diagnosis_answer *d = state;
         int r = 0;
 
         while (d->next_id < d->n_ids && r == 0) {
@@ -97,7 +97,7 @@ static enum turn_result read_some(struct api_call *call, void *state)
 /* From the store, not from the model: what was found before the daemon was restarted still counts. */
 void api_diagnosis(struct api_call *call)
 {
-        struct diagnosis *d = calloc(1, sizeof(*d));
+        struct diagnosis_answer *d = calloc(1, sizeof(*d));
         int r = d ? store_list_findings(call->api->store, call->args.pid, call->args.since_wall_ns, &d->ids,
                                         &d->n_ids)
                   : -ENOMEM;

@@ -361,7 +361,7 @@ static void on_gone(struct api_call *call, uint64_t ticket)
         take_turns(api);
 }
 
-static void run_child(struct healing *g)
+static void run_heal_child(struct healing *g)
 {
         struct api_call *call = g->call;
         int r = heal_begin(&g->child, call->api->event, &g->heal, on_healed, g);
@@ -391,7 +391,7 @@ static void on_let_in(void *userdata, int error, const struct task_ref *holder _
         if (error < 0)
                 not_let_in(g, error);
         else
-                run_child(g);
+                run_heal_child(g);
         take_turns(api);
 }
 
@@ -422,7 +422,7 @@ static enum turn_result begin_informed(void *userdata)
         else if (must_be_let_in(call, &g->heal))
                 enter_hold(g);
         else
-                run_child(g);
+                run_heal_child(g);
         take_turns(api);
         return TURN_DONE;
 }

@@ -19,17 +19,12 @@
 #include <stdint.h>
 
 #include "bpf/guard_maps.h"
+#include "daemon/guard/guard_object.h"
 #include "daemon/kernel/loader.h"
 
 struct guard;
 struct guard_pins;
 
-enum guard_mechanism {
-        MECHANISM_NONE,
-        MECHANISM_LSM,      /* BPF LSM: where `bpf` is among the active security modules */
-        MECHANISM_FMOD_RET, /* elsewhere */
-        _MECHANISM_MAX,
-};
 const char *guard_mechanism_to_string(enum guard_mechanism m); /* "none", "lsm", "fmod_ret" */
 
 struct guard_status {

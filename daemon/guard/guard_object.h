@@ -6,10 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/guard/guard.h"
 #include "daemon/kernel/guard_pins.h"
 
 #define GUARD_PROGRAMS_MAX 8
+
+enum guard_mechanism {
+        MECHANISM_NONE,
+        MECHANISM_LSM,      /* BPF LSM: where `bpf` is among the active security modules */
+        MECHANISM_FMOD_RET, /* elsewhere */
+        _MECHANISM_MAX,
+};
 
 struct guard_object;
 

@@ -15,6 +15,7 @@
 #include "lib/proc/procfs.h"
 #include "daemon/base/child.h"
 #include "daemon/guard/guard_object.h"
+#include "daemon/kernel/loader.h"
 
 #define RECORD_LOOKS    50 /* at the ring, for the record of a refusal */
 #define RECORD_PAUSE_MS 10

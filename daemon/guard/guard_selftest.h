@@ -10,10 +10,10 @@
  */
 
 #include <stddef.h>
-
-#include "daemon/guard/guard.h"
+#include <stdint.h>
 
 struct guard_object;
+struct loader;
 
 #define GUARD_SELFTEST_LIMIT_MS 5000 /* for each of the two attaches */
 

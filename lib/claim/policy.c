@@ -534,7 +534,7 @@ static bool matches(const char *pattern, size_t size, const char *text)
 }
 #define MATCHES(pattern, text) matches(pattern, sizeof(pattern), text)
 
-static bool rule_matches(const struct guard_rule *r, const struct policy_subject *s)
+static bool policy_rule_matches(const struct guard_rule *r, const struct policy_subject *s)
 {
         return (!(r->flags & RULE_F_EXE) || MATCHES(r->exe, s->exe)) &&
                (!(r->flags & RULE_F_COMM) || MATCHES(r->comm, s->comm)) &&
@@ -545,7 +545,7 @@ static bool rule_matches(const struct guard_rule *r, const struct policy_subject
 size_t policy_match(const struct policy *p, const struct policy_subject *s)
 {
         for (size_t i = 0; i < p->n; i++)
-                if (rule_matches(&p->rules[i].rule, s))
+                if (policy_rule_matches(&p->rules[i].rule, s))
                         return i + 1;
         return 0;
 }

@@ -4,8 +4,8 @@
 /*
  * Policy files: INI (inih), all *.conf of a directory in the order of their names (as bytes); each section
  * is a rule, and the first rule that matches a process counts. Parsed into the layout the kernel compares
- * with (bpf/guard_maps.h), so that what was checked is what holds. Pure but for policy_load(), which reads files,
- * and for the names of users, which are looked up.
+ * with (bpf/guard_maps.h), so that what was checked is what holds. Pure but for policy_load(), which reads
+ * files, and for the names of users, which are looked up.
  *
  *   [name of the rule]            unique in the whole policy
  *

@@ -198,7 +198,7 @@ static void read_args(uint32_t pid, char *buf, size_t size)
         buf[n] = 0;
 }
 
-static void read_exe(uint32_t pid, char *buf, size_t size)
+static void read_exe_link(uint32_t pid, char *buf, size_t size)
 {
         char path[64];
         ssize_t n;
@@ -235,7 +235,7 @@ int procfs_task_info(uint32_t pid, struct event *ret)
                 e.parent = whole_process(parent);
         e.uid = status.euid;
         e.inner_pid = status.n_nspid ? status.nspid[status.n_nspid - 1] : status.task.pid;
-        read_exe(pid, e.path, sizeof(e.path));
+        read_exe_link(pid, e.path, sizeof(e.path));
         read_args(pid, e.args, sizeof(e.args));
         read_unit(pid, e.unit, sizeof(e.unit));
         procfs_tty_name(stat.tty, e.tty, sizeof(e.tty));

@@ -133,7 +133,7 @@ struct config_parsing {
         struct config config;
 };
 
-static _printf_(2, 3) void complain_of_line(struct config_parsing *p, const char *format, ...)
+static _printf_(2, 3) void complain_of_setting(struct config_parsing *p, const char *format, ...)
 {
         va_list ap;
 
@@ -195,19 +195,20 @@ static int take_config(void *userdata, const char *section, const char *key, con
                         continue;
                 if (apply_setting(s, value, &p->config) == 0)
                         return 1;
-                complain_of_line(p, "%s in [%s] cannot be '%s': give %s", s->key, s->section, shown_value,
-                                 s->expected);
+                complain_of_setting(p, "%s in [%s] cannot be '%s': give %s", s->key, s->section, shown_value,
+                                    s->expected);
                 return 0;
         }
         if (section_known)
-                complain_of_line(p, "there is no setting '%s' in section [%s]", shown_key, shown_section);
+                complain_of_setting(p, "there is no setting '%s' in section [%s]", shown_key, shown_section);
         else if (*section)
-                complain_of_line(p,
-                                 "there is no section [%s]: the sections are [store], [thresholds], [guard] "
-                                 "and [log]",
-                                 shown_section);
+                complain_of_setting(
+                        p,
+                        "there is no section [%s]: the sections are [store], [thresholds], [guard] "
+                        "and [log]",
+                        shown_section);
         else
-                complain_of_line(p, "'%s' stands before the first section", shown_key);
+                complain_of_setting(p, "'%s' stands before the first section", shown_key);
         return 0;
 }
 
@@ -224,12 +225,12 @@ static char *next_config_line(char *line, int size, void *stream)
         eol = memchr(p->at, '\n', (size_t)(p->end - p->at));
         length = (size_t)((eol ? eol + 1 : p->end) - p->at);
         if (memchr(p->at, '\0', length)) {
-                complain_of_line(p, "the line holds a NUL byte");
+                complain_of_setting(p, "the line holds a NUL byte");
                 p->at = p->end;
                 return NULL;
         }
         if (length >= (size_t)size) {
-                complain_of_line(p, "the line is longer than %d bytes", size - 1);
+                complain_of_setting(p, "the line is longer than %d bytes", size - 1);
                 strcpy(line, "\n");
         } else {
                 memcpy(line, p->at, length);
