@@ -258,8 +258,7 @@ static __always_inline void fill_signal(struct rec_signal *r, int sig, __u32 fla
         r->uid = r->sibling_tracer = 0;
 }
 
-/* ---- generate ------------------------------------------------------------------------------------------
- */
+/* ---- generate ------------------------------------------------------------------------------------ */
 
 /* SIGCHLD: everything odd, and everything about tracers and tracees. The rest within the allowance. */
 static __always_inline bool deserves_record(int sig, const struct siginfo_head *info, int result,
@@ -387,8 +386,7 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
         return 0;
 }
 
-/* ---- deliver -------------------------------------------------------------------------------------------
- */
+/* ---- deliver ------------------------------------------------------------------------------------- */
 
 /* The text that a trap leads to. */
 static __always_inline void send_delivered(struct task_struct *t, const struct siginfo_head *info,
@@ -440,8 +438,7 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
         return 0;
 }
 
-/* ---- how a trap gets past a block (tier full) ----------------------------------------------------------
- */
+/* ---- how a trap gets past a block (tier full) ---------------------------------------------------- */
 
 /* Sees the state that force_sig_info_to_task() is about to reset (kernel/signal.c). */
 SEC("fentry/force_sig_info_to_task")

@@ -140,8 +140,7 @@ int exit_waitid(struct sys_exit *ctx)
                          status_from_siginfo(info.code, info.status), BPF_CORE_READ(regs, r10));
 }
 
-/* ---- handlers ------------------------------------------------------------------------------------------
- */
+/* ---- handlers ------------------------------------------------------------------------------------ */
 
 /*
  * A handler for SIGTRAP always: few programs set one. Back to default only where one was told before, as

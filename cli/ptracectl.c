@@ -32,9 +32,8 @@ static const struct verb verbs[] = {
                 .run = verb_who,
                 .summary = "Show who traces what, thread by thread",
                 .help = "Linux allows one tracer for each thread. Without PID all traced threads are "
-                        "listed. "
-                        "With PID one process is shown in full: its parent, command line and unit, who "
-                        "traces it, whom it traces, and who traced it before, however short.",
+                        "listed. With PID one process is shown in full: its parent, command line and unit, "
+                        "who traces it, whom it traces, and who traced it before, however short.",
         },
         {
                 .name = "why",
@@ -85,9 +84,8 @@ static const struct verb verbs[] = {
                 .run = verb_export,
                 .summary = "Write recorded events for other tools",
                 .help = "jsonl is one JSON object per line and can be read back by 'diagnose --file'. csv "
-                        "is "
-                        "one row per event. chrome is for chrome://tracing and ui.perfetto.dev. Losses are "
-                        "part of the output and are also said on standard error.",
+                        "is one row per event. chrome is for chrome://tracing and ui.perfetto.dev. Losses "
+                        "are part of the output and are also said on standard error.",
         },
         {
                 .name = "record",
@@ -97,10 +95,9 @@ static const struct verb verbs[] = {
                 .run = verb_record,
                 .summary = "Run a command, record it and its children, then diagnose; needs no daemon",
                 .help = "A ptraced of its own is started for the run and stopped afterwards. Without root "
-                        "it "
-                        "sees little. The "
-                        "events that concern the command and its children are written as JSON Lines "
-                        "(default: ./ptraced-CMD-PID.jsonl). The exit status is the command's.",
+                        "it sees little. The events that concern the command and its children are written "
+                        "as JSON Lines (default: ./ptraced-CMD-PID.jsonl). The exit status is the "
+                        "command's.",
         },
         {
                 .name = "claim",
@@ -112,15 +109,14 @@ static const struct verb verbs[] = {
                 .run = verb_claim,
                 .summary = "Reserve a process: only its owner may trace it, one tracer at a time",
                 .help = "Without an option the owner is the user who asks. It ends when it is released, "
-                        "when "
-                        "its lease is over, and with its process; a claim for a process also with that.\n"
+                        "when its lease is over, and with its process; a claim for a process also with "
+                        "that.\n"
                         "With --token alone nobody may trace it until somebody shows the token: 'debug "
                         "--token' or 'renew --token'. A claim with a token outlives its owner for a grace "
                         "time, so that a restarted client can have it back.\n"
                         "A tracer that is there already stays until it leaves: with one that the claim "
-                        "would "
-                        "not admit, it is made only with --take. With --wait it is made when its turn has "
-                        "come.",
+                        "would not admit, it is made only with --take. With --wait it is made when its turn "
+                        "has come.",
         },
         {
                 .name = "renew",
@@ -162,8 +158,8 @@ static const struct verb verbs[] = {
                 .run = verb_debug,
                 .summary = "Claim a process, run a debugger as its owner, release it",
                 .help = "CMD and what it starts may trace the process, others may not. CMD has the "
-                        "terminal; "
-                        "the exit status is its own, or 4 if the process is claimed or was taken over.\n"
+                        "terminal; the exit status is its own, or 4 if the process is claimed or was taken "
+                        "over.\n"
                         "With --wait it waits for its turn, and says who is in the way. With --take it does "
                         "not: the present owner is told, its 'ptracectl debug' hangs up its debugger, and "
                         "CMD starts when that has left. The risk is said before.\n"
@@ -224,8 +220,7 @@ static const struct verb verbs[] = {
                 .run = verb_heal,
                 .summary = "Remove breakpoints that a debugger left behind, and resume a left-over stop",
                 .help = "Only in a process that nobody traces, and only where the bytes of its file are "
-                        "sure: "
-                        "not in generated code, nor in text that was changed otherwise.",
+                        "sure: not in generated code, nor in text that was changed otherwise.",
         },
         {},
 };

@@ -60,8 +60,7 @@ static void print_means(const struct cli *c, struct json_object *claim)
                         "hold: ptraced itself occupies the slot, for this kernel has no guard (ptracectl "
                         "doctor says why). Weaker than a guard: the process is traced all the time, others "
                         "get EPERM without a reason, and while an owner is let in there is a moment in "
-                        "which "
-                        "anybody could attach");
+                        "which anybody could attach");
         else if (!audit)
                 print_wrapped(c, "  Kept by:  ", "the kernel: others get EBUSY, root too");
 }

@@ -69,8 +69,7 @@ static void print_hold(const struct cli *c, struct json_object *h, bool off)
         else if (caught)
                 snprintf(line, sizeof(line),
                          "%s is caught: thread %lu ran into a breakpoint at %s that nobody owns, and is "
-                         "frozen "
-                         "there. Look at it: ptracectl debug %lu -- gdb -p %lu",
+                         "frozen there. Look at it: ptracectl debug %lu -- gdb -p %lu",
                          target, member_u64(caught, "tid"), member_string(caught, "ip"), pid, pid);
         else
                 snprintf(line, sizeof(line),

@@ -130,8 +130,7 @@ static int print_policy(const struct cli *c, struct json_object *o)
         r = n ? print_rules(c, member_array(o, "rules")) : EXIT_DONE;
         if (n && json_object_object_get_ex(o, "enforced", NULL) && !member_bool(o, "enforced"))
                 cli_note("These rules hold for nobody: without a guard in the kernel ptraced can refuse no "
-                         "attach "
-                         "(ptracectl doctor says why there is none).");
+                         "attach (ptracectl doctor says why there is none).");
         if (*error)
                 cli_note("The files were not loaded again, the former policy holds: %s", error);
         return r;
@@ -262,8 +261,7 @@ static void print_guard_state(const struct cli *c, struct json_object *o)
         if (member_u64(o, "skipped")) {
                 snprintf(line, sizeof(line),
                          "%lu attaches were not shown to the guard: this kernel leaves a program out while "
-                         "the "
-                         "same program is interrupted on that processor",
+                         "the same program is interrupted on that processor",
                          member_u64(o, "skipped"));
                 print_wrapped(c, "  Skipped:  ", line);
         }

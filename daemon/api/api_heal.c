@@ -29,8 +29,7 @@
 #define SIGNALS_READ  20000 /* rows that are looked at for a stop that came later */
 #define SIGNALS_STEPS 64    /* searches of the store that may find nothing */
 
-/* ---- was it left stopped ---------------------------------------------------------------------------------
- */
+/* ---- was it left stopped ------------------------------------------------------------------------- */
 
 struct stop_search {
         const struct task_ref *target;
@@ -90,8 +89,7 @@ static bool left_stopped(const struct api_call *call, const struct task_ref *tar
         return s.last_ns && !stopped_since(call, &s);
 }
 
-/* ---- whose it is -----------------------------------------------------------------------------------------
- */
+/* ---- whose it is --------------------------------------------------------------------------------- */
 
 /* The guard would refuse the child that writes. It is told before, with who stands behind it. */
 static void refuse_by_guard(const struct api_call *call, struct heal *h)
@@ -136,8 +134,7 @@ static bool must_be_let_in(const struct api_call *call, struct heal *h)
         return !h->dry_run;
 }
 
-/* ---- the answer ------------------------------------------------------------------------------------------
- */
+/* ---- the answer ---------------------------------------------------------------------------------- */
 
 static const char *hex(uint64_t n, char buf[20])
 {

@@ -32,8 +32,7 @@
 #define RESOLVE_CACHED 0x20
 #endif
 
-/* ---- with somebody else's rights -----------------------------------------------------------------------
- */
+/* ---- with somebody else's rights ----------------------------------------------------------------- */
 
 /* These calls are the thread's own: the other threads go on as they are. */
 struct own_rights {
@@ -147,8 +146,7 @@ static int open_root(const struct task_ref *process)
         return TAKE_FD(fd);
 }
 
-/* ---- identities ----------------------------------------------------------------------------------------
- */
+/* ---- identities ---------------------------------------------------------------------------------- */
 
 /* The device as the file system calls itself; stat() may call it otherwise (btrfs, overlayfs). mountinfo,
  * proc(5): "ID PARENT MAJOR:MINOR ...". */

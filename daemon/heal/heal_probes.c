@@ -171,8 +171,7 @@ static void look_at_tracefs(struct heal *h)
                             r < 0 ? strerror(-r) : "tracefs lists more of them than are looked at");
 }
 
-/* ---- perf events with a program: bpftrace, BCC, libbpf -------------------------------------------------
- */
+/* ---- perf events with a program: bpftrace, BCC, libbpf ------------------------------------------- */
 
 struct probe_search {
         struct heal *h;
@@ -227,8 +226,7 @@ static int look_at_process(void *userdata, uint32_t pid)
         return 0;
 }
 
-/* ---- links that probe many places at once ---------------------------------------------------------------
- */
+/* ---- links that probe many places at once -------------------------------------------------------- */
 
 /* bpf_link_info of such a link, as far as it is needed (include/uapi/linux/bpf.h of 6.8). */
 struct uprobe_multi_info {

@@ -26,8 +26,7 @@
 #define CLOCK_SLACK_NS \
         (2 * NSEC_PER_SEC) /* a start time is in ticks, the clock may be set, a file time is coarse */
 
-/* ---- the files behind changed text ----------------------------------------------------------------------
- */
+/* ---- the files behind changed text --------------------------------------------------------------- */
 
 /* When the process began, on the wall clock: what a file's times are compared with. */
 static uint64_t start_wall_ns(const struct task_ref *t)

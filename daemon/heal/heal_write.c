@@ -57,8 +57,7 @@ static bool is_known(const struct surgery *s, uint32_t tid)
         return false;
 }
 
-/* ---- stopping ------------------------------------------------------------------------------------------
- */
+/* ---- stopping ------------------------------------------------------------------------------------ */
 
 static void refuse_seize(struct surgery *s, uint32_t tid, int error)
 {
@@ -172,8 +171,7 @@ static void let_all_go(struct surgery *s)
                                      (unsigned long)stop_signal(&s->threads[i]));
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------------------------------- */
 
 static bool restore_byte(struct heal *h, int mem, const struct heal_site *site, size_t before)
 {

@@ -327,8 +327,7 @@ static int load_best(struct loader *l, int wanted)
                 r = -errno;
                 snprintf(l->reason, sizeof(l->reason),
                          "the kernel's type information (BTF) cannot be read from /sys/kernel/btf/vmlinux; "
-                         "kernels "
-                         "built with CONFIG_DEBUG_INFO_BTF have it");
+                         "kernels built with CONFIG_DEBUG_INFO_BTF have it");
                 for (size_t i = 0; i < ELEMENTSOF(plans); i++)
                         set_missing(&l->hooks[i], "the kernel's type information (BTF) cannot be read");
                 return r;

@@ -285,8 +285,7 @@ void rule_attach_storm(struct diagnosis *d, const struct rule *r, const struct e
                 report_storm(m, r, s, e);
 }
 
-/* ---- more than one tracer ------------------------------------------------------------------------------
- */
+/* ---- more than one tracer ------------------------------------------------------------------------ */
 
 struct split {
         const struct slot *first, *other; /* the oldest session, and the newest one of another tracer */
@@ -420,8 +419,7 @@ void rule_tracer_cycle(struct diagnosis *d, const struct rule *r, const struct e
         model_report(m, &f);
 }
 
-/* ---- fewer tracers than threads -------------------------------------------------------------------------
- */
+/* ---- fewer tracers than threads ------------------------------------------------------------------ */
 
 /* Seen to be born without a tracer, long enough ago, with no gap in the recording since. */
 static bool surely_untraced(const struct model *m, const struct thread *t)

@@ -13,8 +13,7 @@
 
 #define HUNG_GAP_NS (10 * NSEC_PER_SEC) /* task.state events further apart are two episodes */
 
-/* ---- left stopped --------------------------------------------------------------------------------------
- */
+/* ---- left stopped -------------------------------------------------------------------------------- */
 
 static void suspect(struct model *m, struct process *p, uint64_t since_ns)
 {
@@ -135,8 +134,7 @@ void rule_left_stopped(struct diagnosis *d, const struct rule *r, const struct e
         }
 }
 
-/* ---- tracer hung ----------------------------------------------------------------------------------------
- */
+/* ---- tracer hung --------------------------------------------------------------------------------- */
 
 static void report_hung(struct model *m, const struct rule *r, const struct event *e, const struct thread *t)
 {

@@ -268,8 +268,7 @@ static void tell_unseen(const struct orphan *o)
 
         say(SENTENCE(o->f->summary),
             ". Its file could not be compared, so it cannot be told whether the breakpoint is the program's "
-            "own "
-            "or ");
+            "own or ");
         process_name(o->m, &tracer);
         if (tracer_detached(o))
                 say(SENTENCE(o->f->summary), "one of %s, which left %s before", word_process(&tracer, name),
@@ -278,8 +277,7 @@ static void tell_unseen(const struct orphan *o)
         else
                 say(SENTENCE(o->f->summary),
                     "one of a debugger that left before recording began: this thread was stopped by a "
-                    "tracer "
-                    "once");
+                    "tracer once");
         say_outcome(o);
         say(SENTENCE(o->f->remedy),
             "start the program again: if the breakpoint is its own, it runs into it without a debugger, "
@@ -391,8 +389,7 @@ void rule_orphan_breakpoint(struct diagnosis *d, const struct rule *r, const str
         }
 }
 
-/* ---- SIGTRAP as a message ------------------------------------------------------------------------------
- */
+/* ---- SIGTRAP as a message ------------------------------------------------------------------------ */
 
 static bool is_sent(const struct event *e)
 {
@@ -454,8 +451,7 @@ void rule_trap_without_tracer(struct diagnosis *d, const struct rule *r, const s
         model_report(m, &f);
 }
 
-/* ---- trap-to-handler -------------------------------------------------------------------------------------
- */
+/* ---- trap-to-handler ----------------------------------------------------------------------------- */
 
 static bool is_own_executable(const struct process *p, const struct event *scan)
 {
@@ -533,8 +529,7 @@ void rule_trap_to_handler(struct diagnosis *d, const struct rule *r, const struc
                 suspense_begin(&d->suspenses, r, e, finish_handler, true);
 }
 
-/* ---- trap-forced -----------------------------------------------------------------------------------------
- */
+/* ---- trap-forced --------------------------------------------------------------------------------- */
 
 enum forced {
         NOT_FORCED,
@@ -640,8 +635,7 @@ void rule_trap_forced(struct diagnosis *d, const struct rule *r, const struct ev
         model_report(m, &f);
 }
 
-/* ---- traced, and lost all the same ----------------------------------------------------------------------
- */
+/* ---- traced, and lost all the same --------------------------------------------------------------- */
 
 void rule_breakpoint_collided(struct diagnosis *d, const struct rule *r, const struct event *e)
 {

@@ -155,7 +155,6 @@ void say_release_risk(struct sentence to, const struct tracer_ties *ties)
         else
                 say(to,
                     "a debugger that is ended by SIGKILL or SIGTERM may leave the breakpoints it has set in "
-                    "%s, which "
-                    "dies at the next one",
+                    "%s, which dies at the next one",
                     target);
 }

@@ -188,8 +188,7 @@ int model_admit(struct model *m, const struct event *e, size_t n_findings)
         return 0;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------------- */
 
 static bool session_concerns(const struct session *s, uint32_t pid)
 {

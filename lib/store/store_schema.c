@@ -129,8 +129,7 @@ static int refuse_version(const char *path, uint32_t version, char *buf, size_t 
 
         snprintf(buf, size,
                  "%s has schema %u and this program knows schema %d: nothing was changed in it; use the "
-                 "ptraced "
-                 "that wrote it, or move it away",
+                 "ptraced that wrote it, or move it away",
                  text_escape(path, shown, sizeof(shown)), version, STORE_SCHEMA_VERSION);
         return -EPROTONOSUPPORT;
 }

@@ -40,8 +40,7 @@ int BPF_PROG(empty_deliver, int sig, struct kernel_siginfo *info, struct k_sigac
         return 0;
 }
 
-/* ---- a bare counter: look-up, atomic addition, clock ---------------------------------------------------
- */
+/* ---- a bare counter: look-up, atomic addition, clock --------------------------------------------- */
 
 static __always_inline int count(__u32 pid, __u32 kind)
 {
@@ -74,8 +73,7 @@ int BPF_PROG(count_deliver, int sig, struct kernel_siginfo *info, struct k_sigac
         return count(current_pid(), COUNT_DELIVER);
 }
 
-/* ---- a bare record: 64 bytes, no wake-up ----------------------------------------------------------------
- */
+/* ---- a bare record: 64 bytes, no wake-up --------------------------------------------------------- */
 
 static __always_inline int record(__u32 pid, __u32 kind, int sig, int result)
 {

@@ -189,8 +189,7 @@ static void target_end(struct target *t)
                 die("waitpid");
 }
 
-/* ---- race ROUNDS THREADS TRACERS [seize|attach|mixed] --------------------------------------------------
- */
+/* ---- race ROUNDS THREADS TRACERS [seize|attach|mixed] -------------------------------------------- */
 
 struct race {
         _Atomic uint32_t round, n_done, n_left; /* of a round: tracers that tried, tracers that let go */
@@ -303,8 +302,7 @@ static int mode_race(int n, char **args)
         return winners[1] == rounds && !stuck ? 0 : 1;
 }
 
-/* ---- storm ATTACHERS THREADS ---------------------------------------------------------------------------
- */
+/* ---- storm ATTACHERS THREADS --------------------------------------------------------------------- */
 
 struct storm {
         _Atomic uint32_t gate[FORKERS]; /* the wave that may attach */
@@ -402,8 +400,7 @@ static int mode_storm(int n, char **args)
         return won == 1 ? 0 : 1;
 }
 
-/* ---- hammer COUNT PID [PAUSE_MS] -----------------------------------------------------------------------
- */
+/* ---- hammer COUNT PID [PAUSE_MS] ----------------------------------------------------------------- */
 
 /* Attach and detach, COUNT times or until SIGUSR1; a line whenever the outcome changes. */
 static int mode_hammer(int n, char **args)
@@ -435,8 +432,7 @@ static int mode_hammer(int n, char **args)
         return 0;
 }
 
-/* ---- exec-race ROUNDS PROGRAM ARG... -------------------------------------------------------------------
- */
+/* ---- exec-race ROUNDS PROGRAM ARG... ------------------------------------------------------------- */
 
 static int is_running(pid_t pid, const char *program)
 {
@@ -529,8 +525,7 @@ static int mode_exec_race(int n, char **args)
         return 0;
 }
 
-/* ---- cycle ---------------------------------------------------------------------------------------------
- */
+/* ---- cycle --------------------------------------------------------------------------------------- */
 
 struct cycle {
         _Atomic uint32_t step;

@@ -25,8 +25,7 @@
 #define SEND_PAUSE_NS 200000
 #define THREADS       6
 
-/* ---- calls that ignored signals wake, and what it costs ------------------------------------------------
- */
+/* ---- calls that ignored signals wake, and what it costs ------------------------------------------ */
 
 /* EINTR of epoll_wait() while signals come that the program ignores; without a tracer there is none. */
 static int interrupted(int timeout, int count)
@@ -124,8 +123,7 @@ static int raise_all(int n)
         return timed(n, raise_one);
 }
 
-/* ---- threads and execs -----------------------------------------------------------------------------------
- */
+/* ---- threads and execs --------------------------------------------------------------------------- */
 
 static void *wait_for_ever(void *arg)
 {

@@ -372,8 +372,7 @@ static inline void silent(struct scene *s)
         expect_count(s, 0);
 }
 
-/* ---- the same again ------------------------------------------------------------------------------------
- */
+/* ---- the same again ------------------------------------------------------------------------------ */
 
 static inline struct event packed_again(const struct event *e)
 {

@@ -56,8 +56,7 @@ static struct model_counts counts(const struct scene *s)
         return c;
 }
 
-/* ---- sessions ------------------------------------------------------------------------------------------
- */
+/* ---- sessions ------------------------------------------------------------------------------------ */
 
 SCENE(session_from_attach_to_detach)
 {
@@ -267,8 +266,7 @@ SCENE(process_is_called_as_its_main_thread)
         ck_assert_str_eq(process(s, 4711).task.comm, "api");
 }
 
-/* ---- exec -----------------------------------------------------------------------------------------------
- */
+/* ---- exec ---------------------------------------------------------------------------------------- */
 
 SCENE(exec_by_another_thread_leaves_only_that_one)
 {
@@ -303,8 +301,7 @@ SCENE(exec_shows_a_tracer_that_was_missed)
         ck_assert_int_eq(only_session(s, 4711).origin, ORIGIN_SCAN);
 }
 
-/* ---- what is asked, told and reset -----------------------------------------------------------------------
- */
+/* ---- what is asked, told and reset --------------------------------------------------------------- */
 
 SCENE(new_faces_are_asked_about_once)
 {
@@ -399,8 +396,7 @@ SCENE(what_is_no_event_is_refused)
         ck_assert_mem_eq(&before, &after, sizeof(before));
 }
 
-/* ---- bounds ----------------------------------------------------------------------------------------------
- */
+/* ---- bounds -------------------------------------------------------------------------------------- */
 
 static void apply(struct diagnosis *d, struct event e)
 {

@@ -13,8 +13,7 @@
 #define SHELL  named(900, "bash")
 #define CHILD  named(5120, "api")
 
-/* ---- left-stopped ----------------------------------------------------------------------------------------
- */
+/* ---- left-stopped -------------------------------------------------------------------------------- */
 
 SCENE(stopped_by_the_sigstop_of_a_tracer_that_left)
 {
@@ -145,8 +144,7 @@ SCENE(slow_log_of_php_fpm_is_silent)
         silent(s);
 }
 
-/* ---- tracer-hung ----------------------------------------------------------------------------------------
- */
+/* ---- tracer-hung --------------------------------------------------------------------------------- */
 
 SCENE(tracer_that_is_stopped_itself)
 {
@@ -194,8 +192,7 @@ SCENE(tracer_stopped_for_a_moment_is_silent)
         silent(s);
 }
 
-/* ---- known false alarms ----------------------------------------------------------------------------------
- */
+/* ---- known false alarms -------------------------------------------------------------------------- */
 
 SCENE(sigchld_of_every_kind_is_silent)
 {

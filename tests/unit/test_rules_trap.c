@@ -15,8 +15,7 @@
 #define CHILD   named(5120, "api")
 #define HANDLER 0x402000
 
-/* ---- orphan-breakpoint ---------------------------------------------------------------------------------
- */
+/* ---- orphan-breakpoint --------------------------------------------------------------------------- */
 
 SCENE(orphan_after_the_tracer_was_killed)
 {
@@ -386,8 +385,7 @@ SCENE(ignored_sigtrap_is_silent)
         silent(s);
 }
 
-/* ---- trap-to-handler -----------------------------------------------------------------------------------
- */
+/* ---- trap-to-handler ----------------------------------------------------------------------------- */
 
 SCENE(sigtrap_taken_by_a_handler_of_a_library)
 {
@@ -428,8 +426,7 @@ SCENE(perf_event_with_its_own_handler_is_silent)
         silent(s);
 }
 
-/* ---- trap-forced -----------------------------------------------------------------------------------------
- */
+/* ---- trap-forced --------------------------------------------------------------------------------- */
 
 SCENE(blocked_sigtrap_with_a_handler_dies)
 {

@@ -197,8 +197,7 @@ START_TEST(a_store_from_the_future_is_left_alone)
         n = read_whole(in_dir("trace.sqlite"), before, sizeof(before));
         ck_assert_int_eq(open_fails(), -EPROTONOSUPPORT);
         assert_error("%s has schema 2 and this program knows schema 1: nothing was changed in it; use the "
-                     "ptraced "
-                     "that wrote it, or move it away",
+                     "ptraced that wrote it, or move it away",
                      in_dir("trace.sqlite"));
         assert_untouched(before, n);
 }
@@ -328,8 +327,7 @@ START_TEST(a_read_only_file_system_is_refused)
         umount2(dir, MNT_DETACH);
         ck_assert_int_eq(r, -EROFS);
         assert_error("the state directory %s is on a read-only file system: mount it writable, or choose "
-                     "another one "
-                     "with --state-dir",
+                     "another one with --state-dir",
                      dir);
 }
 END_TEST
