@@ -249,9 +249,7 @@ static void log_it(const struct api_call *call, const struct heal *h)
                    text);
 }
 
-/* ---- from request to answer
- * -------------------------------------------------------------------------------
- */
+/* ---- from request to answer ----------------------------------------------------------------------------- */
 
 enum healing_phase {
         HEALING_WAITS,   /* its turn has not come */
