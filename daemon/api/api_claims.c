@@ -225,7 +225,6 @@ void api_claims(struct api_call *call)
                              waiting = {call, json_object_new_array()};
         struct json_object *o = json_new("ptraced.claims/1");
 
-        pump_flush(call->api->pump);
         claim_each(book, list_claim, &claims);
         claim_each_waiter(book, list_waiter, &waiting);
         json_add_text(o, "means", arbiter_means_to_string(arbiter_means(call->api->arbiter)));
@@ -494,7 +493,6 @@ void api_claim_make(struct api_call *call)
             !read_token(call, r.token))
                 return;
         r.target = target.task;
-        pump_flush(call->api->pump);
         request_claim(call, &r);
 }
 
@@ -666,7 +664,6 @@ void api_claim_release(struct api_call *call)
         const struct claim *c;
         struct task_ref target;
 
-        pump_flush(call->api->pump); /* whom it kept out so far is told with its name */
         c = get_claim(call);
         if (!c)
                 return;
