@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/proc/procfs.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/diagnosis/wording.h"
 #include "daemon/claims/opinion.h"
@@ -34,6 +35,8 @@
 struct stop_search {
         const struct task_ref *target;
         uint64_t last_ns, last_wall_ns; /* of the newest finding; 0: there is none */
+        struct store_cursor *cursor;    /* over the signals since */
+        unsigned rows, fruitless;       /* so far */
 };
 
 static int note_left_stopped(void *userdata, const struct finding *f)
@@ -55,38 +58,37 @@ static bool is_job_control(const struct event *e, const struct stop_search *s)
                 e->sig == SIGTTOU);
 }
 
-/* Was the process continued or stopped since? Then the stop it is in is somebody's will. */
-static bool stopped_since(const struct api_call *call, const struct stop_search *s)
+/* False: it was not left stopped, or it cannot be told. */
+static bool begin_stop_search(const struct api_call *call, struct stop_search *s)
 {
-        const struct event_filter filter = {
-                .pid = s->target->pid,
-                .since_wall_ns = s->last_wall_ns,
-                .types = EVENT_BIT(EV_SIGNAL_GENERATE),
-        };
-        struct store_cursor *cursor = NULL;
-        bool found = false, ended = false;
-        int fruitless = 0;
-        struct event e;
+        struct event_filter filter = {.pid = s->target->pid, .types = EVENT_BIT(EV_SIGNAL_GENERATE)};
 
-        if (store_query(call->api->store, &filter, &cursor) < 0)
-                return true;
-        for (int i = 0; i < SIGNALS_READ && fruitless < SIGNALS_STEPS && !found && !ended; i++) {
-                int r = store_cursor_step(cursor, &e);
-
-                ended = r == 0 || (r < 0 && r != -EAGAIN);
-                fruitless += r == -EAGAIN;
-                found = r == 1 && is_job_control(&e, s);
-        }
-        store_cursor_free(cursor);
-        return found || !ended;
+        model_each_finding(pump_model(call->api->pump), s->target->pid, note_left_stopped, s);
+        filter.since_wall_ns = s->last_wall_ns;
+        return s->last_ns && store_query(call->api->store, &filter, &s->cursor) >= 0;
 }
 
-static bool left_stopped(const struct api_call *call, const struct task_ref *target)
+/*
+ * Was the process continued or stopped since? Then the stop that it is in is somebody's will. 1: it was not;
+ * 0: it was, or it cannot be told; -EAGAIN: there is more to search.
+ */
+static int go_on_searching(struct stop_search *s)
 {
-        struct stop_search s = {.target = target};
+        const uint64_t until_ns = clock_mono_ns() + TURNS_PIECE_NS;
+        struct event e;
 
-        model_each_finding(pump_model(call->api->pump), target->pid, note_left_stopped, &s);
-        return s.last_ns && !stopped_since(call, &s);
+        while (s->rows++ < SIGNALS_READ && s->fruitless < SIGNALS_STEPS) {
+                int r = store_cursor_step(s->cursor, &e);
+
+                if (r == 0 || (r < 0 && r != -EAGAIN))
+                        return 1;
+                s->fruitless += r == -EAGAIN;
+                if (r == 1 && is_job_control(&e, s))
+                        return 0;
+                if (clock_mono_ns() >= until_ns)
+                        return -EAGAIN;
+        }
+        return 0;
 }
 
 /* ---- whose it is --------------------------------------------------------------------------------- */
@@ -264,7 +266,8 @@ struct healing {
         struct api_call *call;
         struct heal heal;
         enum healing_phase phase;
-        struct turn *turn; /* of the loop, while it settles */
+        struct turn *turn; /* of the loop, while it looks */
+        struct stop_search stop;
         struct heal_child *child;
         bool entered; /* a hold helper has let go, or is about to */
 };
@@ -278,6 +281,7 @@ static void healing_free(struct healing *g)
         struct healing **at = &g->call->api->heals;
 
         turn_cancel(g->turn);
+        store_cursor_free(g->stop.cursor);
         while (*at != g)
                 at = &(*at)->next;
         *at = g->next;
@@ -401,16 +405,12 @@ static void enter_hold(struct healing *g)
                 not_let_in(g, r);
 }
 
-/* The model and the store know what happened so far. The ones behind it may be waiting for this one. */
-static enum turn_result begin_informed(void *userdata)
+/* What was found is in g->heal. The ones behind it may be waiting for this one. */
+static void begin_informed(struct healing *g)
 {
-        struct healing *g = userdata;
         struct api_call *call = g->call;
         struct api *api = call->api;
-        struct proc_status st;
 
-        g->heal.left_stopped = procfs_status(g->heal.target.pid, 0, &st) == 0 && st.state == 'T' &&
-                               left_stopped(call, &g->heal.target);
         refuse_by_guard(call, &g->heal);
         if (g->heal.refused[0])
                 answer_healing(g);
@@ -419,6 +419,27 @@ static enum turn_result begin_informed(void *userdata)
         else
                 run_heal_child(g);
         take_turns(api);
+}
+
+/* The model and the store know what happened so far. */
+static enum turn_result look_for_stop(void *userdata)
+{
+        struct healing *g = userdata;
+        struct proc_status st;
+        bool begun = g->stop.cursor;
+        int r = 0;
+
+        if (!begun && procfs_status(g->heal.target.pid, 0, &st) == 0 && st.state == 'T') {
+                g->stop.target = &g->heal.target;
+                begun = begin_stop_search(g->call, &g->stop);
+        }
+        if (begun)
+                r = go_on_searching(&g->stop);
+        if (r == -EAGAIN)
+                return TURN_AGAIN;
+        g->stop.cursor = store_cursor_free(g->stop.cursor);
+        g->heal.left_stopped = r == 1;
+        begin_informed(g);
         return TURN_DONE;
 }
 
@@ -434,7 +455,7 @@ static void begin(struct healing *g)
                 parking_go_on(call->parking);
                 return;
         }
-        r = turn_take(call->api->turns, call->peer.uid, NEED_STORE, begin_informed, g, &g->turn);
+        r = turn_take(call->api->turns, call->peer.uid, NEED_STORE, look_for_stop, g, &g->turn);
         if (r >= 0)
                 return;
         api_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "failed", "", "The request cannot be put in line: %s.",
