@@ -11,7 +11,7 @@
  * understood, and such a helper is told to go by SIGTERM, which lets go of its target cleanly.
  */
 
-#include "daemon/hold/hold.h"
+#include "daemon/hold/hold_view.h"
 
 #define HOLD_PROTOCOL    1
 #define HOLD_DIR         "hold" /* below the state directory */
