@@ -185,7 +185,7 @@ uninstall:
 		case $$2 in */bin/* | */sbin/*) ;; *) rmdir $(DESTDIR)$${2%/*} 2>/dev/null || :; esac; done
 	@echo 'Left: records in /var/lib/ptraced, settings in /etc/ptraced, the group ptraced'
 
-FORMATTED = $(shell git ls-files '*.c' '*.h')
+FORMATTED = $(shell find bpf lib daemon cli tests -name '*.[ch]')
 format:
 	$(Q)clang-format -i $(FORMATTED)
 format-check:
