@@ -19,7 +19,6 @@
 #define TOKEN_BYTES 16 /* random ones of a token we make, told as hex */
 #define SHOWN_MAX   128
 #define OWNER_SHOWN 256 /* bytes of an owner's path that an error repeats */
-#define O_SHIFT     3   /* where task_struct.ptrace keeps the options */
 
 /* CLOCK_BOOTTIME as people know it; 0 stays 0. */
 static uint64_t boot_to_wall(uint64_t boottime_ns)
@@ -363,7 +362,7 @@ struct claimant api_claimant(const struct api_call *call, const char *token)
 /* Nobody can detach another's tracer: what would happen if it were killed is said before. */
 static void add_risk(struct json_object *o, const struct tracing *t)
 {
-        uint64_t options = t->session.options | t->session.ptrace >> O_SHIFT;
+        uint64_t options = t->session.options | options_of_ptrace(t->session.ptrace);
         char text[API_ERROR_MAX], comm[SHOWN_MAX];
 
         if (!t->known || t->admitted)

@@ -29,10 +29,9 @@
 #include "lib/diagnosis/wording.h"
 #include "daemon/heal/heal_scan.h"
 
-#define PAUSE_NS     500000 /* between two looks at threads that are to stop */
-#define ROUNDS_MAX   64     /* of looking for threads that were started meanwhile */
-#define STOPS_MAX    4      /* of a thread, before the signal it is about to receive is reported */
-#define SI_CODE_INT3 0x80
+#define PAUSE_NS   500000 /* between two looks at threads that are to stop */
+#define ROUNDS_MAX 64     /* of looking for threads that were started meanwhile */
+#define STOPS_MAX  4      /* of a thread, before the signal it is about to receive is reported */
 
 struct stopped {
         pid_t tid;
@@ -242,7 +241,7 @@ static bool step_back(struct surgery *s, struct stopped *t, uint32_t *count)
         if (!fetch_pending_trap(s, t))
                 return false;
         if (t->gone || stop_signal(t) != SIGTRAP || ptrace(PTRACE_GETSIGINFO, t->tid, NULL, &info) < 0 ||
-            info.si_code != SI_CODE_INT3)
+            info.si_code != SI_KERNEL)
                 return true; /* came there by a jump, or by itself: no breakpoint of its own */
         regs.rip--;
         if (ptrace(PTRACE_SETREGS, t->tid, NULL, &regs) < 0) {
