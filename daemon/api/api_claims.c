@@ -240,7 +240,7 @@ static const struct {
         const char *code, *sentence, *hint;
 } path_failures[] = {
         {-EAGAIN, MHD_HTTP_SERVICE_UNAVAILABLE, "try-again",
-         "it is not in the kernel's memory, or closed to you, and nothing waits for a file system here",
+         "it is not in the kernel's memory, not there, or closed to you, and nothing waits for a file system here",
          "Look at the file (stat PATH), and ask again at once; on an overlay file system name it without "
          "symbolic links (readlink -f PATH); or name the owner by --owner-pid or --owner-uid."},
         {-EOPNOTSUPP, MHD_HTTP_NOT_IMPLEMENTED, "no-look-up",

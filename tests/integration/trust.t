@@ -68,12 +68,18 @@ ended "$shower"
 release "$id"
 
 if need strace; then
-        spawn fault strace -qq -o /dev/null -e trace=getrandom -e inject=getrandom:error=EAGAIN -p "$DAEMON"
+        spawn fault strace -qq -o "$T/random" -e trace=getrandom -e inject=getrandom:error=EAGAIN -p "$DAEMON"
         wait_for 10 has_tracer "$DAEMON" "$PID"
-        is "$(post /v1/claims '{"pid":'"$root"',"owner":{"token":true}}' | code)" no-token "no token can be made: no claim"
-        is "$(get "/v1/claims?pid=$root" | jq '.claims | length')" 0 "that nobody could ever use"
+        post /v1/claims '{"pid":'"$root"',"owner":{"token":true}}' >"$T/claim"
         kill "$PID"
         ended "$PID"
+        if [[ -s $T/random ]]; then
+                is "$(code <"$T/claim")" no-token "no token can be made: no claim"
+                is "$(get "/v1/claims?pid=$root" | jq '.claims | length')" 0 "that nobody could ever use"
+        else
+                skip "no token can be made" "this C library asks the kernel for random bytes without a system call"
+                release "$(jq .claim.id "$T/claim")"
+        fi
 fi
 
 # ---- the process that asks: not another one with its connection, or its pid
@@ -163,7 +169,10 @@ if [[ $(stat -fc %T /bin/) == overlayfs ]]; then
 else
         is "$(found /bin/sh)" found "by a symbolic link, too"
 fi
-like "$(found "$T/open/none")" 'No such file' "one that is not there"
+# A tmpfs has nothing in memory of what is not there.
+missing='No such file'
+[[ $(stat -fc %T "$T") != tmpfs ]] || missing='not there'
+like "$(found "$T/open/none")" "$missing" "one that is not there"
 closed='Permission denied|closed to you'
 like "$(found "$T/closed/there")" "$closed" "behind a closed door: whether there is one"
 is "$(found "$T/closed/none" | sed 's/none/there/')" "$(found "$T/closed/there")" "or not, the answer is the same"
