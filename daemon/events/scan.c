@@ -228,19 +228,13 @@ struct comparison *comparison_free(struct comparison *c)
         return NULL;
 }
 
-/* Two steps, because nearly every thread is done with after the first, cheap one. */
 static int read_thread(struct comparison *c, uint32_t pid, uint32_t tid)
 {
         struct proc_status status;
         struct task_ref tracer;
-        uint32_t tracer_tid;
 
-        if (procfs_tracer_tid(pid, tid, &tracer_tid) < 0 || tracer_tid == 0)
+        if (procfs_traced(pid, tid, &status, &tracer) < 0)
                 return 0;
-        if (procfs_status(pid, tid, &status) < 0 || status.tracer_tid == 0)
-                return 0;
-        if (procfs_task(status.tracer_tid, &tracer) < 0)
-                return 0; /* gone, and the relation with it */
         return add_from_proc(&c->proc, &status, &tracer);
 }
 

@@ -47,6 +47,9 @@ int procfs_status(uint32_t pid, uint32_t tid, struct proc_status *ret);
 int procfs_task(uint32_t pid_or_tid, struct task_ref *ret);
 /* Who traces a thread: the tracer's tid, 0 for nobody. The cheapest question there is: one short read. */
 int procfs_tracer_tid(uint32_t pid, uint32_t tid, uint32_t *ret);
+/* A thread that is traced, and its tracer. -ENOENT: nobody traces it, or one of them is gone, and the relation
+ * with it. Cheap for the many that nobody traces. */
+int procfs_traced(uint32_t pid, uint32_t tid, struct proc_status *ret, struct task_ref *ret_tracer);
 /* /proc/PID/task/TID/stat alone. tid 0: the leader. */
 int procfs_stat(uint32_t pid, uint32_t tid, struct proc_stat *ret);
 /*

@@ -71,6 +71,18 @@ int procfs_each_thread(uint32_t pid, int (*fn)(void *userdata, uint32_t pid, uin
 
 /* ---- traced threads -------------------------------------------------------------------------------- */
 
+int procfs_traced(uint32_t pid, uint32_t tid, struct proc_status *ret, struct task_ref *ret_tracer)
+{
+        uint32_t tracer_tid;
+
+        /* Two steps, because nearly every thread is done with after the first, cheap one. */
+        if (procfs_tracer_tid(pid, tid, &tracer_tid) < 0 || tracer_tid == 0)
+                return -ENOENT;
+        if (procfs_status(pid, tid, ret) < 0 || ret->tracer_tid == 0)
+                return -ENOENT;
+        return procfs_task(ret->tracer_tid, ret_tracer) < 0 ? -ENOENT : 0;
+}
+
 struct traced_walk {
         int (*fn)(void *userdata, const struct proc_status *thread, const struct task_ref *tracer);
         void *userdata;
@@ -81,15 +93,9 @@ static int traced_thread(void *userdata, uint32_t pid, uint32_t tid)
         struct traced_walk *walk = userdata;
         struct proc_status status;
         struct task_ref tracer;
-        uint32_t tracer_tid;
 
-        /* Two steps, because nearly every thread is done with after the first, cheap one. */
-        if (procfs_tracer_tid(pid, tid, &tracer_tid) < 0 || tracer_tid == 0)
+        if (procfs_traced(pid, tid, &status, &tracer) < 0)
                 return 0;
-        if (procfs_status(pid, tid, &status) < 0 || status.tracer_tid == 0)
-                return 0;
-        if (procfs_task(status.tracer_tid, &tracer) < 0)
-                return 0; /* gone, and the relation with it */
         return walk->fn(walk->userdata, &status, &tracer);
 }
 
