@@ -45,11 +45,6 @@ bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret)
         return true;
 }
 
-struct task_ref api_asker(const struct api_call *call)
-{
-        return call->peer.process;
-}
-
 bool api_caller(struct api_call *call, struct proc_status *ret)
 {
         int r = peer_process(&call->peer, ret);

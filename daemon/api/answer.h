@@ -47,9 +47,8 @@ bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret);
 bool api_live_target(struct api_call *call, uint32_t pid, struct proc_status *ret);
 /* The answer is that it is not. */
 void api_refuse(struct api_call *call, uint32_t pid);
-/* Who asks, for the records: the process that connected, also when it has ended since. */
-struct task_ref api_asker(const struct api_call *call);
-/* The same with rights, and the token that it shows (NULL: none). */
+/* Who asks, for the records: the process that connected, also when it has ended since; with its rights, and
+ * the token that it shows (NULL: none). */
 struct claimant api_claimant(const struct api_call *call, const char *token);
 /* The process in whose name something is done. Answers with an error if it is not there any more: then its
  * connection is somebody else's. */
