@@ -146,12 +146,15 @@ DEPS_BUILD := gcc libc6-dev pkg-config clang bpftool libbpf-dev libelf-dev libdw
 DEPS_DEMO  := gdb strace delve golang-go php-cli php-xdebug procps util-linux jq sqlite3
 DEPS_TEST  := check clang-format gojq universal-ctags lldb ltrace linux-perf php-fpm curl systemd qemu-system-x86 \
               qemu-system-common virtiofsd? busybox-static cpio xz-utils zstd mmdebstrap
+# The parties of the cases and the clean corpus. A test whose party is missing is skipped.
+DEPS_PARTY := gdbserver valgrind bpftrace qemu-user nodejs default-jdk-headless python3 make libc6-dev-i386 \
+              lib32gcc-12-dev? lib32gcc-14-dev?
 deps-build:
 	$(Q)tests/need-packages $(DEPS_BUILD)
 deps-demo:
 	$(Q)tests/need-packages $(DEPS_BUILD) $(DEPS_DEMO)
 deps:
-	$(Q)tests/need-packages $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_TEST)
+	$(Q)tests/need-packages $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_TEST) $(DEPS_PARTY)
 
 # Installation. One list, SOURCE:TARGET:MODE, is walked by install and uninstall.
 LIBDIR  := $(PREFIX)/lib

@@ -70,13 +70,70 @@ start_daemon() {
         done_testing
 }
 
+# Every fixture that provokes a finding, and every clean one, is a verdict on ptraced itself. tests/integration/run adds
+# them up per tier: right, wrong (another cause or culprit), missing, false (one too many), cannot-tell (said so, where
+# the fixture does not list this tier as unable).
+verdict_is() { echo "# verdict $TIER_NOW $1"; } # right|wrong|missing|false|cannot-tell
+
 # finds NAME CODE/CAUSE PID: this finding appears
 finds() {
         if wait_for 10 has_finding "$2" "$3"; then
+                verdict_is right
                 pass "$1"
         else
+                verdict_is missing
                 fail "$1" "no $2 for $3; found: $(findings "$3")"
                 diag "$(ctl events --pid "$3" --json 2>&1 | cut -c 1-400 | tail -n 12)"
+        fi
+}
+
+# What a finding says where the evidence is not there.
+readonly CANNOT_TELL='/(unknown|file-unseen|not-known|cannot-tell|generated-code)( |$)'
+
+# told PID [OPTION...]: "code/cause culprit" of each finding about it, in order, ", " between
+told() {
+        ctl diagnose "$@" --json 2>/dev/null |
+                jq -r '[.findings[] | "\(.code)/\(.cause // "") \(.other_pid // 0)"] | join(", ")'
+}
+is_told() { [[ $(told "$1") =~ ^($2)$ ]]; } # PID REGEX
+# words PID: all that a person reads about it
+words() {
+        ctl diagnose "$1" --json 2>/dev/null | jq -r '.findings[] | "\(.summary) \(.remedy // "") \(.risk // "")"'
+}
+# judge GOT WANT: which kind of verdict GOT is
+judge() {
+        local code got_codes want_codes
+        got_codes=$(grep -oE '[a-z-]+/' <<<"$1" | sort) want_codes=$(grep -oE '[a-z-]+/' <<<"$2" | sort)
+        for code in $got_codes; do
+                grep -qx -e "$code" <<<"$want_codes" || { echo false; return; }
+        done
+        if [[ ! $1 ]]; then
+                echo missing
+        elif [[ $got_codes != "$want_codes" ]]; then
+                [[ $(wc -l <<<"$got_codes") -gt $(wc -l <<<"$want_codes") ]] && echo false || echo missing
+        elif [[ $1 =~ $CANNOT_TELL ]]; then
+                echo cannot-tell
+        else
+                echo wrong
+        fi
+}
+# concludes NAME PID WANT [NEVER]: the findings about PID are these and no other; WANT is an extended regex of what told()
+# says, "" for none. NEVER: a regex of what must not stand in any text a person reads.
+concludes() {
+        local got
+        settle || diag "the marker was not seen: what follows proves less"
+        if wait_for 3 is_told "$2" "$3"; then
+                if [[ ${4-} && $(words "$2") =~ $4 ]]; then
+                        verdict_is wrong
+                        fail "$1" "'${BASH_REMATCH[0]}' stands in: $(words "$2")"
+                        return
+                fi
+                verdict_is right
+                pass "$1"
+        else
+                got=$(told "$2")
+                verdict_is "$(judge "$got" "$3")"
+                fail "$1" "got '$got', want '$3'; it says: $(words "$2")"
         fi
 }
 
@@ -101,5 +158,6 @@ silent() {
                 # A process that did nothing worth a record is not known, and has no finding either.
                 found+=$(findings "$pid") || unknown "$pid" || found+="diagnose $pid failed"
         done
+        if [[ $found ]]; then verdict_is false; else verdict_is right; fi
         is "$found" "" "$name"
 }

@@ -3,12 +3,12 @@
 # Included by the top Makefile; `make scenarios` builds them.
 
 SCENARIO_O      := $(O)/tests/scenarios
-SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,target tracer signals load contest leak heir stuckexec preload.so)
+SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,target tracer signals load contest leak heir stuckexec mishap preload.so)
 SCENARIO_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O1 -g -fno-omit-frame-pointer
 GO              ?= $(shell command -v go 2>/dev/null)
 
 .PHONY: scenarios
-scenarios: $(SCENARIO_BINS) $(if $(GO),$(SCENARIO_O)/worker)
+scenarios: $(SCENARIO_BINS) $(SCENARIO_O)/mishap32 $(if $(GO),$(SCENARIO_O)/worker $(SCENARIO_O)/starter)
 
 $(SCENARIO_O)/%: tests/scenarios/%.c tests/scenarios/fixture.h
 	$(call say,CC,$@)
@@ -22,7 +22,13 @@ $(SCENARIO_O)/%.so: tests/scenarios/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SCENARIO_CFLAGS) -shared -fPIC -o $@ $<
 
-$(SCENARIO_O)/worker: tests/scenarios/worker.go
+# Only where the compiler has libraries of 32 bits; else the tests that need it are skipped.
+$(SCENARIO_O)/mishap32: tests/scenarios/mishap.c tests/scenarios/fixture.h
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@; $(CC) $(SCENARIO_CFLAGS) -m32 -isystem /usr/include/x86_64-linux-gnu -o $@ $< -lpthread 2>$@.log || :
+
+$(SCENARIO_O)/worker $(SCENARIO_O)/starter: $(SCENARIO_O)/%: tests/scenarios/%.go
 	$(call say,GO,$@)
 	@mkdir -p $(@D)
 	$(Q)GOCACHE=$(CURDIR)/$(SCENARIO_O)/go-cache GO111MODULE=off $(GO) build -gcflags='-N -l' -o $@ $<
