@@ -35,11 +35,6 @@ void log_init(int level)
         to_journal = stderr_is_journal();
 }
 
-int log_max_level(void)
-{
-        return max_level;
-}
-
 void log_line(int level, const char *format, ...)
 {
         char line[LOG_LINE_MAX];

@@ -16,7 +16,6 @@
 
 /* max_level: LOG_ERR to LOG_DEBUG; messages above it are dropped. May be called again. */
 void log_init(int max_level);
-int log_max_level(void);
 _printf_(2, 3) void log_line(int level, const char *format, ...);
 
 #define log_error(...)   log_line(LOG_ERR, __VA_ARGS__)

@@ -52,11 +52,6 @@ int enrich_target(const struct task_ref *caller, struct event *e)
         return 0;
 }
 
-int enrich_task_info(uint32_t pid, struct event *e)
-{
-        return procfs_task_info(pid, e);
-}
-
 /* ---- refused attaches ------------------------------------------------------------------------------ */
 
 /* Facts about the target alone. */

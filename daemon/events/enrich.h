@@ -30,6 +30,3 @@ struct text_cache *text_cache_new(void); /* NULL: out of memory */
 struct text_cache *text_cache_free(struct text_cache *cache);
 void enrich_text_cached(struct text_cache *cache, const struct rec_text *r, struct event *e);
 void enrich_text(const struct rec_text *r, struct event *e);
-
-/* A task.info event of a process. -ESRCH when it is gone. Callers keep track of whom they asked about. */
-int enrich_task_info(uint32_t pid, struct event *e);
