@@ -73,86 +73,87 @@ static struct tracing tracing_of(const struct api *api, const struct claim *c,
         return t;
 }
 
-static struct json_object *owner_json(const struct claim *c)
+/* What the owner is, beside its kind and words. */
+static struct json_member owner_member(const struct guard_owner *owner, const char *text)
+{
+        const char *path = strchr(text, '/') ?: "";
+
+        switch ((enum guard_owner_kind)owner->kind) {
+        case OWNER_PROCESS:
+                return (struct json_member)JSON_INT("pid", owner->process.pid);
+        case OWNER_UID:
+                return (struct json_member)JSON_INT("uid", owner->uid);
+        case OWNER_EXE:
+                return (struct json_member)JSON_TEXT("exe", path);
+        case OWNER_CGROUP:
+                return (struct json_member)JSON_TEXT("cgroup", path);
+        default:
+                return (struct json_member){};
+        }
+}
+
+static struct json_object *owner_json(const struct claim_request *r)
 {
         static const char *const kinds[] = {
                 [OWNER_NOBODY] = "token", [OWNER_PROCESS] = "pid",   [OWNER_EXE] = "exe",
                 [OWNER_UID] = "uid",      [OWNER_CGROUP] = "cgroup",
         };
         static_assert(ELEMENTSOF(kinds) == _GUARD_OWNER_MAX, "a name for each kind of owner");
-        const struct guard_owner *owner = &c->request.owner;
-        const char *text = c->request.owner_text, *path = strchr(text, '/');
-        struct json_object *o = json_object_new_object();
+        const struct json_member members[] = {
+                JSON_TEXT("kind", r->owner.kind < _GUARD_OWNER_MAX ? kinds[r->owner.kind] : ""),
+                JSON_TEXT("text", r->owner_text),
+                owner_member(&r->owner, r->owner_text),
+        };
 
-        json_add_text(o, "kind", owner->kind < _GUARD_OWNER_MAX ? kinds[owner->kind] : "");
-        json_add_text(o, "text", text);
-        if (owner->kind == OWNER_PROCESS)
-                json_add_int(o, "pid", owner->process.pid);
-        else if (owner->kind == OWNER_UID)
-                json_add_int(o, "uid", owner->uid);
-        else if (owner->kind == OWNER_EXE || owner->kind == OWNER_CGROUP)
-                json_add_text(o, kinds[owner->kind], path ?: "");
-        return o;
+        return json_of(members, ELEMENTSOF(members));
 }
 
 static struct json_object *user_json(const struct claim_request *r)
 {
-        struct json_object *o = json_object_new_object();
+        const struct json_member members[] = {
+                JSON_INT("uid", r->asker.uid),
+                JSON_INT("pid", r->asker.process.pid),
+        };
 
-        json_add_int(o, "uid", r->asker.uid);
-        json_add_int(o, "pid", r->asker.process.pid);
-        return o;
+        return json_of(members, ELEMENTSOF(members));
 }
 
-/* Seconds until then, or null if there is no such time. */
-static void add_left(struct json_object *o, const char *key, uint64_t end_ns)
+/* Null if there is no such time. */
+static uint64_t left_until(uint64_t end_ns, uint64_t now)
 {
-        uint64_t now = clock_boot_ns();
-
-        if (end_ns)
-                json_add_seconds(o, key, end_ns > now ? end_ns - now : 0);
-        else
-                json_object_object_add(o, key, NULL);
-}
-
-static void add_tracing(struct json_object *o, const struct api *api, const struct tracing *t)
-{
-        uint64_t now = clock_boot_ns(), active = t->session.last_active_ns;
-
-        json_object_object_add(o, "attached", json_object_new_boolean(t->known && t->admitted));
-        json_object_object_add(o, "tracer", t->known ? api_tracer_json(api, &t->session.tracer) : NULL);
-        if (t->known && active)
-                json_add_seconds(o, "idle_s", now > active ? now - active : 0);
-        else
-                json_object_object_add(o, "idle_s", NULL);
+        return end_ns ? end_ns - MIN_OF(end_ns, now) : JSON_NO_SPAN;
 }
 
 static struct json_object *claim_as_json(const struct api *api, const struct claim *c,
                                          const struct tracing *t)
 {
         const struct claim_request *r = &c->request;
-        struct json_object *o = json_object_new_object();
+        uint64_t now = clock_boot_ns(), active = t->known ? t->session.last_active_ns : 0;
+        const struct json_member members[] = {
+                JSON_INT("id", c->id),
+                JSON_INT("pid", r->target.pid),
+                JSON_INT("start", r->target.start),
+                JSON_TEXT("comm", r->target.comm),
+                JSON_TEXT("mode", guard_mode_to_string(r->mode)),
+                JSON_VALUE("owner", owner_json(r)),
+                JSON_BOOL("token", r->token[0]),
+                JSON_TIME("made", boot_to_wall(c->made_ns)),
+                JSON_VALUE("made_by", user_json(r)),
+                JSON_TIME("lease_ends", boot_to_wall(c->end_ns)),
+                JSON_SECONDS("lease_left_s", left_until(c->end_ns, now)),
+                JSON_VALUE("owner_alive", r->owner.kind == OWNER_PROCESS
+                                                  ? json_object_new_boolean(!c->grace_until_ns)
+                                                  : NULL),
+                JSON_BOOL("attached", t->known && t->admitted),
+                JSON_VALUE("tracer", t->known ? api_tracer_json(api, &t->session.tracer) : NULL),
+                JSON_SECONDS("idle_s", active ? now - MIN_OF(active, now) : JSON_NO_SPAN),
+                JSON_SECONDS("grace_left_s", left_until(c->grace_until_ns, now)),
+                JSON_INT("waiters", c->n_waiters),
+                JSON_BOOL("reserved", c->reserved),
+                JSON_TEXT("means", arbiter_means_to_string(arbiter_means(api->arbiter))),
+        };
 
-        json_add_int(o, "id", (int64_t)c->id);
-        json_add_int(o, "pid", r->target.pid);
-        json_add_int(o, "start", (int64_t)r->target.start);
-        json_add_text(o, "comm", r->target.comm);
-        json_add_text(o, "mode", guard_mode_to_string(r->mode));
-        json_object_object_add(o, "owner", owner_json(c));
-        json_object_object_add(o, "token", json_object_new_boolean(r->token[0]));
-        json_add_time(o, "made", boot_to_wall(c->made_ns));
-        json_object_object_add(o, "made_by", user_json(r));
-        json_add_time(o, "lease_ends", boot_to_wall(c->end_ns));
-        add_left(o, "lease_left_s", c->end_ns);
-        json_object_object_add(o, "owner_alive",
-                               r->owner.kind == OWNER_PROCESS ? json_object_new_boolean(!c->grace_until_ns)
-                                                              : NULL);
-        add_tracing(o, api, t);
-        add_left(o, "grace_left_s", c->grace_until_ns);
-        json_add_int(o, "waiters", c->n_waiters);
-        json_object_object_add(o, "reserved", json_object_new_boolean(c->reserved));
-        json_add_text(o, "means", arbiter_means_to_string(arbiter_means(api->arbiter)));
-        return o;
+        return json_of(members, ELEMENTSOF(members));
 }
 
 static struct tracing exact_tracing(const struct api *api, const struct claim *c)
@@ -199,21 +200,24 @@ static int list_claim(void *userdata, const struct claim *c)
         return 0;
 }
 
+static struct json_object *waiter_json(const struct claim_waiter *w)
+{
+        const struct claim_request *r = w->request;
+        const struct json_member members[] = {
+                JSON_INT("pid", r->target.pid),    JSON_TEXT("comm", r->target.comm),
+                JSON_TEXT("owner", r->owner_text), JSON_VALUE("asked_by", user_json(r)),
+                JSON_INT("position", w->position), JSON_TIME("since", boot_to_wall(w->since_ns)),
+        };
+
+        return json_of(members, ELEMENTSOF(members));
+}
+
 static int list_waiter(void *userdata, const struct claim_waiter *w)
 {
         struct claim_listing *l = userdata;
-        struct json_object *o;
 
-        if (!may_see(l, w->request))
-                return 0;
-        o = json_object_new_object();
-        json_add_int(o, "pid", w->request->target.pid);
-        json_add_text(o, "comm", w->request->target.comm);
-        json_add_text(o, "owner", w->request->owner_text);
-        json_object_object_add(o, "asked_by", user_json(w->request));
-        json_add_int(o, "position", w->position);
-        json_add_time(o, "since", boot_to_wall(w->since_ns));
-        json_object_array_add(l->list, o);
+        if (may_see(l, w->request))
+                json_object_array_add(l->list, waiter_json(w));
         return 0;
 }
 
@@ -360,14 +364,12 @@ struct claimant api_claimant(const struct api_call *call, const char *token)
 /* ---- POST -------------------------------------------------------------------------------------------- */
 
 /* Nobody can detach another's tracer: what would happen if it were killed is said before. */
-static void add_risk(struct json_object *o, const struct tracing *t)
+static void say_risk(const struct tracing *t, char risk[API_ERROR_MAX])
 {
         uint64_t options = t->session.options | options_of_ptrace(t->session.ptrace);
-        char text[API_ERROR_MAX], comm[SHOWN_MAX];
+        char comm[SHOWN_MAX];
 
-        if (!t->known || t->admitted)
-                return;
-        snprintf(text, sizeof(text),
+        snprintf(risk, API_ERROR_MAX,
                  "pid %u (%s) traces the process until it leaves by itself: nobody can detach it from "
                  "outside. %s",
                  t->session.tracer.pid, text_escape(t->session.tracer.comm, comm, sizeof(comm)),
@@ -375,21 +377,30 @@ static void add_risk(struct json_object *o, const struct tracing *t)
                          ? "It has set EXITKILL: if it is killed, the process is killed with it."
                          : "If it is killed, breakpoints that it set stay in the program, and the next one "
                            "that is reached kills it; it may also have set EXITKILL, which kills at once.");
-        json_add_text(o, "risk", text);
 }
 
-/* The token is not in it: whoever may renew a claim or enter by it may not therefore release it. */
-static struct json_object *claim_answer(const struct api_call *call, const struct claim *c,
-                                        const struct tracing *t)
+/* The token is told to its maker, once: whoever may renew a claim or enter by it may not therefore release
+ * it. */
+static struct json_object *claim_answer(const struct api *api, const struct claim *c,
+                                        const struct tracing *t, bool to_maker)
 {
-        struct json_object *o = json_new("ptraced.claim/1");
+        bool by_hold = arbiter_means(api->arbiter) == MEANS_HOLD,
+             tells_token = to_maker && c->request.token[0],
+             is_risky = to_maker && c->request.take && t->known && !t->admitted;
+        char risk[API_ERROR_MAX] = "";
+        const struct json_member members[] = {
+                JSON_TEXT("schema", "ptraced.claim/1"),
+                JSON_VALUE("claim", claim_as_json(api, c, t)),
+                JSON_TEXT(by_hold ? "note" : NULL,
+                          "Kept by hold: ptraced occupies the process, and lets go for the moment in which "
+                          "the owner attaches."),
+                JSON_TEXT(tells_token ? "token" : NULL, c->request.token),
+                JSON_TEXT(is_risky ? "risk" : NULL, risk),
+        };
 
-        json_object_object_add(o, "claim", claim_as_json(call->api, c, t));
-        if (arbiter_means(call->api->arbiter) == MEANS_HOLD)
-                json_add_text(o, "note",
-                              "Kept by hold: ptraced occupies the process, and lets go for the moment in "
-                              "which the owner attaches.");
-        return o;
+        if (is_risky)
+                say_risk(t, risk);
+        return json_of(members, ELEMENTSOF(members));
 }
 
 static void claim_refused(struct api_call *call, const struct refusal_text *why)
@@ -400,7 +411,6 @@ static void claim_refused(struct api_call *call, const struct refusal_text *why)
 static void answer_claim(struct api_call *call, const struct claim_answer *answer)
 {
         const struct claim *c = answer->claim;
-        struct json_object *o;
         struct tracing t;
 
         if (!c) {
@@ -408,12 +418,7 @@ static void answer_claim(struct api_call *call, const struct claim_answer *answe
                 return;
         }
         t = answer->looked ? tracing_of(call->api, c, &answer->tracer) : exact_tracing(call->api, c);
-        o = claim_answer(call, c, &t);
-        if (c->request.token[0]) /* this once, to its maker */
-                json_add_text(o, "token", c->request.token);
-        if (c->request.take)
-                add_risk(o, &t);
-        api_answer_status(call, MHD_HTTP_CREATED, o);
+        api_answer_status(call, MHD_HTTP_CREATED, claim_answer(call->api, c, &t, true));
 }
 
 /* Its turn has come, or never will. */
@@ -513,7 +518,7 @@ static void answer_changed(struct api_call *call, const struct claim *c)
 {
         struct tracing t = exact_tracing(call->api, c);
 
-        api_answer(call, claim_answer(call, c, &t));
+        api_answer(call, claim_answer(call->api, c, &t, false));
 }
 
 static void change_refused(struct api_call *call, const char *what, const struct claimant *by,

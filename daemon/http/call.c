@@ -83,7 +83,7 @@ void api_fail(struct api_call *call, unsigned status, const char *code, const ch
         answer_json(call, status, o);
 }
 
-/* ---- members --------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------------- */
 
 struct json_object *json_new(const char *schema)
 {
@@ -121,4 +121,41 @@ void json_add_seconds(struct json_object *o, const char *key, uint64_t ns)
 void json_add_int(struct json_object *o, const char *key, int64_t n)
 {
         json_object_object_add(o, key, json_object_new_int64(n));
+}
+
+static void put_member(struct json_object *o, const struct json_member *m)
+{
+        switch (m->kind) {
+        case JSON_KIND_TEXT:
+                json_add_text(o, m->name, m->text);
+                break;
+        case JSON_KIND_INT:
+                json_add_int(o, m->name, m->n);
+                break;
+        case JSON_KIND_BOOL:
+                json_object_object_add(o, m->name, json_object_new_boolean(m->yes));
+                break;
+        case JSON_KIND_TIME:
+                json_add_time(o, m->name, m->ns);
+                break;
+        case JSON_KIND_SECONDS:
+                if (m->ns == JSON_NO_SPAN)
+                        json_object_object_add(o, m->name, NULL);
+                else
+                        json_add_seconds(o, m->name, m->ns);
+                break;
+        case JSON_KIND_VALUE:
+                json_object_object_add(o, m->name, m->value);
+                break;
+        }
+}
+
+struct json_object *json_of(const struct json_member *members, size_t n)
+{
+        struct json_object *o = json_object_new_object();
+
+        for (size_t i = 0; i < n; i++)
+                if (members[i].name)
+                        put_member(o, &members[i]);
+        return o;
 }

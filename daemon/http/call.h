@@ -87,7 +87,58 @@ void api_answer_status(struct api_call *call, unsigned status, struct json_objec
 /* The answer is text, which is given away. */
 void api_answer_text(struct api_call *call, const char *content_type, char *text);
 
-/* Adds untrusted text as valid UTF-8. */
+/* ---- objects ------------------------------------------------------------------------------------------ */
+
+/* A member of an object, made by one of the macros. Without a name it is left out. */
+struct json_member {
+        const char *name;
+        enum json_kind {
+                JSON_KIND_TEXT,
+                JSON_KIND_INT,
+                JSON_KIND_BOOL,
+                JSON_KIND_TIME,
+                JSON_KIND_SECONDS,
+                JSON_KIND_VALUE,
+        } kind;
+        union {
+                const char *text;
+                int64_t n;
+                uint64_t ns;
+                bool yes;
+                struct json_object *value;
+        };
+};
+#define JSON_TEXT(key, s)                                          \
+        {                                                          \
+                .name = (key), .kind = JSON_KIND_TEXT, .text = (s) \
+        } /* untrusted: made valid UTF-8 */
+#define JSON_INT(key, i)                                                \
+        {                                                               \
+                .name = (key), .kind = JSON_KIND_INT, .n = (int64_t)(i) \
+        }
+#define JSON_BOOL(key, b)                                         \
+        {                                                         \
+                .name = (key), .kind = JSON_KIND_BOOL, .yes = (b) \
+        }
+#define JSON_TIME(key, t)                                        \
+        {                                                        \
+                .name = (key), .kind = JSON_KIND_TIME, .ns = (t) \
+        } /* wall clock; 0: null */
+/* To the millisecond; JSON_NO_SPAN: null. */
+#define JSON_SECONDS(key, t)                                        \
+        {                                                           \
+                .name = (key), .kind = JSON_KIND_SECONDS, .ns = (t) \
+        }
+#define JSON_VALUE(key, v)                                           \
+        {                                                            \
+                .name = (key), .kind = JSON_KIND_VALUE, .value = (v) \
+        } /* given away; NULL: null */
+#define JSON_NO_SPAN UINT64_MAX
+
+/* An object with these members, in this order. */
+struct json_object *json_of(const struct json_member *members, size_t n);
+
+/* The same, member by member. Adds untrusted text as valid UTF-8. */
 void json_add_text(struct json_object *o, const char *key, const char *s);
 /* Adds an ISO time, or null for 0. */
 void json_add_time(struct json_object *o, const char *key, uint64_t wall_ns);
