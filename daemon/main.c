@@ -24,7 +24,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/options.h"
-#include "daemon/claims/refusal.h"
+#include "daemon/claims/opinion.h"
 #include "daemon/http/server.h"
 #include "daemon/http/socket.h"
 #include "daemon/http/turns.h"
