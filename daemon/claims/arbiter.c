@@ -9,7 +9,9 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/base/list.h"
 #include "lib/base/ratelimit.h"
+#include "lib/base/table.h"
 #include "lib/base/text.h"
 #include "daemon/base/log.h"
 #include "daemon/claims/by_hold.h"
@@ -33,7 +35,8 @@ struct arbiter {
         } kept;
         struct means means;
         struct claim_book *book;
-        struct answers answers;
+        struct table promises; /* by ticket */
+        uint64_t next_ticket;  /* from 1: 0 is none */
         struct ends *ends;
         struct rulebook *rules;
         uint64_t next_id;
@@ -42,6 +45,51 @@ struct arbiter {
         bool sweep;   /* some ends may not matter any more */
         sd_event_source *expiry, *save;
 };
+
+/* ---- who waits for an answer ------------------------------------------------------------------------- */
+
+/* A client whose answer is still to come. */
+struct promise {
+        struct table_node node; /* by ticket */
+        uint64_t ticket;
+        answer_fn fn;
+        void *userdata;
+};
+
+static int promise_answer(struct arbiter *a, uint64_t ticket, answer_fn fn, void *userdata)
+{
+        struct promise *p = calloc(1, sizeof(*p));
+
+        if (!p)
+                return -ENOMEM;
+        *p = (struct promise){.ticket = ticket, .fn = fn, .userdata = userdata};
+        table_insert(&a->promises, &p->node, table_hash(ticket));
+        return 0;
+}
+
+/* To be freed. NULL: nobody waits under that ticket. */
+static struct promise *take_promise(struct arbiter *a, uint64_t ticket)
+{
+        for (struct table_node *n = table_first(&a->promises, table_hash(ticket)); n; n = table_next(n)) {
+                struct promise *p = LIST_ENTRY(n, struct promise, node);
+
+                if (p->ticket != ticket)
+                        continue;
+                table_remove(&a->promises, &p->node);
+                return p;
+        }
+        return NULL;
+}
+
+/* False: nobody waited. */
+static bool keep_promise(struct arbiter *a, uint64_t ticket, const struct claim_answer *answer)
+{
+        _cleanup_free_ struct promise *p = take_promise(a, ticket);
+
+        if (p)
+                p->fn(p->userdata, answer);
+        return p;
+}
 
 /* ---- what the book wants ----------------------------------------------------------------------------- */
 
@@ -121,7 +169,7 @@ static void give_answer(struct arbiter *a, const struct claim_outcome *o, const 
                 answer.tracer = *seen;
         if (o->refusal)
                 refusal_of_waiter(o, &answer.why);
-        a->sweep |= answers_give(&a->answers, o->ticket, &answer);
+        a->sweep |= keep_promise(a, o->ticket, &answer);
 }
 
 static void answer_waiter(void *userdata, const struct claim_outcome *o)
@@ -232,14 +280,14 @@ uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *request, s
 {
         struct claim_request r = *request;
         struct claim_outcome o;
-        uint64_t ticket = r.ticket = answers_ticket(&a->answers);
+        uint64_t ticket = r.ticket = a->next_ticket++;
         int e = 0;
 
         *ret = (struct claim_answer){};
         o = try_to_make(a, &r, ret);
         ret->claim = o.claim;
         if (!o.claim && !o.refusal)
-                e = answers_promise(&a->answers, ticket, fn, userdata);
+                e = promise_answer(a, ticket, fn, userdata);
         if (e < 0) {
                 claim_cancel(a->book, ticket, clock_boot_ns());
                 o = refused_by_errno(e);
@@ -254,7 +302,9 @@ uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *request, s
 
 void arbiter_cancel(struct arbiter *a, uint64_t ticket)
 {
-        if (!answers_forget(&a->answers, ticket))
+        _cleanup_free_ struct promise *p = take_promise(a, ticket);
+
+        if (!p)
                 return;
         a->sweep = true;
         claim_cancel(a->book, ticket, clock_boot_ns());
@@ -507,7 +557,7 @@ static int set_up_arbiter_parts(struct arbiter *a, const struct arbiter_parts *p
         a->state_dir = strdup(parts->state_dir);
         r = a->state_dir ? claim_book_new(&a->book, &sink, parts->grace_ns) : -ENOMEM;
         if (r == 0)
-                r = answers_init(&a->answers);
+                r = table_init(&a->promises);
         if (r == 0)
                 r = ends_new(&a->ends, parts->event, on_party_gone, a);
         if (r == 0)
@@ -525,7 +575,7 @@ int arbiter_new(struct arbiter **ret, const struct arbiter_parts *parts)
         a->pump = parts->pump;
         a->tracers = (struct tracers){pump_model(parts->pump), parts->hold};
         a->log = (struct ratelimit){.window_ns = LOG_WINDOW_NS, .burst = LOG_BURST};
-        a->next_id = 1;
+        a->next_id = a->next_ticket = 1;
         choose_means(a, parts);
         r = set_up_arbiter_parts(a, parts);
         if (r < 0) {
@@ -543,21 +593,22 @@ static void dismiss_waiters(struct arbiter *a)
 {
         const struct claim_outcome stopping = {.refusal = REFUSED_STOPPING};
         struct claim_answer answer = {};
-        uint64_t ticket;
 
         refusal_of_waiter(&stopping, &answer.why);
-        while ((ticket = answers_any(&a->answers))) {
-                claim_cancel(a->book, ticket, clock_boot_ns());
-                answers_give(&a->answers, ticket, &answer);
-        }
+        for (size_t i = 0; i < a->promises.n_buckets; i++)
+                while (a->promises.buckets[i]) {
+                        uint64_t ticket = LIST_ENTRY(a->promises.buckets[i], struct promise, node)->ticket;
+
+                        claim_cancel(a->book, ticket, clock_boot_ns());
+                        keep_promise(a, ticket, &answer);
+                }
 }
 
 struct arbiter *arbiter_free(struct arbiter *a)
 {
         if (!a)
                 return NULL;
-        if (a->answers.waiting.buckets)
-                dismiss_waiters(a);
+        dismiss_waiters(a);
         if (a->book && a->save && (a->unsaved || claim_count(a->book)))
                 save(a);
         sd_event_source_disable_unref(a->expiry);
@@ -566,8 +617,8 @@ struct arbiter *arbiter_free(struct arbiter *a)
         if (!a->guard)
                 by_hold_done(&a->kept.hold);
         claim_book_free(a->book);
-        if (a->answers.waiting.buckets)
-                answers_done(&a->answers);
+        assert(!a->promises.n);
+        table_done(&a->promises);
         rulebook_free(a->rules);
         free(a->state_dir);
         free(a);

@@ -3,17 +3,17 @@
 
 /*
  * The arbiter: claims, for clients. It keeps the book (lib/claim/claim.h) and carries its effects out:
- * claims are put in force by the means there are (means.h), clients are answered (answers.h), events are fed
- * to the pump. It restores itself at start from the kernel's maps, or from claims.json in the state
- * directory where there is no guard. What happens outside is brought to it by outside.h; policy and `single`
- * are the rulebook's.
+ * claims are put in force by the means there are (means.h), clients are answered, events are fed to the
+ * pump. It restores itself at start from the kernel's maps, or from claims.json in the state directory where
+ * there is no guard. What happens outside is brought to it by outside.h; policy and `single` are the
+ * rulebook's.
  */
 
 #include <systemd/sd-event.h>
 
 #include "lib/claim/claim.h"
-#include "daemon/claims/answers.h"
 #include "daemon/claims/means.h"
+#include "daemon/claims/refusal.h"
 #include "daemon/claims/rulebook.h"
 #include "daemon/claims/tracers.h"
 #include "daemon/events/pump.h"
@@ -40,6 +40,15 @@ const struct claim_book *arbiter_book(const struct arbiter *a);
 struct rulebook *arbiter_rules(const struct arbiter *a);
 const struct tracers *arbiter_tracers(const struct arbiter *a);
 
+/* What a client is told of its request. */
+struct claim_answer {
+        const struct claim *claim; /* NULL: there will be none; why */
+        struct refusal_text why;
+        struct tracer_seen tracer; /* who traces the target at this moment, if it was looked at */
+        bool looked;
+};
+/* Called once, later. */
+typedef void (*answer_fn)(void *userdata, const struct claim_answer *answer);
 /* Returns 0 and the answer, or, where it has to wait, a ticket to cancel it with: then fn is called once. */
 uint64_t arbiter_claim(struct arbiter *a, const struct claim_request *r, struct claim_answer *ret,
                        answer_fn fn, void *userdata);

@@ -65,7 +65,7 @@ struct claim {
                         * installed yet */
 };
 
-/* Why a request is refused, or why who waited gets nothing. daemon/claims/answers.c has the words. */
+/* Why a request is refused, or why who waited gets nothing. daemon/claims/refusal.c has the words. */
 enum claim_refusal {
         CLAIM_NOT_REFUSED,
         REFUSED_CLAIMED,       /* another claim is in the way */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/claims/answers.h"
+#include "daemon/claims/refusal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,12 +10,9 @@
 #include <microhttpd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/list.h"
 #include "lib/base/text.h"
 
 #define NAME_SHOWN_MAX 128
-
-/* ---- words ------------------------------------------------------------------------------------------- */
 
 /* sentence NULL: composed below of who is in the way, or what the system says. */
 static const struct refusal_row {
@@ -152,82 +149,4 @@ void refusal_of_change(const struct claim_outcome *o, const char *what, uint64_t
         else if (o->error)
                 snprintf(ret->sentence, sizeof(ret->sentence),
                          "It was not possible to %s claim %" PRIu64 ": %s.", what, id, strerror(-o->error));
-}
-
-/* ---- who waits --------------------------------------------------------------------------------------- */
-
-/* A client whose answer is still to come. */
-struct promise {
-        struct table_node node; /* by ticket */
-        uint64_t ticket;
-        answer_fn fn;
-        void *userdata;
-};
-
-int answers_init(struct answers *a)
-{
-        a->next_ticket = 1;
-        return table_init(&a->waiting);
-}
-
-void answers_done(struct answers *a)
-{
-        assert(!a->waiting.n);
-        table_done(&a->waiting);
-}
-
-uint64_t answers_ticket(struct answers *a)
-{
-        return a->next_ticket++;
-}
-
-int answers_promise(struct answers *a, uint64_t ticket, answer_fn fn, void *userdata)
-{
-        struct promise *p = calloc(1, sizeof(*p));
-
-        if (!p)
-                return -ENOMEM;
-        *p = (struct promise){.ticket = ticket, .fn = fn, .userdata = userdata};
-        table_insert(&a->waiting, &p->node, table_hash(ticket));
-        return 0;
-}
-
-static struct promise *take_promise(struct answers *a, uint64_t ticket)
-{
-        for (struct table_node *n = table_first(&a->waiting, table_hash(ticket)); n; n = table_next(n)) {
-                struct promise *p = LIST_ENTRY(n, struct promise, node);
-
-                if (p->ticket != ticket)
-                        continue;
-                table_remove(&a->waiting, &p->node);
-                return p;
-        }
-        return NULL;
-}
-
-bool answers_give(struct answers *a, uint64_t ticket, const struct claim_answer *answer)
-{
-        struct promise *p = take_promise(a, ticket);
-
-        if (!p)
-                return false;
-        p->fn(p->userdata, answer);
-        free(p);
-        return true;
-}
-
-bool answers_forget(struct answers *a, uint64_t ticket)
-{
-        struct promise *p = take_promise(a, ticket);
-
-        free(p);
-        return p;
-}
-
-uint64_t answers_any(const struct answers *a)
-{
-        for (size_t i = 0; i < a->waiting.n_buckets; i++)
-                if (a->waiting.buckets[i])
-                        return LIST_ENTRY(a->waiting.buckets[i], struct promise, node)->ticket;
-        return 0;
 }
