@@ -17,7 +17,6 @@
 #include "daemon/claims/by_hold.h"
 #include "daemon/claims/by_kernel.h"
 #include "daemon/claims/ends.h"
-#include "daemon/claims/takeover.h"
 
 #define SHOWN_MAX     128
 #define LOG_BURST     200 /* changes of claims that are logged in ... */
@@ -474,7 +473,11 @@ static void take_over(struct arbiter *a)
 {
         struct claims_found found;
 
-        takeover_find(a->guard, a->state_dir, &found);
+        claims_found_init(&found);
+        if (a->guard)
+                by_kernel_find(a->guard, a->state_dir, &found);
+        else
+                claims_file_read(a->state_dir, &found);
         a->next_id = MAX_OF(a->next_id, found.next_id);
         LIST_FOREACH (it, &found.list)
                 adopt_found(a, LIST_ENTRY(it, struct found_claim, link));

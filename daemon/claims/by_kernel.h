@@ -16,5 +16,6 @@ struct by_kernel {
 
 /* k outlives it. */
 struct means by_kernel_means(struct by_kernel *k);
-/* The claims that are in the kernel's map, without the words for their owners. */
-void by_kernel_find(struct guard *guard, struct claims_found *found);
+/* Adds the claims of an earlier daemon that stand still: the kernel is the authority, the file has the words
+ * for its claims, and those that hold keeps still. */
+void by_kernel_find(struct guard *guard, const char *state_dir, struct claims_found *ret);
