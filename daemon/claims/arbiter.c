@@ -491,6 +491,14 @@ static void take_over(struct arbiter *a)
 
 /* ---- from beginning to end --------------------------------------------------------------------------- */
 
+const char *arbiter_means_to_string(enum arbiter_means m)
+{
+        static const char *const names[] = {[MEANS_KERNEL] = "kernel", [MEANS_HOLD] = "hold"};
+        static_assert(ELEMENTSOF(names) == _MEANS_MAX, "a name for each means");
+
+        return m >= 0 && m < _MEANS_MAX ? names[m] : NULL;
+}
+
 enum arbiter_means arbiter_means(const struct arbiter *a)
 {
         return a->means.kind;

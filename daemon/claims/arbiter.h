@@ -13,9 +13,9 @@
 
 #include "lib/claim/claim.h"
 #include "daemon/claims/means.h"
+#include "daemon/claims/owner.h"
 #include "daemon/claims/refusal.h"
 #include "daemon/claims/rulebook.h"
-#include "daemon/claims/tracers.h"
 #include "daemon/events/pump.h"
 #include "daemon/guard/guard.h"
 #include "daemon/hold/hold.h"
@@ -36,6 +36,7 @@ int arbiter_new(struct arbiter **ret, const struct arbiter_parts *parts);
 struct arbiter *arbiter_free(struct arbiter *a);
 
 enum arbiter_means arbiter_means(const struct arbiter *a);
+const char *arbiter_means_to_string(enum arbiter_means m); /* "kernel", "hold" */
 const struct claim_book *arbiter_book(const struct arbiter *a);
 struct rulebook *arbiter_rules(const struct arbiter *a);
 const struct tracers *arbiter_tracers(const struct arbiter *a);

@@ -7,7 +7,7 @@
  */
 
 #include "daemon/claims/means.h"
-#include "daemon/claims/tracers.h"
+#include "daemon/claims/owner.h"
 #include "daemon/hold/hold.h"
 
 struct kept;

@@ -16,7 +16,6 @@ enum arbiter_means {
         MEANS_HOLD, /* ptraced itself occupies the slot: a gap of moments when an owner is let in */
         _MEANS_MAX,
 };
-const char *arbiter_means_to_string(enum arbiter_means m); /* "kernel", "hold" */
 
 /* What install() began has ended. */
 struct means_news {

@@ -10,7 +10,6 @@
 #include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
 #include "daemon/claims/owner.h"
-#include "daemon/claims/tracers.h"
 
 #define PATH_TEXT_MAX 4096
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* Who is who, and whom an owner admits: asked of /proc at this moment, and nothing kept. */
+/* Who is who, whom an owner admits, and who traces a process: asked of /proc at this moment, and nothing kept.
+ */
 
 #include "lib/claim/claim.h"
+#include "lib/model/model.h"
 #include "daemon/base/lookup.h"
+#include "daemon/hold/hold.h"
 
 /* Whom a claim is to be for: kind OWNER_PROCESS and a pid; OWNER_EXE and a path; OWNER_UID and a uid;
  * OWNER_CGROUP and a path; OWNER_NOBODY. */
@@ -28,3 +31,17 @@ struct guard_process owner_key(const struct task_ref *t);
 bool owner_claim_holds(const struct claim *c);
 /* The path of a process in cgroup version 2, "" if there is none. */
 void owner_cgroup_path(uint32_t pid, char *buf, size_t size);
+
+/* Who traces a process now, as /proc says; helpers of ptraced's own are nobody's debugger. */
+struct tracers {
+        const struct model *model; /* asked first: one thread of thousands may be traced */
+        const struct hold *hold;   /* NULL: none */
+};
+
+struct tracer_seen {
+        struct task_ref task; /* pid 0: nobody */
+        bool admitted;        /* by the owner that was asked for */
+};
+/* One whom the owner does not admit, else one whom it does; owner NULL: anybody, not admitted. */
+struct tracer_seen tracers_look(const struct tracers *t, const struct task_ref *target,
+                                const struct guard_owner *owner);
