@@ -67,17 +67,15 @@ bool api_caller(struct api_call *call, struct proc_status *ret)
         return r == 0;
 }
 
-bool api_may_trace_live(struct api_call *call, const struct proc_status *target, const char *what)
+bool api_may_trace_as(struct api_call *call, const struct proc_status *caller,
+                      const struct proc_status *target, const char *what)
 {
         char why[ACCESS_TEXT_MAX] = "";
-        struct proc_status caller;
         struct access_facts facts;
 
         if (call->peer.privileged)
                 return true;
-        if (!api_caller(call, &caller))
-                return false;
-        attach_facts(&caller, target, &facts);
+        attach_facts(caller, target, &facts);
         if (access_rights(&facts, why) == ACCESS_NONE)
                 return true;
         api_fail(call, MHD_HTTP_FORBIDDEN, "not-permitted", "Ask as root.",
@@ -88,12 +86,12 @@ bool api_may_trace_live(struct api_call *call, const struct proc_status *target,
 
 bool api_may_trace(struct api_call *call, const struct task_ref *target, const char *what)
 {
-        struct proc_status st;
+        struct proc_status st, caller;
 
         if (call->peer.privileged)
                 return true;
         if (procfs_status(target->pid, 0, &st) == 0 && st.task.start == target->start)
-                return api_may_trace_live(call, &st, what);
+                return api_caller(call, &caller) && api_may_trace_as(call, &caller, &st, what);
         api_fail(call, MHD_HTTP_NOT_FOUND, "no-such-process", "", "There is no process %u any more.",
                  target->pid);
         return false;

@@ -56,4 +56,6 @@ bool api_caller(struct api_call *call, struct proc_status *ret);
 /* May the process that asks have ptraced trace this one for it: `what` ("hold", ...)? By the kernel's rules,
  * as if it did so itself; root and PEER_GROUP may. Answers with an error if not. */
 bool api_may_trace(struct api_call *call, const struct task_ref *target, const char *what);
-bool api_may_trace_live(struct api_call *call, const struct proc_status *target, const char *what);
+/* The same, of two processes that were looked at; the caller counts unless the peer is privileged. */
+bool api_may_trace_as(struct api_call *call, const struct proc_status *caller,
+                      const struct proc_status *target, const char *what);

@@ -300,27 +300,31 @@ static int find_by_path(struct api_call *call, struct owner_wish *wish, struct g
         return r;
 }
 
-/* Of the body, else the asking process. */
-static bool read_owner(struct api_call *call, struct guard_owner *ret, char text[CLAIM_OWNER_TEXT_MAX])
+/* The asking process is to be the owner, or a path is looked up as it would. */
+static bool owner_is_of_caller(const struct request_body *b)
+{
+        return b->owner.kind == BODY_OWNER_NONE || *b->owner.path;
+}
+
+/* Of the body, else the asking process; caller: it, if that matters. */
+static bool read_owner(struct api_call *call, const struct proc_status *caller, struct guard_owner *ret,
+                       char text[CLAIM_OWNER_TEXT_MAX])
 {
         static const enum guard_owner_kind kinds[] = {
-                [BODY_OWNER_NONE] = OWNER_PROCESS,  [BODY_OWNER_PID] = OWNER_PROCESS,
-                [BODY_OWNER_EXE] = OWNER_EXE,       [BODY_OWNER_UID] = OWNER_UID,
-                [BODY_OWNER_CGROUP] = OWNER_CGROUP, [BODY_OWNER_TOKEN] = OWNER_NOBODY,
+                [BODY_OWNER_PID] = OWNER_PROCESS,  [BODY_OWNER_EXE] = OWNER_EXE,
+                [BODY_OWNER_UID] = OWNER_UID,      [BODY_OWNER_CGROUP] = OWNER_CGROUP,
+                [BODY_OWNER_TOKEN] = OWNER_NOBODY,
         };
         const struct request_body *b = call->body;
         struct owner_wish wish = {.kind = kinds[b->owner.kind], .number = b->owner.number};
-        struct proc_status caller;
         int r;
 
+        if (b->owner.kind == BODY_OWNER_NONE) {
+                owner_be_process(&caller->task, ret, text);
+                return true;
+        }
         if (*b->owner.path)
                 wish.path = b->owner.path;
-        if ((wish.path || b->owner.kind == BODY_OWNER_NONE) && !api_caller(call, &caller))
-                return false;
-        if (b->owner.kind == BODY_OWNER_NONE) {
-                wish.number = call->peer.process.pid;
-                wish.start = call->peer.process.start;
-        }
         r = wish.path ? find_by_path(call, &wish, ret, text) : owner_find(&wish, ret, text);
         if (r < 0)
                 owner_failed(call, &wish, r);
@@ -472,12 +476,12 @@ static bool can_be_traced(struct api_call *call, const struct proc_status *targe
         return false;
 }
 
-/* Where claims are kept by hold ptraced traces the process, on the asker's behalf. The kernel's guard only
- * keeps others out. */
-static bool may_keep(struct api_call *call, const struct proc_status *target)
+/* Where claims are kept by hold ptraced traces the process, on the asker's behalf, so the asker must be one who
+ * may. The kernel's guard only keeps others out. */
+static bool is_held_for_caller(const struct api_call *call)
 {
-        return arbiter_means(call->api->arbiter) != MEANS_HOLD || call->body->mode == GUARD_AUDIT ||
-               api_may_trace_live(call, target, "claim");
+        return arbiter_means(call->api->arbiter) == MEANS_HOLD && call->body->mode != GUARD_AUDIT &&
+               !call->peer.privileged;
 }
 
 void api_claim_make(struct api_call *call)
@@ -490,11 +494,16 @@ void api_claim_make(struct api_call *call)
                 .wait = b->wait,
                 .take = b->take,
         };
-        struct proc_status target;
+        bool is_held = is_held_for_caller(call);
+        struct proc_status target, caller;
 
-        if (!api_live_target(call, b->pid, &target) || !can_be_traced(call, &target) ||
-            !may_keep(call, &target) || !read_owner(call, &r.owner, r.owner_text) ||
-            !read_token(call, r.token))
+        if (!api_live_target(call, b->pid, &target) || !can_be_traced(call, &target))
+                return;
+        if ((is_held || owner_is_of_caller(b)) && !api_caller(call, &caller))
+                return;
+        if (is_held && !api_may_trace_as(call, &caller, &target, "claim"))
+                return;
+        if (!read_owner(call, &caller, &r.owner, r.owner_text) || !read_token(call, r.token))
                 return;
         r.target = target.task;
         request_claim(call, &r);
@@ -545,6 +554,7 @@ void api_claim_renew(struct api_call *call)
         char text[CLAIM_OWNER_TEXT_MAX] = "";
         struct claim_renewal to = {.owner_text = text};
         struct claim_outcome o = {};
+        struct proc_status caller;
         struct guard_owner owner;
 
         if (!c)
@@ -560,7 +570,9 @@ void api_claim_renew(struct api_call *call)
                 return;
         }
         if (wants_owner(b, c)) {
-                if (!read_owner(call, &owner, text))
+                if (owner_is_of_caller(b) && !api_caller(call, &caller))
+                        return;
+                if (!read_owner(call, &caller, &owner, text))
                         return;
                 to.owner = &owner;
         }

@@ -82,6 +82,13 @@ void owner_describe(const struct guard_owner *o, char text[CLAIM_OWNER_TEXT_MAX]
         }
 }
 
+void owner_be_process(const struct task_ref *t, struct guard_owner *ret, char text[CLAIM_OWNER_TEXT_MAX])
+{
+        *ret = (struct guard_owner){.kind = OWNER_PROCESS};
+        ret->process = owner_key(t);
+        describe_process(t->pid, t->comm, text);
+}
+
 static int find_owner_process(const struct owner_wish *wish, struct guard_owner *ret,
                               char text[CLAIM_OWNER_TEXT_MAX])
 {
@@ -90,10 +97,9 @@ static int find_owner_process(const struct owner_wish *wish, struct guard_owner 
 
         if (r < 0)
                 return r;
-        if (t.pid != wish->number || (wish->start && t.start != wish->start))
+        if (t.pid != wish->number)
                 return -ESRCH; /* a thread of it: its process is meant, but not said */
-        ret->process = owner_key(&t);
-        describe_process(t.pid, t.comm, text);
+        owner_be_process(&t, ret, text);
         return 0;
 }
 

@@ -14,12 +14,13 @@
 struct owner_wish {
         enum guard_owner_kind kind;
         uint32_t number; /* pid or uid */
-        uint64_t start;  /* of the process; 0: whoever has that pid now */
         const char *path;
         const struct lookup_rights *rights; /* of who names the path */
 };
 /* text gets the words for it. -ESRCH, and what lookup.h says of paths. */
 int owner_find(const struct owner_wish *wish, struct guard_owner *ret, char text[CLAIM_OWNER_TEXT_MAX]);
+/* The same for a process that was looked at. */
+void owner_be_process(const struct task_ref *t, struct guard_owner *ret, char text[CLAIM_OWNER_TEXT_MAX]);
 /* "uid 1000", "pid 17 (gdb)": words for an owner of which only the numbers are known. */
 void owner_describe(const struct guard_owner *o, char text[CLAIM_OWNER_TEXT_MAX]);
 /* Does the owner admit this tracer? As the kernel compares. */

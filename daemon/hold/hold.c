@@ -236,8 +236,11 @@ struct hold *hold_free(struct hold *h)
 bool hold_is_helper(const struct hold *h, uint32_t pid)
 {
         struct proc_stat stat;
-        uint32_t parent = procfs_stat(pid, 0, &stat) == 0 ? stat.ppid : 0;
+        uint32_t parent;
 
+        if (!h->n_held)
+                return false;
+        parent = procfs_stat(pid, 0, &stat) == 0 ? stat.ppid : 0;
         for (size_t i = 0; i < h->n_held; i++) {
                 const struct held *e = h->held[i];
 
