@@ -344,11 +344,11 @@ static struct claim_outcome make_now(struct claim_book *b, struct entry *e, cons
         return outcome_of(NULL);
 }
 
-static struct claim_outcome make_or_queue(struct claim_book *b, struct claim_place *p, struct entry *e,
+static struct claim_outcome make_or_queue(struct claim_book *b, struct entry *e,
                                           const struct task_ref *tracer, uint64_t now)
 {
         const struct claim_request *r = &e->claim.request;
-        enum claim_refusal why = check_way(p, r, tracer);
+        enum claim_refusal why = check_way(e->place, r, tracer);
 
         if (why == CLAIM_NOT_REFUSED)
                 return make_now(b, e, tracer, now);
@@ -378,15 +378,16 @@ struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct 
                         return refused(REFUSED_PROCESS_GONE); /* the pid is another process's by now */
                 place_gone(b, p, now_ns);
         }
-        p = claim_place_get(b, &r->target);
-        e = p ? claim_entry_new(b, p, id, r, now_ns) : NULL;
-        o = e ? make_or_queue(b, p, e, tracer, now_ns) : system_refused(-ENOMEM);
-        if (p && o.refusal) {
+        e = claim_entry_new(b, id, r, now_ns);
+        if (!e)
+                return system_refused(-ENOMEM);
+        p = e->place;
+        o = make_or_queue(b, e, tracer, now_ns);
+        if (o.refusal) {
                 o.other = p->claim ? &p->claim->claim : NULL;
                 o.tracer = *tracer;
         }
-        if (p)
-                claim_place_put(b, p);
+        claim_place_put(b, p);
         return o;
 }
 
@@ -422,21 +423,15 @@ struct claim_outcome claim_installed(struct claim_book *b, uint64_t id, int erro
 
 int claim_adopt(struct claim_book *b, const struct claim *c)
 {
-        struct claim_place *p = claim_place_find(b, c->request.target.pid);
         struct entry *e;
 
         if (b->n_claims >= GUARD_CLAIMS_MAX)
                 return -EDQUOT;
-        if (p || claim_find(b, c->id))
+        if (claim_place_find(b, c->request.target.pid) || claim_find(b, c->id))
                 return -EEXIST;
-        p = claim_place_get(b, &c->request.target);
-        if (!p)
+        e = claim_entry_new(b, c->id, &c->request, c->made_ns);
+        if (!e)
                 return -ENOMEM;
-        e = claim_entry_new(b, p, c->id, &c->request, c->made_ns);
-        if (!e) {
-                claim_place_put(b, p);
-                return -ENOMEM;
-        }
         e->claim = *c;
         e->claim.reserved = false;
         claim_link(b, e);

@@ -162,7 +162,8 @@ static void put_user(struct claim_book *b, struct user *u)
         free(u);
 }
 
-struct claim_place *claim_place_get(struct claim_book *b, const struct task_ref *target)
+/* A new one where there is none. */
+static struct claim_place *get_place(struct claim_book *b, const struct task_ref *target)
 {
         struct claim_place *p = claim_place_find(b, target->pid);
 
@@ -207,15 +208,17 @@ struct entry *claim_first_waiter(const struct claim_place *p)
 
 /* ---- entries ----------------------------------------------------------------------------------------- */
 
-struct entry *claim_entry_new(struct claim_book *b, struct claim_place *p, uint64_t id,
-                              const struct claim_request *r, uint64_t now)
+struct entry *claim_entry_new(struct claim_book *b, uint64_t id, const struct claim_request *r, uint64_t now)
 {
         struct entry *e = calloc(1, sizeof(*e));
 
         if (!e)
                 return NULL;
         e->user = get_user(b, r->asker.uid);
-        if (!e->user) {
+        e->place = e->user ? get_place(b, &r->target) : NULL;
+        if (!e->place) {
+                if (e->user)
+                        put_user(b, e->user);
                 free(e);
                 return NULL;
         }
@@ -223,7 +226,6 @@ struct entry *claim_entry_new(struct claim_book *b, struct claim_place *p, uint6
         e->claim.id = id;
         e->claim.request = *r;
         e->claim.request.asker.token = NULL; /* the caller's, who goes */
-        e->place = p;
         e->since_ns = now;
         e->heap = NOT_IN_HEAP;
         list_init(&e->all);

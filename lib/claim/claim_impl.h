@@ -60,8 +60,6 @@ uint64_t claim_due(const struct entry *e);
 void claim_schedule(struct claim_book *b, struct entry *e);
 
 struct claim_place *claim_place_find(const struct claim_book *b, uint32_t pid);
-/* A new one where there is none; NULL: no memory. */
-struct claim_place *claim_place_get(struct claim_book *b, const struct task_ref *target);
 /* Frees it if it is neither claimed nor waited for. */
 void claim_place_put(struct claim_book *b, struct claim_place *p);
 
@@ -71,9 +69,9 @@ struct entry *claim_find_ticket(const struct claim_book *b, uint64_t ticket);
 struct entry *claim_find_owned(const struct claim_book *b, const struct task_ref *process, bool made);
 struct entry *claim_first_waiter(const struct claim_place *p);
 
-/* In no table yet; NULL: no memory. It is freed when it is in none any more. */
-struct entry *claim_entry_new(struct claim_book *b, struct claim_place *p, uint64_t id,
-                              const struct claim_request *r, uint64_t now);
+/* At the place of its target, but in no table yet; NULL: no memory. It is freed when it is in none any more. */
+struct entry *claim_entry_new(struct claim_book *b, uint64_t id, const struct claim_request *r,
+                              uint64_t now);
 void claim_entry_free(struct claim_book *b, struct entry *e);
 /* The end of its owner, if that is a process, matters from now on, or no more. */
 void claim_follow_owner(struct claim_book *b, struct entry *e);
