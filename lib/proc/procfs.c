@@ -123,6 +123,20 @@ int procfs_stat(uint32_t pid, uint32_t tid, struct proc_stat *ret)
         return dirfd < 0 ? dirfd : read_stat(dirfd, ret);
 }
 
+uint64_t procfs_ancestor(uint32_t pid, uint32_t ancestor, int most)
+{
+        struct proc_stat st;
+
+        for (int i = 0; i <= most && pid; i++) {
+                if (procfs_stat(pid, 0, &st) < 0)
+                        return 0;
+                if (pid == ancestor)
+                        return st.start;
+                pid = st.ppid;
+        }
+        return 0;
+}
+
 int procfs_tracer_tid(uint32_t pid, uint32_t tid, uint32_t *ret)
 {
         static const char key[] = "\nTracerPid:";

@@ -226,17 +226,3 @@ int procfs_resolve_vpid_at(uint32_t ns_level, uint32_t vpid, uint32_t *ret_tid)
                 return -ESRCH;
         return search_vpid(&search, ret_tid);
 }
-
-uint64_t procfs_ancestor(uint32_t pid, uint32_t ancestor, int most)
-{
-        struct proc_stat st;
-
-        for (int i = 0; i <= most && pid; i++) {
-                if (procfs_stat(pid, 0, &st) < 0)
-                        return 0;
-                if (pid == ancestor)
-                        return st.start;
-                pid = st.ppid;
-        }
-        return 0;
-}
