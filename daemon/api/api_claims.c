@@ -125,7 +125,7 @@ static uint64_t left_until(uint64_t end_ns, uint64_t now)
 }
 
 static struct json_object *claim_as_json(const struct api *api, const struct claim *c,
-                                         const struct tracing *t)
+                                         const struct tracing *t, enum arbiter_means means)
 {
         const struct claim_request *r = &c->request;
         uint64_t now = clock_boot_ns(), active = t->known ? t->session.last_active_ns : 0;
@@ -150,7 +150,7 @@ static struct json_object *claim_as_json(const struct api *api, const struct cla
                 JSON_SECONDS("grace_left_s", left_until(c->grace_until_ns, now)),
                 JSON_INT("waiters", c->n_waiters),
                 JSON_BOOL("reserved", c->reserved),
-                JSON_TEXT("means", arbiter_means_to_string(arbiter_means(api->arbiter))),
+                JSON_TEXT("means", arbiter_means_to_string(means)),
         };
 
         return json_of(members, ELEMENTSOF(members));
@@ -171,7 +171,7 @@ struct json_object *api_claim_json(const struct api *api, const struct claim *c,
         if (!c)
                 return NULL;
         t = exact ? exact_tracing(api, c) : tracing_of(api, c, NULL);
-        return claim_as_json(api, c, &t);
+        return claim_as_json(api, c, &t, arbiter_means(api->arbiter));
 }
 
 /* ---- GET --------------------------------------------------------------------------------------------- */
@@ -388,14 +388,14 @@ static void say_risk(const struct tracing *t, char risk[API_ERROR_MAX])
 static struct json_object *claim_answer(const struct api *api, const struct claim *c,
                                         const struct tracing *t, bool to_maker)
 {
-        bool by_hold = arbiter_means(api->arbiter) == MEANS_HOLD,
-             tells_token = to_maker && c->request.token[0],
+        enum arbiter_means means = arbiter_means(api->arbiter);
+        bool tells_token = to_maker && c->request.token[0],
              is_risky = to_maker && c->request.take && t->known && !t->admitted;
         char risk[API_ERROR_MAX] = "";
         const struct json_member members[] = {
                 JSON_TEXT("schema", "ptraced.claim/1"),
-                JSON_VALUE("claim", claim_as_json(api, c, t)),
-                JSON_TEXT(by_hold ? "note" : NULL,
+                JSON_VALUE("claim", claim_as_json(api, c, t, means)),
+                JSON_TEXT(means == MEANS_HOLD ? "note" : NULL,
                           "Kept by hold: ptraced occupies the process, and lets go for the moment in which "
                           "the owner attaches."),
                 JSON_TEXT(tells_token ? "token" : NULL, c->request.token),

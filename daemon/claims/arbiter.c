@@ -383,13 +383,13 @@ void arbiter_pins_removed(struct arbiter *a)
 static void on_installed(void *userdata, const struct means_news *news)
 {
         struct arbiter *a = userdata;
-        const struct claim *c = claim_by_id(a->book, news->claim);
         struct tracer_seen seen = {};
         struct task_ref strange = {};
         struct claim_outcome o;
+        const struct claim *c;
 
         a->unsaved = true;
-        if (c && news->error == 0 && !news->alone)
+        if (news->error == 0 && !news->alone && (c = claim_by_id(a->book, news->claim)))
                 seen = tracers_look(&a->tracers, &c->request.target, &c->request.owner);
         if (!seen.admitted)
                 strange = seen.task;
