@@ -358,13 +358,6 @@ static struct claim_outcome make_or_queue(struct claim_book *b, struct entry *e,
         return refused(why);
 }
 
-bool claim_needs_tracer(const struct claim_book *b, const struct claim_request *r)
-{
-        const struct claim_place *p = claim_place_find(b, r->target.pid);
-
-        return !p || p->target.start != r->target.start || !p->claim || r->take;
-}
-
 struct claim_outcome claim_make(struct claim_book *b, uint64_t id, const struct claim_request *r,
                                 const struct task_ref *tracer, uint64_t now_ns)
 {

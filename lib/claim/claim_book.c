@@ -344,6 +344,13 @@ const struct claim *claim_of(const struct claim_book *b, uint32_t pid)
         return p && p->claim ? &p->claim->claim : NULL;
 }
 
+bool claim_needs_tracer(const struct claim_book *b, const struct claim_request *r)
+{
+        const struct claim_place *p = claim_place_find(b, r->target.pid);
+
+        return !p || p->target.start != r->target.start || !p->claim || r->take;
+}
+
 size_t claim_count(const struct claim_book *b)
 {
         return b->n_claims;
