@@ -38,7 +38,7 @@ static void start_queued(struct hold *h)
 {
         for (size_t i = 0; i < h->n_held; i++) {
                 struct held *e = h->held[i];
-                int r = e->phase == HELD_QUEUED && !held_find_former(h, &e->view.target) ? held_start(e) : 0;
+                int r = e->phase == HELD_QUEUED ? held_start(e) : 0;
 
                 if (r < 0)
                         held_dismiss(e, r);
@@ -273,7 +273,7 @@ int hold_take(struct hold *h, const struct task_ref *target, enum hold_catch cat
         if (error < 0)
                 return error;
         e->catch = r.catch;
-        error = held_find_former(h, target) ? 0 : held_start(e);
+        error = held_start(e);
         if (error == 0)
                 error = held_ask(e, &r, true, done, userdata);
         if (error < 0)

@@ -321,8 +321,11 @@ int held_watch(struct held *e)
 
 int held_start(struct held *e)
 {
-        int r = hold_link_start(&e->owner->directory, &e->view.target, e->catch, &e->link);
+        int r;
 
+        if (held_find_former(e->owner, &e->view.target))
+                return 0;
+        r = hold_link_start(&e->owner->directory, &e->view.target, e->catch, &e->link);
         if (r < 0)
                 return r;
         e->phase = HELD_TAKING;

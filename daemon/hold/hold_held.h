@@ -75,7 +75,7 @@ struct held *held_find_pid(const struct hold *h, uint32_t pid);
 struct held *held_find(const struct hold *h, const struct task_ref *target);
 /* A former helper of that target that may have hold of it still. NULL: none. */
 struct held *held_find_former(const struct hold *h, const struct task_ref *target);
-/* Starts its helper, watches it. */
+/* Starts its helper, watches it. Where a former one may have hold of the target still it stays in the queue. */
 int held_start(struct held *e);
 int held_watch(struct held *e);
 /* By the first signal it lets go of whatever it has seized by then; the second comes if it does not end. */
