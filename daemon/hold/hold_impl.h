@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Inside hold: one held process (hold_held.c) from the start of its helper to the end, with what is asked of
- * it; hold.c has the room's door, what is told and what is found again at start. A request waits in its held
- * process, then among the answers until the event loop tells it.
+ * Inside hold: what is held, what is asked of it and told of it (hold_held.c), from the start of a helper to
+ * its end; hold.c has the beginning and the end of it all, and what is found again at start. A request waits
+ * in its held process, then among the answers until the event loop tells it.
  */
 
 #include <systemd/sd-event.h>
@@ -64,26 +64,10 @@ struct hold {
         size_t n_held;
 };
 
-void hold_tell_soon(struct hold *h);
-void hold_tick_again(struct hold *h);
-
+/* From that loop answers and changes are told, never from inside a call. */
+int held_tell_from(struct hold *h, sd_event *event);
 int held_enter(struct hold *h, const struct task_ref *target, struct held **ret);
 struct held *held_free(struct held *e);
 void held_free_asks(struct list *asks);
-/* Those that are held or are to be: not one that lets go. */
-struct held *held_find_pid(const struct hold *h, uint32_t pid);
-struct held *held_find(const struct hold *h, const struct task_ref *target);
-/* A former helper of that target that may have hold of it still. NULL: none. */
-struct held *held_find_former(const struct hold *h, const struct task_ref *target);
-/* Starts its helper, watches it. Where a former one may have hold of the target still it stays in the queue. */
-int held_start(struct held *e);
 int held_watch(struct held *e);
-/* By the first signal it lets go of whatever it has seized by then; the second comes if it does not end. */
-void held_dismiss(struct held *e, int error);
 void held_learn(struct held *e, const struct hold_notice *n);
-int held_ask(struct held *e, const struct hold_request *r, bool take, hold_done done, void *userdata);
-/* A hold for which nobody waits is not taken. */
-void held_call_off_unasked(struct held *e);
-/* HOLD_STEP_MS have passed. */
-void held_step(struct held *e);
-bool held_is_waited_for(const struct held *e);
