@@ -18,6 +18,8 @@
 
 #include <json-c/json.h>
 
+#include "lib/base/time_text.h"
+
 /* Stored as numbers: new ones go at the end, and none is ever reused. The same holds for each enum below. */
 enum event_type {
         EV_NONE,
@@ -299,10 +301,3 @@ int event_pack(const struct event *e, uint8_t *buf, size_t size);
 /* -EBADMSG if the bytes are not an event. All of *ret is written; seq, time_ns and wall_ns are not part of
  * the form: they are 0, the caller sets them. */
 int event_unpack(enum event_type type, const uint8_t *buf, size_t size, struct event *ret);
-
-/* ISO 8601 UTC with nanoseconds, "2026-11-22T01:02:03.000000004Z", into a buffer of TIME_STRING_MAX. */
-#define TIME_STRING_MAX 40
-const char *time_to_string(uint64_t wall_ns, char buf[TIME_STRING_MAX]);
-/* ISO times (with or without fraction and zone; none means UTC), "-5m", "-2h30m", "-10s"; now_ns is
- * CLOCK_REALTIME. */
-int time_from_string(const char *s, uint64_t now_ns, uint64_t *ret_wall_ns);

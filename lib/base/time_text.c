@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-
-#include "lib/event/event.h"
+#include "lib/base/time_text.h"
 
 #include <ctype.h>
 #include <errno.h>
