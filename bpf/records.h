@@ -158,6 +158,14 @@ enum rec_attach_flags {
         ATT_F_CHILD_OF_TARGET = 1 << 11, /* caller's real parent is in the target process */
         ATT_F_CALLER_USERNS = 1 << 13,   /* caller is in a user namespace below the initial one */
         ATT_F_CAPS_SUBSET = 1 << 12,     /* caller's permitted caps include all of the target's */
+        ATT_F_CALLER_FILTER = 1 << 14,   /* caller runs under a seccomp filter */
+        ATT_F_CAP_TARGET_NS = 1 << 15,   /* caller has CAP_SYS_PTRACE over the user namespace of the target's
+                                            memory, as the kernel reckons: there or in an ancestor of it, or it
+                                            made it */
+        ATT_F_AT_CALL = 1 << 16,         /* caller and target were looked at in the call itself, not in /proc
+                                            afterwards */
+        ATT_F_TARGET_EXITING = 1 << 17,  /* the target has no memory any more, and is no kernel thread */
+        ATT_F_LEADER_ZOMBIE = 1 << 18,   /* the target is a main thread that has ended before the others */
 };
 
 struct rec_attach {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/proc/procfs.h"
+#include "lib/proc/security_modules.h"
 #include "lib/event/record.h"
 
 #define CAP_BIT(cap) (1ULL << (cap))
@@ -170,6 +171,7 @@ int enrich_refused(struct event *e)
         int r;
 
         e->yama = procfs_yama_scope();
+        security_modules(SECURITY_MODULES_PATH, PROC_ATTR_PATH, e->modules);
         r = refused_target(e);
         if (r < 0)
                 return r;

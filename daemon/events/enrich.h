@@ -17,8 +17,8 @@
 int enrich_target(const struct task_ref *caller, struct event *e);
 
 /*
- * Complete a ptrace.refused event: target, who holds it (tracer), facts (ATT_F_*), target_uid, yama. Returns
- * as enrich_target(); yama is filled in any case. With ESRCH in another pid namespace, target is the thread
+ * Complete a ptrace.refused event: target, who holds it (tracer), facts (ATT_F_*), target_uid, yama,
+ * modules. Returns as enrich_target(); the last two are filled in any case. With ESRCH in another pid namespace, target is the thread
  * that the *initial* namespace calls vpid, if there is one: the likely mix-up of numbers.
  */
 int enrich_refused(struct event *e);

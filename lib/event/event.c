@@ -267,12 +267,21 @@ static const struct event_field fields[] = {
         U64("rules", count, T(POLICY_LOADED)),
         U32("caller_uid", caller_uid, T(CLAIM_AUDIT) | CLAIMS | POLICIES),
         U32("target_uid", target_uid, T(CLAIM_AUDIT)),
+
+        FIELD("security_modules", modules, char *, STRING, T(PTRACE_REFUSED), .size = EVENT_MODULES_MAX,
+              .absent = MODULES_UNKNOWN),
 };
 
 const struct event_field *event_fields(size_t *ret_n)
 {
         *ret_n = ELEMENTSOF(fields);
         return fields;
+}
+
+void event_field_clear(const struct event_field *f, void *member)
+{
+        if (f->absent)
+                memcpy(member, f->absent, strlen(f->absent) + 1);
 }
 
 bool event_refused_by_hold(const struct event *e)

@@ -117,12 +117,14 @@ enum scan_kind {
 
 /* Bits of event.facts in ptrace.refused: the same values as ATT_F_* of bpf/records.h. */
 
-#define EVENT_PATH_MAX   256
-#define EVENT_ARGS_MAX   512
-#define EVENT_UNIT_MAX   128
-#define EVENT_SYMBOL_MAX 128
-#define EVENT_NOTE_MAX   96
-#define EVENT_OWNER_MAX  96
+#define EVENT_PATH_MAX    256
+#define EVENT_ARGS_MAX    512
+#define EVENT_UNIT_MAX    128
+#define EVENT_SYMBOL_MAX  128
+#define EVENT_NOTE_MAX    96
+#define EVENT_OWNER_MAX   96
+#define EVENT_MODULES_MAX 64
+#define MODULES_UNKNOWN   "?" /* event.modules where nobody looked, or nobody could tell */
 
 struct event {
         uint64_t seq;     /* order of arrival, unique in a store; 0: not numbered yet */
@@ -167,7 +169,9 @@ struct event {
         uint32_t vpid;     /* the pid argument in the caller's pid namespace */
         uint32_t ns_level; /* of that namespace, 0: initial */
         uint32_t caller_uid, target_uid;
-        int32_t yama; /* kernel.yama.ptrace_scope, -1: no Yama */
+        int32_t yama;                    /* kernel.yama.ptrace_scope, -1: no Yama */
+        char modules[EVENT_MODULES_MAX]; /* active security modules that have a say in ptrace, but Yama:
+                                            "selinux,landlock"; "": none; MODULES_UNKNOWN */
 
         /* waits, tasks */
         int32_t upid;
@@ -236,12 +240,15 @@ struct event_field {
         enum event_field_kind kind;
         uint64_t types;           /* EVENT_BIT() of each event type that has it */
         size_t size;              /* FIELD_STRING: of the buffer */
+        const char *absent;       /* FIELD_STRING: what it is where an event of earlier has none; NULL: "" */
         const char *const *names; /* FIELD_ENUM */
         size_t n_names;
 };
 
 /* The table, in the order of the compact form: entries are only ever added at the end. */
 const struct event_field *event_fields(size_t *ret_n);
+/* Make a member that is all zeroes what it is where nothing was written. */
+void event_field_clear(const struct event_field *f, void *member);
 
 /* "signal.generate" and back; NULL / EV_NONE when there is no such thing. */
 const char *event_type_to_string(enum event_type type);

@@ -442,10 +442,15 @@ int event_from_json(struct json_object *o, struct event *ret, char *error, size_
         if (get_frame(o, &at, &e) < 0)
                 return -EINVAL;
         for (size_t i = 0; i < n; i++) {
-                if (!(f[i].types & EVENT_BIT(e.type)) || !json_object_object_get_ex(o, f[i].json, &v) || !v)
+                void *member = (char *)&e + f[i].offset;
+
+                if (!(f[i].types & EVENT_BIT(e.type)))
+                        continue;
+                event_field_clear(&f[i], member);
+                if (!json_object_object_get_ex(o, f[i].json, &v) || !v)
                         continue; /* absent and null are the same: 0, nobody, not known */
                 at.key = f[i].json;
-                if (get_field(v, &at, &f[i], (char *)&e + f[i].offset) < 0)
+                if (get_field(v, &at, &f[i], member) < 0)
                         return -EINVAL;
         }
         *ret = e;

@@ -168,7 +168,7 @@ static bool field_is_set(const struct event_field *f, const void *member)
         case FIELD_BOOL:
                 return *(const bool *)member;
         case FIELD_STRING:
-                return *(const char *)member != '\0';
+                return strcmp(member, f->absent ?: "") != 0;
         case FIELD_U64:
         case FIELD_HEX:
                 return *(const uint64_t *)member != 0;
@@ -279,9 +279,11 @@ int event_unpack(enum event_type type, const uint8_t *buf, size_t size, struct e
         size_t n = fields_of(type, of);
         uint64_t present = get_varint(&r, n < 64 ? (1ULL << n) - 1 : UINT64_MAX);
         for (size_t i = 0; i < n && !r.bad; i++) {
-                if (!(present & (1ULL << i)))
-                        continue;
                 void *member = (char *)&e + of[i]->offset;
+                if (!(present & (1ULL << i))) {
+                        event_field_clear(of[i], member);
+                        continue;
+                }
                 unpack_field(&r, of[i], member);
                 r.bad |= !enum_in_range(of[i], member);
         }

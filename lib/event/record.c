@@ -92,6 +92,7 @@ static void attach_event(const void *data, struct event *e)
         e->ns_level = r->ns_level;
         e->ptrace = r->ptrace;
         e->yama = -1;
+        memcpy(e->modules, MODULES_UNKNOWN, sizeof(MODULES_UNKNOWN));
         /* A traceme is asked for by the tracee: the one who traces it then is its parent, the holder here.
          */
         if (e->type == EV_PTRACE_REFUSED) {
@@ -229,6 +230,7 @@ static void guard_event(const void *data, struct event *e)
         e->ns_level = r->ns_level;
         e->facts = ATT_F_TARGET_KNOWN;
         e->yama = -1;
+        memcpy(e->modules, MODULES_UNKNOWN, sizeof(MODULES_UNKNOWN));
         /* Until somebody who has the policy puts the rule's name there. */
         if (r->rule)
                 snprintf(e->note, sizeof(e->note), "rule %u", r->rule);

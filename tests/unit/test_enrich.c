@@ -68,6 +68,7 @@ START_TEST(names_the_holder)
         ck_assert_uint_eq(e.facts & ATT_F_SAME_USERNS, ATT_F_SAME_USERNS);
         ck_assert_uint_eq(e.facts & (ATT_F_ZOMBIE | ATT_F_KTHREAD | ATT_F_SAME_GROUP | ATT_F_SAME_MM), 0);
         ck_assert_int_eq(e.yama, procfs_yama_scope());
+        ck_assert_str_ne(e.modules, MODULES_UNKNOWN);
         child_end(target);
         child_end(caller);
 }

@@ -179,6 +179,29 @@ START_TEST(packed_round_trip_loses_nothing)
 }
 END_TEST
 
+START_TEST(a_refusal_of_earlier_does_not_know_the_modules)
+{
+        struct event e = {.type = EV_PTRACE_REFUSED, .modules = MODULES_UNKNOWN}, back;
+        uint8_t buf[EVENT_PACKED_MAX];
+        char error[256];
+        int used = event_pack(&e, buf, sizeof(buf));
+
+        ck_assert_int_eq(used, 1);
+        ck_assert_int_eq(event_unpack(EV_PTRACE_REFUSED, buf, 1, &back), 0);
+        ck_assert_str_eq(back.modules, MODULES_UNKNOWN);
+        struct json_object *o = to_json(&e);
+        json_object_object_del(o, "security_modules");
+        ck_assert_int_eq(event_from_json(o, &back, error, sizeof(error)), 0);
+        ck_assert_str_eq(back.modules, MODULES_UNKNOWN);
+        json_object_put(o);
+
+        e.modules[0] = '\0';
+        used = event_pack(&e, buf, sizeof(buf));
+        ck_assert_int_eq(event_unpack(EV_PTRACE_REFUSED, buf, (size_t)used, &back), 0);
+        ck_assert_str_eq(back.modules, "");
+}
+END_TEST
+
 START_TEST(the_largest_event_fits)
 {
         struct event e = sample(_i);
@@ -542,6 +565,7 @@ int main(void)
         tcase_add_test(t, ptrace_requests_are_counted_under_their_own_name);
         tcase_add_loop_test(t, json_round_trip_loses_nothing, EV_NONE + 1, _EV_MAX);
         tcase_add_loop_test(t, packed_round_trip_loses_nothing, EV_NONE + 1, _EV_MAX);
+        tcase_add_test(t, a_refusal_of_earlier_does_not_know_the_modules);
         tcase_add_loop_test(t, the_largest_event_fits, EV_NONE + 1, _EV_MAX);
         tcase_add_test(t, an_empty_event_packs_small);
         tcase_add_loop_test(t, damaged_packed_bytes_are_refused_or_read_in_bounds, EV_NONE + 1, _EV_MAX);
