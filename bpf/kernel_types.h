@@ -67,7 +67,9 @@ typedef struct kernel_cap_struct {
 } __core_types kernel_cap_t;
 
 struct user_namespace {
+        struct user_namespace *parent;
         __s32 level;
+        kuid_t owner;
 } __core_types;
 struct mnt_namespace {
         struct user_namespace *user_ns;
@@ -153,6 +155,11 @@ struct thread_info {
         __u32 status;
 } __core_types;
 
+/* Empty in kernels without seccomp. */
+struct seccomp {
+        int mode;
+} __core_types;
+
 struct task_struct {
         struct thread_info thread_info;
         unsigned int flags, ptrace;
@@ -171,6 +178,7 @@ struct task_struct {
         sigset_t blocked;
         struct css_set *cgroups;
         struct nsproxy *nsproxy;
+        struct seccomp seccomp;
 } __core_types;
 
 struct kernel_siginfo;
@@ -259,6 +267,7 @@ enum {
         __NR_ptrace = 101,
         IA32_NR_PTRACE = 26,
         X32_NR_PTRACE = 0x40000000 | 521,
+        SECCOMP_MODE_FILTER = 2,
         TS_COMPAT = 2, /* thread_info.status: in a system call of 32 bits */
         PAGE_SHIFT = 12,
 };

@@ -7,111 +7,9 @@
  * the target of a successful attach is found on the caller's own list of tracees, that of a refused one by
  * user space.
  */
-#include "bpf/observe.h"
+#include "bpf/at_call.h"
 
 #define TRACEES_SEARCHED 32 /* entries of current->ptraced looked through for a pid */
-
-static __always_inline bool cap_ptrace(const struct cred *c)
-{
-        __u64 caps = 0;
-
-        bpf_core_read(&caps, sizeof(caps), &c->cap_effective);
-        return caps & (1ULL << CAP_SYS_PTRACE);
-}
-
-static __always_inline bool caps_subset(const struct cred *c, const struct cred *of)
-{
-        __u64 have = 0, needed = 0;
-
-        bpf_core_read(&have, sizeof(have), &c->cap_permitted);
-        bpf_core_read(&needed, sizeof(needed), &of->cap_permitted);
-        return !(needed & ~have);
-}
-
-/* The comparison of __ptrace_may_access() with PTRACE_MODE_REALCREDS. */
-static __always_inline bool uid_match(const struct cred *c, const struct cred *t)
-{
-        __u32 uid = BPF_CORE_READ(c, uid.val), gid = BPF_CORE_READ(c, gid.val);
-
-        return uid == BPF_CORE_READ(t, euid.val) && uid == BPF_CORE_READ(t, suid.val) &&
-               uid == BPF_CORE_READ(t, uid.val) && gid == BPF_CORE_READ(t, egid.val) &&
-               gid == BPF_CORE_READ(t, sgid.val) && gid == BPF_CORE_READ(t, gid.val);
-}
-
-static __always_inline bool dumpable(const struct task_struct *t)
-{
-        const struct mm_struct *mm = BPF_CORE_READ(t, mm);
-        const struct mm_struct___word *word = (const void *)mm;
-        const struct mm_struct___bitmap *bitmap = (const void *)mm;
-        __u64 flags = 0;
-
-        if (!mm)
-                return true;
-        if (bpf_core_field_exists(word->flags))
-                bpf_core_read(&flags, sizeof(flags), &word->flags);
-        else if (bpf_core_field_exists(bitmap->flags))
-                bpf_core_read(&flags, sizeof(flags), &bitmap->flags);
-        else
-                return true;
-        return (flags & 3) == 1; /* SUID_DUMP_USER */
-}
-
-/* What decides an access check, as facts (ATT_F_*). */
-static __always_inline __u32 access_facts(const struct task_struct *caller, const struct task_struct *target)
-{
-        const struct cred *c = BPF_CORE_READ(caller, real_cred), *t = BPF_CORE_READ(target, real_cred);
-        const struct mm_struct *mm = BPF_CORE_READ(caller, mm);
-        __u32 f = ATT_F_TARGET_KNOWN;
-
-        if (BPF_CORE_READ(target, flags) & PF_KTHREAD)
-                f |= ATT_F_KTHREAD;
-        if (BPF_CORE_READ(target, exit_state))
-                f |= ATT_F_ZOMBIE;
-        if (BPF_CORE_READ(target, tgid) == BPF_CORE_READ(caller, tgid))
-                f |= ATT_F_SAME_GROUP;
-        if (mm && mm == BPF_CORE_READ(target, mm))
-                f |= ATT_F_SAME_MM;
-        if (dumpable(target))
-                f |= ATT_F_DUMPABLE;
-        if (uid_match(c, t))
-                f |= ATT_F_UID_MATCH;
-        if (cap_ptrace(c))
-                f |= ATT_F_CAP_PTRACE;
-        if (caps_subset(c, t))
-                f |= ATT_F_CAPS_SUBSET;
-        if (BPF_CORE_READ(c, user_ns) == BPF_CORE_READ(t, user_ns))
-                f |= ATT_F_SAME_USERNS;
-        if (BPF_CORE_READ(caller, real_parent, tgid) == BPF_CORE_READ(target, tgid))
-                f |= ATT_F_CHILD_OF_TARGET;
-        return f;
-}
-
-static __always_inline void describe_caller(struct rec_attach *r, struct task_struct *caller)
-{
-        const struct cred *c = BPF_CORE_READ(caller, real_cred);
-
-        describe_task(&r->caller, caller);
-        r->caller_uid = BPF_CORE_READ(caller, real_cred, uid.val);
-        r->ns_level = namespace_level(caller);
-        r->flags = 0;
-        if (cap_ptrace(c))
-                r->flags |= ATT_F_CAP_PTRACE;
-        if (BPF_CORE_READ(c, user_ns, level) > 0)
-                r->flags |= ATT_F_CALLER_USERNS;
-}
-
-static __always_inline void describe_attach_target(struct rec_attach *r, struct task_struct *caller,
-                                                   const struct task_struct *target)
-{
-        describe_task(&r->target, target);
-        r->ptrace = BPF_CORE_READ(target, ptrace);
-        r->target_uid = BPF_CORE_READ(target, real_cred, uid.val);
-        r->flags = access_facts(caller, target);
-        if (r->ret)
-                describe_tracer(&r->holder, target);
-        else
-                describe_nobody(&r->holder);
-}
 
 /* Refusals come in storms (gdb on a split process: 18,000 a second): they are limited like floods. */
 static __always_inline bool refusal_is_flood(struct task_struct *caller, __u32 pid, long request, long ret,
@@ -122,7 +20,7 @@ static __always_inline bool refusal_is_flood(struct task_struct *caller, __u32 p
                 .pid = pid,
                 .tracer = caller->pid,
                 .code = request,
-                .result = -ret,
+                .result = ret < 0 ? -ret : 0,
                 .kind = COUNT_PTRACE,
         };
 
@@ -172,6 +70,7 @@ int BPF_PROG(on_access_check, struct task_struct *child, unsigned int mode, int 
                 return 0;
         w->lsm_called = 1;
         w->lsm_ret = ret;
+        note_holder(w, child);
         return 0;
 }
 
@@ -183,14 +82,10 @@ int BPF_PROG(on_attach, struct task_struct *task, long request, unsigned long ad
         __u64 now = bpf_ktime_get_boot_ns();
         struct watch *w = watch_of(caller);
         struct rec_attach *r;
-        __s32 lsm_ret = 0;
-        __u32 asked = 0;
+        bool asked = w && w->lsm_called;
 
-        if (w) {
-                lsm_ret = w->lsm_ret;
-                asked = w->lsm_called ? ATT_F_LSM_CALLED : 0;
-                w->lsm_called = w->lsm_ret = 0;
-        }
+        if (w)
+                w->lsm_called = 0;
         if (refusal_is_flood(caller, task->pid, request, ret, now))
                 return 0;
         if (!ret) {
@@ -204,22 +99,24 @@ int BPF_PROG(on_attach, struct task_struct *task, long request, unsigned long ad
         r->options = request == PTRACE_SEIZE ? options : 0;
         r->vpid = pid_in_namespace(task, r->ns_level);
         describe_attach_target(r, caller, task);
-        r->lsm_ret = lsm_ret;
-        r->flags |= asked;
+        if (asked) {
+                r->flags |= ATT_F_LSM_CALLED;
+                r->lsm_ret = w->lsm_ret;
+                take_holder(r, w);
+        }
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
 }
 
-static __always_inline int send_traceme(struct task_struct *t, long ret)
+static __always_inline int send_traceme(struct task_struct *t, long ret, __u32 extra)
 {
         struct rec_attach *r = new_attach(t, PTRACE_TRACEME, ret, bpf_ktime_get_boot_ns());
 
         if (!r)
                 return 0;
-        /* The tracee makes the call: it is caller and target, its parent the tracer. */
-        describe_attach_target(r, t, t);
-        describe_tracer(&r->holder, t);
+        describe_traceme(r, t);
         r->vpid = pid_in_namespace(t, r->ns_level);
+        r->flags |= extra;
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
 }
@@ -233,7 +130,7 @@ int BPF_PROG(on_traceme, int ret)
                 watch_process(t->group_leader, WATCH_TRACEE);
                 watch_process(t->real_parent->group_leader, WATCH_TRACER | WATCH_PARENT);
         }
-        return send_traceme(t, ret);
+        return send_traceme(t, ret, 0);
 }
 
 static __always_inline __u32 detach_cause(const struct task_struct *child,
@@ -286,8 +183,14 @@ static __always_inline void count_request(struct task_struct *t, __u32 pid, long
                 count_loss(LOSS_COUNTER_FULL);
 }
 
-static __always_inline int send_attach_by_pid(struct task_struct *t, __u32 vpid, long request, __u64 options,
-                                              long ret, __u32 extra);
+/* An attach as its system call tells of it: by number. */
+struct attach_call {
+        long request, ret;
+        __u64 options;
+        __u32 vpid;
+        bool entered; /* the kernel's ptrace was reached */
+};
+static __always_inline int send_attach_by_pid(struct task_struct *t, const struct attach_call *call);
 
 /* Every other request of a tracer is counted; an attach to a pid that does not exist gets no further than
  * this. */
@@ -295,14 +198,19 @@ SEC("fexit/__x64_sys_ptrace")
 int BPF_PROG(on_ptrace_call, const struct pt_regs *regs, long ret)
 {
         struct task_struct *t = bpf_get_current_task_btf();
-        long request = BPF_CORE_READ(regs, di);
+        struct attach_call call = {
+                .request = BPF_CORE_READ(regs, di),
+                .ret = ret,
+                .vpid = BPF_CORE_READ(regs, si),
+                .entered = true,
+        };
 
-        if (request == PTRACE_TRACEME)
+        if (call.request == PTRACE_TRACEME)
                 return 0;
-        if (!is_attach(request))
-                count_request(t, BPF_CORE_READ(regs, si), request, bpf_ktime_get_boot_ns());
+        if (!is_attach(call.request))
+                count_request(t, call.vpid, call.request, bpf_ktime_get_boot_ns());
         else if (ret == -ESRCH)
-                return send_attach_by_pid(t, BPF_CORE_READ(regs, si), request, 0, ret, 0);
+                return send_attach_by_pid(t, &call);
         return 0;
 }
 
@@ -348,24 +256,50 @@ static __always_inline const struct task_struct *find_own_thread(struct task_str
         return NULL;
 }
 
-static __always_inline int send_attach_by_pid(struct task_struct *t, __u32 vpid, long request, __u64 options,
-                                              long ret, __u32 extra)
+/*
+ * Kernel functions that turn a number of the current pid namespace into a task, which they hold until it is
+ * released. An extern that this kernel lacks would cost CAP_SYS_ADMIN (libbpf searches the modules for it),
+ * so the calls bear placeholders, which the loader replaces where the kernel has both functions and lets a
+ * program of this kind call them. Elsewhere finds_tasks is false, and the verifier drops the calls.
+ */
+const volatile bool finds_tasks = false;
+static struct task_struct *(*task_from_vpid)(__s32 vpid) = (void *)KFUNC_TASK_FROM_VPID;
+static void (*release_task)(struct task_struct *t) = (void *)KFUNC_TASK_RELEASE;
+
+static __always_inline void describe_target_by_pid(struct rec_attach *r, struct task_struct *t)
 {
-        const struct task_struct *tracee = NULL;
+        const struct task_struct *known;
+        struct task_struct *target = finds_tasks ? task_from_vpid(r->vpid) : NULL;
+
+        if (target) {
+                describe_attach_target(r, t, target);
+                release_task(target);
+                return;
+        }
+        known = r->ret ? find_own_thread(t, r->vpid, r->ns_level) : find_tracee(t, r->vpid, r->ns_level);
+        if (known)
+                describe_attach_target(r, t, known);
+}
+
+static __always_inline int send_attach_by_pid(struct task_struct *t, const struct attach_call *call)
+{
         __u64 now = bpf_ktime_get_boot_ns();
+        struct watch *w = watch_of(t);
         struct rec_attach *r;
 
-        if (refusal_is_flood(t, vpid, request, ret, now))
+        if (refusal_is_flood(t, call->vpid, call->request, call->ret, now))
                 return 0;
-        r = new_attach(t, request, ret, now);
+        r = new_attach(t, call->request, call->ret, now);
         if (!r)
                 return 0;
-        r->vpid = vpid;
-        r->options = options;
-        tracee = ret ? find_own_thread(t, vpid, r->ns_level) : find_tracee(t, vpid, r->ns_level);
-        if (tracee)
-                describe_attach_target(r, t, tracee);
-        r->flags |= extra;
+        r->vpid = call->vpid;
+        r->options = call->options;
+        if (call->ret != -ESRCH)
+                describe_target_by_pid(r, t);
+        if (call->entered && w)
+                take_holder(r, w);
+        else if (!call->entered && r->flags & ATT_F_CALLER_FILTER)
+                r->flags |= ATT_F_SECCOMP;
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
 }
@@ -391,10 +325,25 @@ SEC("tp/syscalls/sys_enter_ptrace")
 int enter_ptrace(struct sys_enter *ctx)
 {
         struct watch *w = watch_of_or_new(bpf_get_current_task_btf());
+        struct task_struct *target;
 
-        if (w)
-                w->in_ptrace = 1;
+        if (!w)
+                return 0;
+        w->in_ptrace = 1;
+        if (!is_attach(ctx->args[0]))
+                return 0;
+        describe_nobody(&w->holder);
+        target = finds_tasks ? task_from_vpid(ctx->args[1]) : NULL;
+        if (target) {
+                note_holder(w, target);
+                release_task(target);
+        }
         return 0;
+}
+
+static __always_inline bool is_tracee_of(struct task_struct *t, __u32 vpid)
+{
+        return find_tracee(t, vpid, namespace_level(t));
 }
 
 SEC("tp/syscalls/sys_exit_ptrace")
@@ -402,30 +351,39 @@ int exit_ptrace_call(struct sys_exit *ctx)
 {
         struct task_struct *t = bpf_get_current_task_btf();
         struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
-        long request = BPF_CORE_READ(regs, di), ret = ctx->ret;
-        __u32 vpid = BPF_CORE_READ(regs, si), extra = 0;
         struct watch *w = watch_of(t);
+        struct attach_call call = {
+                .request = BPF_CORE_READ(regs, di),
+                .ret = ctx->ret,
+                .vpid = BPF_CORE_READ(regs, si),
+                .entered = w && w->in_ptrace,
+        };
 
-        /* seccomp answers before the entry tracepoint: an exit without an entry was its doing. */
-        if (w && w->in_ptrace)
+        /*
+         * seccomp answers before the entry tracepoint: an exit without an entry is its doing, where there is
+         * a filter. It may answer anything: an errno, a signal (then the number of the call is left as its
+         * result), or 0 without any attach.
+         */
+        if (w)
                 w->in_ptrace = 0;
-        else if (ret < 0)
-                extra = ATT_F_SECCOMP;
-
-        if (is_attach(request)) {
-                if (!ret)
+        if (is_attach(call.request)) {
+                if (!call.ret && !call.entered && !is_tracee_of(t, call.vpid))
+                        return 0;
+                if (!call.ret)
                         watch_process(t->group_leader, WATCH_TRACER);
-                return send_attach_by_pid(t, vpid, request,
-                                          request == PTRACE_SEIZE ? BPF_CORE_READ(regs, r10) : 0, ret,
-                                          extra);
+                if (call.request == PTRACE_SEIZE)
+                        call.options = BPF_CORE_READ(regs, r10);
+                return send_attach_by_pid(t, &call);
         }
-        if (request == PTRACE_TRACEME) {
-                if (!ret)
+        if (call.request == PTRACE_TRACEME) {
+                if (!call.ret && !call.entered && !t->ptrace)
+                        return 0;
+                if (!call.ret)
                         watch_process(t->group_leader, WATCH_TRACEE);
-                return send_traceme(t, ret);
+                return send_traceme(t, call.ret, !call.entered && has_seccomp_filter(t) ? ATT_F_SECCOMP : 0);
         }
-        if (request == PTRACE_DETACH && !ret)
-                return send_detach_by_pid(t, vpid, BPF_CORE_READ(regs, r10));
-        count_request(t, vpid, request, bpf_ktime_get_boot_ns());
+        if (call.request == PTRACE_DETACH && !call.ret)
+                return send_detach_by_pid(t, call.vpid, BPF_CORE_READ(regs, r10));
+        count_request(t, call.vpid, call.request, bpf_ktime_get_boot_ns());
         return 0;
 }

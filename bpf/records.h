@@ -160,22 +160,29 @@ enum rec_attach_flags {
         ATT_F_CAPS_SUBSET = 1 << 12,     /* caller's permitted caps include all of the target's */
         ATT_F_CALLER_FILTER = 1 << 14,   /* caller runs under a seccomp filter */
         ATT_F_CAP_TARGET_NS = 1 << 15,   /* caller has CAP_SYS_PTRACE over the user namespace of the target's
-                                            memory, as the kernel reckons: there or in an ancestor of it, or it
-                                            made it */
+                                           memory, as the kernel reckons: there or in an ancestor of it, or it
+                                           made it. It lets one in whose target is not dumpable */
         ATT_F_AT_CALL = 1 << 16,         /* caller and target were looked at in the call itself, not in /proc
-                                            afterwards */
-        ATT_F_TARGET_EXITING = 1 << 17,  /* the target has no memory any more, and is no kernel thread */
+                                           afterwards */
+        ATT_F_TARGET_EXITING = 1 << 17,  /* the target has begun to end, and is no kernel thread */
         ATT_F_LEADER_ZOMBIE = 1 << 18,   /* the target is a main thread that has ended before the others */
+        ATT_F_CAP_CRED_NS = 1 << 19, /* as ATT_F_CAP_TARGET_NS, over the namespace of the target's ids: it
+                                           stands for equal ids. Mostly both are one */
 };
 
+/*
+ * Of a PTRACE_TRACEME the caller is the target, too. What compares two tasks (uids, capabilities, namespaces)
+ * compares the real parent, who is to be its tracer, with it then.
+ */
 struct rec_attach {
         struct rec_header h;
         struct rec_task caller;
         struct rec_task target; /* empty when only vpid is known */
-        struct rec_task holder; /* who traces the target already; empty: nobody */
-        rec_u64 options;        /* data argument of SEIZE */
-        rec_u64 request;        /* PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_TRACEME */
-        rec_s32 ret;            /* 0 or -errno */
+        struct rec_task
+                holder;  /* who traces the target already, or did when the call began; empty: nobody */
+        rec_u64 options; /* data argument of SEIZE */
+        rec_u64 request; /* PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_TRACEME */
+        rec_s32 ret;     /* 0 or -errno */
         rec_s32 lsm_ret;
         rec_u32 vpid;     /* the pid argument, as the caller's pid namespace numbers it */
         rec_u32 ns_level; /* of the caller's pid namespace; 0: the initial one */
@@ -342,6 +349,15 @@ struct watch {
         rec_u32 forced;       /* per thread: SIG_F_FORCED_* noted for the next generate (tier full) */
         rec_s32 lsm_ret;      /* per thread: answer of the security hook in the attach under way ... */
         rec_u32 lsm_called;   /* ... and that it was asked */
+        /* Per thread: who traced the target of the attach under way when it began. He may let go, and be gone,
+         * before the refused call ends. */
+        struct rec_task holder;
+};
+
+/* Calls of kernel functions, until the loader has put the function's number there. */
+enum kfunc_placeholder {
+        KFUNC_TASK_FROM_VPID = 0x7fff0001,
+        KFUNC_TASK_RELEASE = 0x7fff0002,
 };
 
 #ifndef __bpf__
@@ -352,7 +368,7 @@ static_assert(sizeof(struct rec_signal) == 16 + 3 * 40 + 80, "records.h: signal 
 static_assert(sizeof(struct rec_guard) == 16 + 3 * 40 + 56, "records.h: guard has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
-static_assert(sizeof(struct watch) == 24, "records.h: watch");
+static_assert(sizeof(struct watch) == 64, "records.h: watch");
 static_assert(sizeof(HOLDER_COMM) <= REC_COMM_LEN, "records.h: a comm is not longer");
 #endif
 

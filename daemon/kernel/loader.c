@@ -19,6 +19,7 @@
 #include "lib/proc/procfs.h"
 #include "daemon/kernel/backlog.h"
 #include "daemon/kernel/guard_pins.h"
+#include "daemon/kernel/kfuncs.h"
 #include "ptraced.skel.h"
 #include "daemon/kernel/selftest.h"
 #include "daemon/kernel/tracepoint.h"
@@ -259,6 +260,10 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
         if (!l->skel)
                 return -errno;
         r = choose_programs(l, l->skel, tier, btf, with_optional);
+        if (!r && tier == TIER_TRACEPOINT && with_optional && kfuncs_usable(btf)) {
+                r = kfuncs_put(l->skel->obj, btf);
+                l->skel->rodata->finds_tasks = true;
+        }
         if (!r)
                 r = reuse_maps(l);
         if (!r)
