@@ -196,7 +196,7 @@ static __always_inline void describe_traceme(struct rec_attach *r, const struct 
 /* ---- before and after -------------------------------------------------------------------------------- */
 
 /* Who traces the target as the attach begins; take_holder() wants to know. */
-static __always_inline void note_holder(struct watch *w, const struct task_struct *target)
+static __always_inline void keep_holder(struct watch *w, const struct task_struct *target)
 {
         describe_tracer(&w->holder, target);
 }

@@ -5,13 +5,13 @@
 /*
  * The guard's maps: what user space tells the kernel (claims, rules, the rule `single`), and what the kernel
  * keeps itself (slots). All of them are pinned below GUARD_PIN_DIR while the guard is in force, so layouts
- * are a contract between versions of the daemon: GUARD_LAYOUT changes with them, and pins of another layout
- * are not taken over. Included by both sides. Bounds are named here; what happens at each is said beside it.
+ * are a contract between versions of the daemon: GUARD_LAYOUT changes with them. Pins of an earlier layout are
+ * carried over (guard_pins.h), those of a later one are not. Included by both sides. Bounds are named here; what happens at each is said beside it.
  */
 
 #include "bpf/records.h"
 
-#define GUARD_LAYOUT        1
+#define GUARD_LAYOUT        2
 #define GUARD_PIN_DIR       "/sys/fs/bpf/ptraced"
 #define GUARD_CLAIMS_MAX    4096  /* more claims are refused when they are made */
 #define GUARD_SLOTS_MAX     16384 /* attaches under way, at most; more are refused with EAGAIN */

@@ -30,6 +30,14 @@ struct {
         __uint(max_entries, _REC_LOSS_MAX);
 } losses __weak SEC(".maps");
 
+/* How many records there were: rec_header.seq of the last one. */
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __type(key, __u32);
+        __type(value, __u64);
+        __uint(max_entries, 1);
+} sequence __weak SEC(".maps");
+
 /* A per-CPU allowance of records for events nobody asked about (the SIGCHLDs of ordinary processes). */
 #define ALLOWANCE 64 /* records per CPU and window */
 struct allowance {
@@ -55,6 +63,14 @@ static __always_inline void count_loss(__u32 cause)
                 *n += 1;
 }
 
+static __always_inline __u64 next_sequence(void)
+{
+        __u32 zero = 0;
+        __u64 *n = bpf_map_lookup_elem(&sequence, &zero);
+
+        return n ? __sync_fetch_and_add(n, 1) + 1 : 0;
+}
+
 /* Reserve and head a record. A program that gets NULL returns: the loss is counted. */
 static __always_inline void *reserve_record(__u16 type, __u16 size, __u64 now)
 {
@@ -70,6 +86,7 @@ static __always_inline void *reserve_record(__u16 type, __u16 size, __u64 now)
         h->size = size;
         h->generation = generation;
         h->time_ns = now;
+        h->seq = next_sequence();
         return h;
 }
 

@@ -70,7 +70,7 @@ int BPF_PROG(on_access_check, struct task_struct *child, unsigned int mode, int 
                 return 0;
         w->lsm_called = 1;
         w->lsm_ret = ret;
-        note_holder(w, child);
+        keep_holder(w, child);
         return 0;
 }
 
@@ -335,13 +335,13 @@ int enter_ptrace(struct sys_enter *ctx)
         describe_nobody(&w->holder);
         target = finds_tasks ? task_from_vpid(ctx->args[1]) : NULL;
         if (target) {
-                note_holder(w, target);
+                keep_holder(w, target);
                 release_task(target);
         }
         return 0;
 }
 
-static __always_inline bool is_tracee_of(struct task_struct *t, __u32 vpid)
+static __always_inline bool has_tracee(struct task_struct *t, __u32 vpid)
 {
         return find_tracee(t, vpid, namespace_level(t));
 }
@@ -367,7 +367,7 @@ int exit_ptrace_call(struct sys_exit *ctx)
         if (w)
                 w->in_ptrace = 0;
         if (is_attach(call.request)) {
-                if (!call.ret && !call.entered && !is_tracee_of(t, call.vpid))
+                if (!call.ret && !call.entered && !has_tracee(t, call.vpid))
                         return 0;
                 if (!call.ret)
                         watch_process(t->group_leader, WATCH_TRACER);

@@ -68,6 +68,9 @@ struct rec_header {
         rec_u16 size;       /* of the whole record */
         rec_u32 generation; /* of the programs: after an upgrade two run for a moment */
         rec_u64 time_ns;
+        /* From 1 on, of all that got room in the ring: whoever knows how many he has stored knows how many
+         * are missing. Two processors may take their numbers in another order than their places in the ring. */
+        rec_u64 seq;
 };
 
 struct rec_task {
@@ -362,10 +365,10 @@ enum kfunc_placeholder {
 
 #ifndef __bpf__
 #include <assert.h>
-static_assert(sizeof(struct rec_header) == 16, "records.h: header");
+static_assert(sizeof(struct rec_header) == 24, "records.h: header");
 static_assert(sizeof(struct rec_task) == 40, "records.h: task");
-static_assert(sizeof(struct rec_signal) == 16 + 3 * 40 + 80, "records.h: signal has no padding");
-static_assert(sizeof(struct rec_guard) == 16 + 3 * 40 + 56, "records.h: guard has no padding");
+static_assert(sizeof(struct rec_signal) == 24 + 3 * 40 + 80, "records.h: signal has no padding");
+static_assert(sizeof(struct rec_guard) == 24 + 3 * 40 + 56, "records.h: guard has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
 static_assert(sizeof(struct watch) == 64, "records.h: watch");

@@ -198,6 +198,7 @@ static int take_text(struct pump *p, const struct rec_text *r, size_t size)
                 return -EBADMSG;
         enrich_text_cached(p->texts, r, &e);
         e.time_ns = r->h.time_ns;
+        e.kernel_seq = r->h.seq;
         return pump_feed(p, &e);
 }
 

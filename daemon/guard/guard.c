@@ -200,6 +200,7 @@ static int load_object(struct guard *g, char *reason, size_t size)
         for (size_t i = 0; i < _PINNED_MAP_MAX; i++)
                 maps[i] = pins_map(g->pins, i);
         maps[PINNED_RING] = loader_ring_fd(g->loader);
+        maps[PINNED_SEQUENCE] = loader_sequence_fd(g->loader);
         maps[PINNED_COUNTERS] = loader_counters_fd(g->loader);
         maps[PINNED_LOSSES] = loader_losses_fd(g->loader);
         return guard_object_load(&g->object, g->mechanism, g->config.generation, maps, reason, size);
@@ -386,13 +387,20 @@ static int adopt_config(struct guard *g)
         return 0;
 }
 
+/* Its programs have fallen silent when ours began to speak; what they had said until then is in their ring. */
+static void drop_earlier(struct guard *g)
+{
+        loader_take_earlier(g->loader, pins_earlier_ring(g->pins));
+        pins_drop_earlier(g->pins);
+}
+
 /* The new links take the places of the old: there is no moment without a guard. */
 static int replace_links(struct guard *g, bool proved)
 {
         const char *names[GUARD_PROGRAMS_MAX];
         size_t n = guard_object_pins(g->object, names);
         char reason[REASON_MAX];
-        int r = pin_links(g);
+        int r = pins_earlier(g->pins) ? pin(g) : pin_links(g);
 
         if (r < 0) {
                 snprintf(g->reason, sizeof(g->reason), "its links cannot be pinned (%s)",
@@ -400,6 +408,7 @@ static int replace_links(struct guard *g, bool proved)
                 return r;
         }
         pins_keep_links(g->pins, names, n);
+        drop_earlier(g);
         guard_object_close_links(g->object);
         g->was_attached = g->taken_over = true;
         g->phase = PHASE_UNPROVED;

@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/event/record_earlier.h"
 
 /* Records read in one go: somebody may make them as fast as they are read. */
 #define READ_MAX (RING_BYTES / sizeof(struct rec_header))
@@ -20,6 +21,7 @@ struct backlog {
 
 struct taking {
         struct backlog **b;
+        bool earlier; /* the records are as 0.1.0 made them */
         bool (*keep)(void *userdata, const struct rec_header *h, size_t size);
         void *userdata;
         size_t n;
@@ -70,26 +72,46 @@ int backlog_add(struct backlog **b, const void *data, size_t size)
         return 0;
 }
 
+static void take_earlier_one(struct taking *t, const void *data, size_t size)
+{
+        uint8_t now[RECORD_BYTES_MAX];
+        int n = record_from_earlier(data, size, now, sizeof(now));
+
+        if (n > 0)
+                backlog_add(t->b, now, (size_t)n);
+}
+
 static int take_one(void *userdata, void *data, size_t size)
 {
         struct taking *t = userdata;
 
-        if (size >= sizeof(struct rec_header) && (!t->keep || t->keep(t->userdata, data, size)))
+        if (t->earlier)
+                take_earlier_one(t, data, size);
+        else if (size >= sizeof(struct rec_header) && (!t->keep || t->keep(t->userdata, data, size)))
                 backlog_add(t->b, data, size);
         return ++t->n < READ_MAX ? 0 : -EAGAIN;
 }
 
-int backlog_take(struct backlog **b, int ring_fd,
-                 bool (*keep)(void *userdata, const struct rec_header *h, size_t size), void *userdata)
+static int empty_ring(int ring_fd, struct taking *t)
 {
-        struct taking t = {.b = b, .keep = keep, .userdata = userdata};
-        struct ring_buffer *ring = ring_buffer__new(ring_fd, take_one, &t, NULL);
+        struct ring_buffer *ring = ring_buffer__new(ring_fd, take_one, t, NULL);
 
         if (!ring)
                 return -errno;
         ring_buffer__consume(ring);
         ring_buffer__free(ring);
         return 0;
+}
+
+int backlog_take(struct backlog **b, int ring_fd,
+                 bool (*keep)(void *userdata, const struct rec_header *h, size_t size), void *userdata)
+{
+        return empty_ring(ring_fd, &(struct taking){.b = b, .keep = keep, .userdata = userdata});
+}
+
+int backlog_take_earlier(struct backlog **b, int ring_fd)
+{
+        return empty_ring(ring_fd, &(struct taking){.b = b, .earlier = true});
 }
 
 void backlog_each(const struct backlog *b, void (*fn)(void *userdata, const void *data, size_t size),

@@ -20,6 +20,8 @@ struct backlog;
 /* Empties the ring. keep: which records; NULL: all. Those with no room are counted, in backlog_lost(). */
 int backlog_take(struct backlog **b, int ring_fd,
                  bool (*keep)(void *userdata, const struct rec_header *h, size_t size), void *userdata);
+/* The same with a ring of 0.1.0: its records are brought into today's form. */
+int backlog_take_earlier(struct backlog **b, int ring_fd);
 /* Refusals by the guard: nobody else's records are of interest while the programs are being proved. */
 bool backlog_is_refusal(const struct rec_header *h);
 /* One record, by a reader of its own. */

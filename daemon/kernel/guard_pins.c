@@ -30,12 +30,14 @@
 #define STRING_(x)    #x
 #define STRING(x)     STRING_(x)
 #define LAYOUT_DIR    "v" STRING(GUARD_LAYOUT)
+#define EARLIER_DIR   "v1"   /* of 0.1.0: its records have no number, all other maps are as today's */
 #define STAGING       "new_" /* a pin that is about to take another one's place */
 #define LINK_PREFIX   "link_"
 
 struct guard_pins {
         char dir[PATH_BYTES];
-        int dir_fd, layout_fd; /* -1: not owned; the lock is on dir_fd */
+        int dir_fd, layout_fd;        /* -1: not owned; the lock is on dir_fd */
+        int earlier_fd, earlier_ring; /* -1: nothing of an earlier layout */
         int maps[_PINNED_MAP_MAX];
         bool found, busy;
         char reason[PINS_REASON_MAX];
@@ -59,6 +61,7 @@ const struct pinned_layout pinned_layouts[_PINNED_MAP_MAX] = {
                           GUARD_RULES_BANKS *GUARD_RULES_MAX},
         [PINNED_CONFIG] = {"guard_config", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct guard_config),
                            1},
+        [PINNED_SEQUENCE] = {"sequence", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(uint64_t), 1},
 };
 
 static _printf_(2, 3) void explain_pins(struct guard_pins *p, const char *format, ...)
@@ -116,6 +119,13 @@ static void remove_tree(int parent, const char *name, int depth)
         if (fd >= 0)
                 remove_entries(fd, "", depth - 1);
         unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+/* Links first: a claim's end must not be a moment in which a rule counts alone. */
+static void empty_layout(int fd)
+{
+        remove_entries(fd, LINK_PREFIX, 0);
+        remove_entries(fd, "", 0);
 }
 
 /* ---- whose it is ------------------------------------------------------------------------------------- */
@@ -205,8 +215,18 @@ static int lock_dir(struct guard_pins *p)
         return still_there(p, fd) ? TAKE_FD(fd) : -EAGAIN;
 }
 
+static void forget_earlier(struct guard_pins *p)
+{
+        if (p->earlier_ring >= 0)
+                close(p->earlier_ring);
+        if (p->earlier_fd >= 0)
+                close(p->earlier_fd);
+        p->earlier_ring = p->earlier_fd = -1;
+}
+
 static void let_go(struct guard_pins *p)
 {
+        forget_earlier(p);
         if (p->layout_fd >= 0)
                 close(p->layout_fd);
         if (p->dir_fd >= 0)
@@ -291,9 +311,22 @@ int pinned_check(int fd, const struct pinned_layout *layout)
 }
 
 /* A path for the bpf() system call, which knows no directory descriptors. */
-static void pin_path(const struct guard_pins *p, const char *name, char *path, size_t size)
+static void pin_path(int dir_fd, const char *name, char *path, size_t size)
 {
-        snprintf(path, size, "/proc/self/fd/%d/%s", p->layout_fd, name);
+        snprintf(path, size, "/proc/self/fd/%d/%s", dir_fd, name);
+}
+
+/* fd of a pinned map; -EBADMSG: it is not what its layout says. */
+static int get_map(int dir_fd, const struct pinned_layout *layout)
+{
+        _cleanup_close_ int fd = -1;
+        char path[PATH_BYTES];
+
+        pin_path(dir_fd, layout->name, path, sizeof(path));
+        fd = bpf_obj_get(path);
+        if (fd < 0)
+                return -errno;
+        return pinned_check(fd, layout) < 0 ? -EBADMSG : TAKE_FD(fd);
 }
 
 static void close_maps(struct guard_pins *p)
@@ -306,38 +339,53 @@ static void close_maps(struct guard_pins *p)
         p->found = false;
 }
 
-/* All of them, or none. */
-static void find_maps(struct guard_pins *p)
+/* In another form than today's, or not there at all. */
+static bool is_in_new_form(enum pinned_map which)
 {
-        char path[PATH_BYTES];
-
-        for (size_t i = 0; i < _PINNED_MAP_MAX; i++) {
-                pin_path(p, pinned_layouts[i].name, path, sizeof(path));
-                p->maps[i] = bpf_obj_get(path);
-                if (p->maps[i] >= 0 && pinned_check(p->maps[i], &pinned_layouts[i]) == 0)
-                        continue;
-                log_warning("%s/" LAYOUT_DIR "/%s %s: what is pinned there is removed, and the guard "
-                            "begins anew.",
-                            p->dir, pinned_layouts[i].name, p->maps[i] < 0 ? "is missing" : "is not ours");
-                close_maps(p);
-                pins_empty(p);
-                return;
-        }
-        p->found = true;
+        return which == PINNED_RING || which == PINNED_SEQUENCE;
 }
 
+/* All of them, or none. */
+static bool find_maps(struct guard_pins *p, int dir_fd, const char *name)
+{
+        for (size_t i = 0; i < _PINNED_MAP_MAX; i++) {
+                if (dir_fd == p->earlier_fd && is_in_new_form(i))
+                        continue;
+                p->maps[i] = get_map(dir_fd, &pinned_layouts[i]);
+                if (p->maps[i] >= 0)
+                        continue;
+                log_warning("%s/%s/%s %s: what is pinned there is removed.", p->dir, name,
+                            pinned_layouts[i].name, p->maps[i] == -EBADMSG ? "is not ours" : "is missing");
+                close_maps(p);
+                empty_layout(dir_fd);
+                return false;
+        }
+        return true;
+}
+
+/* Of an upgrade that was cut short, the new directory is the better one as soon as it has all maps: the earlier
+ * one is only removed after that. */
 static void look(struct guard_pins *p)
 {
-        if (open_layout(p, false) < 0) {
-                if (!is_empty(p->dir_fd))
-                        log_warning("%s has the pins of another version, which cannot be taken over: they "
-                                    "are removed.",
-                                    p->dir);
-                remove_entries(p->dir_fd, "", 1);
+        bool here = open_layout(p, false) == 0 && !is_empty(p->layout_fd);
+
+        p->earlier_fd = openat(p->dir_fd, EARLIER_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (p->earlier_fd >= 0)
+                p->earlier_ring = get_map(p->earlier_fd, &pinned_layouts[PINNED_RING]);
+        if (here)
+                p->found = find_maps(p, p->layout_fd, LAYOUT_DIR);
+        if (!p->found && p->earlier_fd >= 0 && !is_empty(p->earlier_fd))
+                p->found = find_maps(p, p->earlier_fd, EARLIER_DIR);
+        if (p->found)
                 return;
-        }
-        if (!is_empty(p->layout_fd))
-                find_maps(p);
+        forget_earlier(p);
+        if (p->layout_fd >= 0)
+                return;
+        if (!is_empty(p->dir_fd))
+                log_warning("%s has the pins of another version, which cannot be taken over: they are "
+                            "removed, and the guard begins anew.",
+                            p->dir);
+        remove_entries(p->dir_fd, "", 1);
 }
 
 int pins_open(struct guard_pins **ret, const char *pin_dir)
@@ -347,7 +395,7 @@ int pins_open(struct guard_pins **ret, const char *pin_dir)
 
         if (!p)
                 return -ENOMEM;
-        p->dir_fd = p->layout_fd = -1;
+        p->dir_fd = p->layout_fd = p->earlier_fd = p->earlier_ring = -1;
         for (size_t i = 0; i < _PINNED_MAP_MAX; i++)
                 p->maps[i] = -1;
         r = snprintf(p->dir, sizeof(p->dir), "%s", pin_dir ? pin_dir : GUARD_PIN_DIR);
@@ -398,6 +446,25 @@ int pins_map(const struct guard_pins *p, enum pinned_map which)
         return p ? p->maps[which] : -1;
 }
 
+bool pins_earlier(const struct guard_pins *p)
+{
+        return p && p->earlier_fd >= 0;
+}
+
+int pins_earlier_ring(const struct guard_pins *p)
+{
+        return p ? p->earlier_ring : -1;
+}
+
+void pins_drop_earlier(struct guard_pins *p)
+{
+        if (p->earlier_fd < 0)
+                return;
+        empty_layout(p->earlier_fd);
+        unlinkat(p->dir_fd, EARLIER_DIR, AT_REMOVEDIR);
+        forget_earlier(p);
+}
+
 /* bpffs replaces a name by rename as any file system does; names with dots are reserved by it. */
 int pins_put(struct guard_pins *p, const char *name, int fd)
 {
@@ -408,7 +475,7 @@ int pins_put(struct guard_pins *p, const char *name, int fd)
         if (snprintf(staged, sizeof(staged), STAGING "%s", name) >= (int)sizeof(staged))
                 return -ENAMETOOLONG;
         unlinkat(p->layout_fd, staged, 0);
-        pin_path(p, staged, path, sizeof(path));
+        pin_path(p->layout_fd, staged, path, sizeof(path));
         if (bpf_obj_pin(fd, path) < 0)
                 return -errno;
         return renameat(p->layout_fd, staged, p->layout_fd, name) < 0 ? -errno : 0;
@@ -433,13 +500,10 @@ void pins_keep_links(struct guard_pins *p, const char *const *names, size_t n)
         }
 }
 
-/* Links first: a claim's end must not be a moment in which a rule counts alone. */
 void pins_empty(struct guard_pins *p)
 {
-        if (p->layout_fd < 0)
-                return;
-        remove_entries(p->layout_fd, LINK_PREFIX, 0);
-        remove_entries(p->layout_fd, "", 0);
+        if (p->layout_fd >= 0)
+                empty_layout(p->layout_fd);
 }
 
 void pins_remove(struct guard_pins *p)

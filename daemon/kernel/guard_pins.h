@@ -7,6 +7,11 @@
  *   PINDIR/             mode 0700; a lock (flock) on it says which daemon owns the guard
  *   PINDIR/v<LAYOUT>/   the maps by their names, link_<program> for each program that is attached
  *
+ * An upgrade from an earlier layout: the maps that are as ever get a second pin in the new layout's directory,
+ * the others are made anew; then the new programs' links are pinned; then the earlier directory goes, its links
+ * first. Old and new programs refuse side by side on the same claims meanwhile, so no claim ends and there is
+ * no moment without a guard; a daemon that is killed in between finds a directory that is whole.
+ *
  * Everything is done below open directories, never by a path that somebody could bend meanwhile. What is
  * found is not trusted: a map must have the type and the sizes it ought to have, or nothing there is used.
  */
@@ -42,6 +47,7 @@ enum pinned_map {
         PINNED_SLOTS,
         PINNED_RULES,
         PINNED_CONFIG,
+        PINNED_SEQUENCE,
         _PINNED_MAP_MAX,
 };
 
@@ -60,7 +66,12 @@ bool pins_found(const struct guard_pins *p);
 bool pins_busy(const struct guard_pins *p);
 const char *pins_dir(const struct guard_pins *p);
 const char *pins_reason(const struct guard_pins *p); /* why nothing can be pinned; "" if it can, or may */
-int pins_map(const struct guard_pins *p, enum pinned_map which); /* fd, borrowed; -1: not found */
+/* fd, borrowed; -1: not found, or found in another form in an earlier layout */
+int pins_map(const struct guard_pins *p, enum pinned_map which);
+/* Something of an earlier layout is there, until pins_drop_earlier(). */
+bool pins_earlier(const struct guard_pins *p);
+int pins_earlier_ring(const struct guard_pins *p); /* fd, borrowed; -1: there is none */
+void pins_drop_earlier(struct guard_pins *p);
 
 /* The directory is ours, or is made so. -EBUSY: another daemon's. Else -errno, and pins_reason() says why.
  */

@@ -243,11 +243,16 @@ static int reuse_maps(const struct loader *l)
                 {l->skel->maps.ring, PINNED_RING},
                 {l->skel->maps.counters, PINNED_COUNTERS},
                 {l->skel->maps.losses, PINNED_LOSSES},
+                {l->skel->maps.sequence, PINNED_SEQUENCE},
         };
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(shared) && !r && pins_found(l->pins); i++)
-                r = bpf_map__reuse_fd(shared[i].map, pins_map(l->pins, shared[i].which));
+        for (size_t i = 0; i < ELEMENTSOF(shared) && !r && pins_found(l->pins); i++) {
+                int fd = pins_map(l->pins, shared[i].which);
+
+                if (fd >= 0)
+                        r = bpf_map__reuse_fd(shared[i].map, fd);
+        }
         return r;
 }
 
@@ -412,7 +417,8 @@ int loader_new(struct loader **ret, int wanted, const struct guard_pins *pins, c
         l->counters_read = l->losses_read = -1;
         if (wanted != TIER_PROC)
                 open_notebook(l, pins);
-        if (pins_found(pins))
+        loader_take_earlier(l, pins_earlier_ring(pins));
+        if (pins_found(pins) && pins_map(pins, PINNED_RING) >= 0)
                 backlog_take(&l->backlog, pins_map(pins, PINNED_RING), NULL, NULL);
         if (wanted != TIER_PROC)
                 r = load_best(l, wanted);
@@ -467,6 +473,11 @@ int loader_ring_fd(const struct loader *l)
         return l->skel ? bpf_map__fd(l->skel->maps.ring) : -1;
 }
 
+int loader_sequence_fd(const struct loader *l)
+{
+        return l->skel ? bpf_map__fd(l->skel->maps.sequence) : -1;
+}
+
 int loader_counters_fd(const struct loader *l)
 {
         return l->skel ? bpf_map__fd(l->skel->maps.counters) : -1;
@@ -497,6 +508,12 @@ void loader_skim_ring(struct loader *l,
 {
         if (l->skel)
                 backlog_take(&l->backlog, loader_ring_fd(l), keep, userdata);
+}
+
+void loader_take_earlier(struct loader *l, int ring_fd)
+{
+        if (ring_fd >= 0)
+                backlog_take_earlier(&l->backlog, ring_fd);
 }
 
 uint64_t loader_attached_ns(const struct loader *l)

@@ -35,6 +35,7 @@ const char *loader_reason(const struct loader *l);
 const struct hook *loader_hooks(struct loader *l, size_t *ret_n);
 
 int loader_ring_fd(const struct loader *l);     /* -1 in tier proc */
+int loader_sequence_fd(const struct loader *l); /* array of one u64: records so far */
 int loader_counters_fd(const struct loader *l); /* hash count_key -> count_value */
 int loader_losses_fd(const struct loader *l);   /* per-CPU array of enum rec_loss */
 /* What user space has told of counters and losses, in maps of its own: they are pinned with the others, so
@@ -50,6 +51,8 @@ void loader_told_losses(struct loader *l, const uint64_t losses[_REC_LOSS_MAX]);
 /* Records of an earlier daemon's ring, and refusals by its guard since; NULL: none. Freed with the loader.
  */
 const struct backlog *loader_backlog(const struct loader *l);
+/* Records in a ring of 0.1.0's join the backlog; ring_fd -1: nothing. */
+void loader_take_earlier(struct loader *l, int ring_fd);
 /* While the guard proves itself on a ring that nobody reads yet: records it wants to keep join the backlog,
  * the others are dropped. */
 void loader_skim_ring(struct loader *l,

@@ -144,6 +144,10 @@ static_assert(ELEMENTSOF(end_names) == _CLAIM_END_MAX, "each end of a claim has 
 #define HAS_ACTOR                                                                                  \
         (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | T(WAIT_REAP) | T(TASK_FORK) | \
          T(CLAIM_AUDIT) | CLAIMS | POLICIES)
+/* Made from one record of the kernel side, or perhaps. */
+#define RECORDED                                                                                          \
+        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | T(SIGACTION) | \
+         T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) | T(TEXT_SCAN))
 #define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO))
 
 /* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
@@ -270,6 +274,7 @@ static const struct event_field fields[] = {
 
         FIELD("security_modules", modules, char *, STRING, T(PTRACE_REFUSED), .size = EVENT_MODULES_MAX,
               .absent = MODULES_UNKNOWN),
+        U64("kernel_seq", kernel_seq, RECORDED),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -127,9 +127,10 @@ enum scan_kind {
 #define MODULES_UNKNOWN   "?" /* event.modules where nobody looked, or nobody could tell */
 
 struct event {
-        uint64_t seq;     /* order of arrival, unique in a store; 0: not numbered yet */
-        uint64_t time_ns; /* CLOCK_BOOTTIME */
-        uint64_t wall_ns; /* CLOCK_REALTIME at the same moment */
+        uint64_t seq;        /* order of arrival, unique in a store; 0: not numbered yet */
+        uint64_t kernel_seq; /* rec_header.seq of the record it was made from; 0: none, or of 0.1.0 */
+        uint64_t time_ns;    /* CLOCK_BOOTTIME */
+        uint64_t wall_ns;    /* CLOCK_REALTIME at the same moment */
         enum event_type type;
 
         struct task_ref

@@ -264,6 +264,7 @@ int record_to_event(const void *data, size_t size, struct event *ret)
                 return -EBADMSG;
         memset(ret, 0, sizeof(*ret));
         ret->time_ns = h->time_ns;
+        ret->kernel_seq = h->seq;
         converters[h->type].convert(data, ret);
         /* Whatever the record claims: what others index by and count on. */
         assert(ret->type > EV_NONE && ret->type < _EV_MAX && ret->error >= 0 && ret->lsm_error >= 0);

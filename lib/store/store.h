@@ -21,7 +21,7 @@
 
 struct store;
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 #define STORE_APPLICATION_ID 0x70747263 /* "ptrc" */
 #define STORE_QUEUE_MAX      65536      /* events waiting for the writer; more are lost and counted */
 #define STORE_FINDINGS_MAX   20000      /* kept in the file; the longest unseen go first */

@@ -59,6 +59,15 @@ static const char schema[] =
         "PRAGMA user_version = %d;"
         "COMMIT;";
 
+/*
+ * From each earlier schema to the next, by its number; run in one transaction. A stored event is read by any
+ * later program, as its fields are only ever added to, so most steps have nothing to do: the number alone
+ * keeps earlier programs from fields that they do not know.
+ */
+static const char *const migrations[STORE_SCHEMA_VERSION] = {
+        [1] = "", /* 0.1.0. Since then: security_modules, kernel_seq */
+};
+
 /* Each table with the columns we use: fails on a file that only looks like ours. */
 static const char *const probes[] = {
         "SELECT seq, wall, boot, type, body FROM events ORDER BY seq LIMIT 1",
@@ -243,6 +252,11 @@ static bool file_has_bytes(const char *path, const char *suffix)
         return stat(name, &st) == 0 && st.st_size > 0;
 }
 
+static bool is_known_schema(uint32_t version)
+{
+        return version >= 1 && version <= STORE_SCHEMA_VERSION;
+}
+
 /*
  * Looks at the raw header, so that a file which is not ours is not even opened by SQLite (which would
  * recover and checkpoint it). 1: ours; 0: there is none yet; or -errno.
@@ -268,7 +282,7 @@ static int inspect_header(const char *path, char *error, size_t size)
         if (n < HEADER_SIZE || memcmp(header, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0 ||
             big_endian(header + HEADER_APPLICATION_ID) != STORE_APPLICATION_ID)
                 return refuse_foreign(path, error, size);
-        if (big_endian(header + HEADER_USER_VERSION) != STORE_SCHEMA_VERSION)
+        if (!is_known_schema(big_endian(header + HEADER_USER_VERSION)))
                 return refuse_version(path, big_endian(header + HEADER_USER_VERSION), error, size);
         return 1;
 }
@@ -353,6 +367,28 @@ static int create_store(const char *path)
         return r;
 }
 
+/* All of it or nothing, whenever the power fails. Another ptraced cannot come between: we have the lock. */
+static int migrate(sqlite3 *db)
+{
+        int64_t version = sql_number(db, "PRAGMA user_version", 0);
+        char sql[64];
+        int r = SQLITE_OK;
+
+        if (version >= STORE_SCHEMA_VERSION)
+                return 0;
+        r = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        for (int64_t v = version; r == SQLITE_OK && v >= 1 && v < STORE_SCHEMA_VERSION; v++)
+                r = sqlite3_exec(db, migrations[v], NULL, NULL, NULL);
+        snprintf(sql, sizeof(sql), "PRAGMA user_version = %d; COMMIT", STORE_SCHEMA_VERSION);
+        if (r == SQLITE_OK)
+                r = sqlite3_exec(db, sql, NULL, NULL, NULL);
+        if (r == SQLITE_OK)
+                return 0;
+        r = -sql_errno(db);
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        return r;
+}
+
 /* Makes a disk that is full show itself now: the version is written again, as it is. */
 static int begin_writing(sqlite3 *db)
 {
@@ -378,6 +414,8 @@ static int open_write_db(struct store *s, char *error, size_t size)
                                 STORE_BUSY_MS, &s->write_db);
         if (r == 0)
                 r = check_content(s->write_db, s->path, error, size);
+        if (r == 0)
+                r = migrate(s->write_db);
         if (r == 0)
                 r = begin_writing(s->write_db);
         return r == 0 ? store_writer_prepare(s) : r;

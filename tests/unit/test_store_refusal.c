@@ -193,10 +193,10 @@ START_TEST(a_store_from_the_future_is_left_alone)
         size_t n;
 
         store_close(open_store());
-        run_sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 2");
+        run_sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 3");
         n = read_whole(in_dir("trace.sqlite"), before, sizeof(before));
         ck_assert_int_eq(open_fails(), -EPROTONOSUPPORT);
-        assert_error("%s has schema 2 and this program knows schema 1: nothing was changed in it; use the "
+        assert_error("%s has schema 3 and this program knows schema 2: nothing was changed in it; use the "
                      "ptraced that wrote it, or move it away",
                      in_dir("trace.sqlite"));
         assert_untouched(before, n);
