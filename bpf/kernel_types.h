@@ -103,7 +103,11 @@ struct cred {
 
 /* The dumpable bits are the lowest two of mm->flags, a word until 6.17 and a bitmap in a struct since. */
 struct file;
+struct maple_tree {
+        void *ma_root;
+} __core_types;
 struct mm_struct {
+        struct maple_tree mm_mt;
         struct user_namespace *user_ns;
         unsigned long start_code, end_code;
         struct file *exe_file;
@@ -236,8 +240,25 @@ struct file {
         struct inode *f_inode;
 } __core_types;
 struct vm_area_struct {
-        unsigned long vm_start, vm_pgoff;
+        unsigned long vm_start, vm_end, vm_pgoff;
         struct file *vm_file;
+} __core_types;
+
+/* Nodes of the tree of mappings: slot[i] leads to what is not beyond pivot[i]. */
+enum maple_type {
+        maple_leaf_64 = 1,
+        maple_range_64,
+        maple_arange_64,
+};
+#define MAPLE_RANGE_PIVOTS  15
+#define MAPLE_ARANGE_PIVOTS 9
+struct maple_range_64 {
+        unsigned long pivot[MAPLE_RANGE_PIVOTS];
+        void *slot[MAPLE_RANGE_PIVOTS + 1];
+} __core_types;
+struct maple_arange_64 {
+        unsigned long pivot[MAPLE_ARANGE_PIVOTS];
+        void *slot[MAPLE_ARANGE_PIVOTS + 1];
 } __core_types;
 
 /* Values of the kernel's own headers that programs compare with. */

@@ -128,6 +128,7 @@ enum rec_text_flags {
          * path are the executable's, and file_offset counts from its first executable segment
          * (mm_struct.start_code). */
         TEXT_F_FROM_CODE = 1 << 0,
+        TEXT_F_NO_FILE = 1 << 1, /* the mapping was asked for, and no file is mapped there */
 };
 
 struct rec_text {

@@ -3,6 +3,7 @@
  * Signals: generated and delivered. The hottest programs of all: a signal nobody asked about leaves after
  * one test, one that belongs to a flood after one hash look-up.
  */
+#include "bpf/mappings.h"
 #include "bpf/observe.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -111,21 +112,6 @@ static __always_inline void describe_forced(struct rec_signal *r, struct task_st
 
 /* ---- what was mapped where it happened --------------------------------------------------------------- */
 
-struct mapping {
-        __u64 start, pgoff;
-        const struct file *file;
-};
-
-static long note_mapping(struct task_struct *t, struct vm_area_struct *vma, void *data)
-{
-        struct mapping *m = data;
-
-        m->start = vma->vm_start;
-        m->pgoff = vma->vm_pgoff;
-        m->file = vma->vm_file;
-        return 0;
-}
-
 static __always_inline void describe_path(struct rec_text *r, const struct file *file)
 {
         const struct dentry *d = BPF_CORE_READ(file, f_path.dentry), *up;
@@ -141,11 +127,7 @@ static __always_inline void describe_path(struct rec_text *r, const struct file 
         r->depth = i;
 }
 
-/*
- * bpf_find_vma() needs a per-CPU irq_work while interrupts are off, and there is one: where another program
- * (a second daemon's) has taken it, the answer is EBUSY. Most code is the executable's own: that much is
- * always known.
- */
+/* Most code is the executable's own: that much is always known. */
 static __always_inline void map_executable(struct mapping *m, struct rec_text *r,
                                            const struct task_struct *t)
 {
@@ -191,8 +173,10 @@ static __noinline int send_text(struct task_struct *t, __u64 address, __u32 what
         r->file_offset = r->inode = r->dev = r->depth = r->flags = r->pad = 0;
         __builtin_memset(r->bytes, 0, sizeof(r->bytes));
         r->bytes_valid = !bpf_probe_read_user(r->bytes, sizeof(r->bytes), (void *)(address - 8));
-        if (bpf_find_vma(t, address, note_mapping, &m, 0) == -EBUSY)
+        if (!find_mapping(t, address, &m))
                 map_executable(&m, r, t);
+        else if (!m.file)
+                r->flags = TEXT_F_NO_FILE;
         file = m.file;
         if (file) {
                 r->file_offset = address - m.start + (m.pgoff << PAGE_SHIFT);

@@ -328,11 +328,18 @@ static int open_elf(const char *path, int *ret_fd, Elf **ret)
         return 0;
 }
 
+/* The i-th segment, if it is mapped as code. */
+static bool code_segment(Elf *elf, size_t i, GElf_Phdr *ret)
+{
+        return gelf_getphdr(elf, (int)i, ret) && ret->p_type == PT_LOAD && ret->p_flags & PF_X;
+}
+
 int elf_text_code_offset(const char *path, uint64_t distance, uint64_t *ret_offset)
 {
         _cleanup_close_ int fd = -1;
         _cleanup_elf_ Elf *elf = NULL;
-        GElf_Phdr ph, first = {.p_vaddr = UINT64_MAX};
+        uint64_t first = UINT64_MAX;
+        GElf_Phdr ph;
         size_t n;
         int r = open_elf(path, &fd, &elf);
 
@@ -340,14 +347,18 @@ int elf_text_code_offset(const char *path, uint64_t distance, uint64_t *ret_offs
                 return r;
         if (elf_getphdrnum(elf, &n) < 0)
                 return -ENOEXEC;
-        for (size_t i = 0; i < n && i < ELF_SEGMENTS_MAX; i++)
-                if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_LOAD && ph.p_flags & PF_X &&
-                    ph.p_vaddr < first.p_vaddr)
-                        first = ph;
-        if (first.p_vaddr == UINT64_MAX || distance >= first.p_filesz)
-                return -ENOENT;
-        *ret_offset = first.p_offset + distance;
-        return 0;
+        n = MIN_OF(n, ELF_SEGMENTS_MAX);
+        for (size_t i = 0; i < n; i++)
+                if (code_segment(elf, i, &ph))
+                        first = MIN_OF(first, ph.p_vaddr);
+        for (size_t i = 0; i < n; i++) {
+                if (!code_segment(elf, i, &ph) || distance < ph.p_vaddr - first ||
+                    distance - (ph.p_vaddr - first) >= ph.p_filesz)
+                        continue;
+                *ret_offset = ph.p_offset + (distance - (ph.p_vaddr - first));
+                return 0;
+        }
+        return -ENOENT;
 }
 
 int elf_text_symbol(const char *path, uint64_t offset, char *buf, size_t size)

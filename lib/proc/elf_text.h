@@ -33,7 +33,7 @@ int elf_text_symbol(const char *path, uint64_t offset, char *buf, size_t size);
 int elf_text_has_int3(const char *path, uint64_t offset, bool *ret);
 
 /* The file offset of what lies `distance` bytes after the start of the first executable segment, which is
- * where mm_struct.start_code points (fs/binfmt_elf.c). -ENOENT beyond that segment. */
+ * where mm_struct.start_code points (fs/binfmt_elf.c); there may be several. -ENOENT in none of them. */
 int elf_text_code_offset(const char *path, uint64_t distance, uint64_t *ret_offset);
 
 /*

@@ -150,7 +150,7 @@ emergency() {
 }
 
 # make_map NAME: a hash of no use, pinned where ours would be
-make_map() { bpftool map create "$PINS/v1/$1" type hash key 4 value 4 entries 1 name other; }
+make_map() { bpftool map create "$PINS/v2/$1" type hash key 4 value 4 entries 1 name other; }
 
 not_ours() {
         local pid
@@ -161,7 +161,7 @@ not_ours() {
         if ! need bpftool; then
                 skip "pins of another kind" "no bpftool"
         else
-                mkdir -p "$PINS/v1"
+                mkdir -p "$PINS/v2"
                 make_map ring
                 make_map guard_claims
                 again "pins of another kind are found"

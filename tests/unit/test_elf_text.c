@@ -353,6 +353,53 @@ START_TEST(large_promises_are_not_believed)
 }
 END_TEST
 
+/* node has three executable segments, and gaps between them. */
+START_TEST(code_may_lie_in_several_segments)
+{
+        const Elf64_Phdr segments[] = {
+                {.p_type = PT_LOAD, .p_flags = PF_R, .p_vaddr = 0x400000, .p_filesz = 0x1000},
+                {.p_type = PT_LOAD,
+                 .p_flags = PF_X,
+                 .p_vaddr = 0x406000,
+                 .p_offset = 0x3000,
+                 .p_filesz = 0x800},
+                {.p_type = PT_LOAD,
+                 .p_flags = PF_X,
+                 .p_vaddr = 0x402000,
+                 .p_offset = 0x1000,
+                 .p_filesz = 0x800},
+                {.p_type = PT_NOTE, .p_flags = PF_X, .p_vaddr = 0x401000, .p_filesz = 0x8000},
+        };
+        Elf64_Ehdr h = {
+                .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                .e_type = ET_EXEC,
+                .e_machine = EM_X86_64,
+                .e_version = EV_CURRENT,
+                .e_phoff = sizeof(h),
+                .e_ehsize = sizeof(h),
+                .e_phentsize = sizeof(Elf64_Phdr),
+                .e_phnum = ELEMENTSOF(segments),
+                .e_shoff = 512,
+                .e_shentsize = sizeof(Elf64_Shdr),
+                .e_shnum = 1,
+        };
+        uint8_t file[1024] = {};
+        const char *path;
+        uint64_t offset;
+
+        memcpy(file, &h, sizeof(h));
+        memcpy(file + sizeof(h), segments, sizeof(segments));
+        path = write_file("segments", file, sizeof(file));
+        ck_assert_int_eq(elf_text_code_offset(path, 0x10, &offset), 0);
+        ck_assert_uint_eq(offset, 0x1010);
+        ck_assert_int_eq(elf_text_code_offset(path, 0x47ff, &offset), 0);
+        ck_assert_uint_eq(offset, 0x37ff);
+        ck_assert_int_eq(elf_text_code_offset(path, 0x800, &offset), -ENOENT);
+        ck_assert_int_eq(elf_text_code_offset(path, 0x4800, &offset), -ENOENT);
+        ck_assert_int_eq(elf_text_code_offset(path, UINT64_MAX, &offset), -ENOENT);
+}
+END_TEST
+
 /* A symbol table of a gigabyte: the bound holds, and the answer is the same as for a small one. */
 START_TEST(a_huge_symbol_table_is_cut)
 {
@@ -547,6 +594,7 @@ int main(void)
         tcase_add_test(t, random_bytes_are_survived);
         tcase_add_test(t, damaged_tables_are_survived);
         tcase_add_test(t, large_promises_are_not_believed);
+        tcase_add_test(t, code_may_lie_in_several_segments);
         tcase_add_test(t, a_huge_symbol_table_is_cut);
         tcase_add_test(t, finds_a_mapped_file_below_a_root_that_is_no_mount);
         tcase_add_test(t, finds_a_mapped_file_by_its_identity);
