@@ -386,6 +386,7 @@ static void apply_exec(struct model *m, const struct event *e)
                 link.type = EV_PTRACE_ATTACH;
                 link.origin = ORIGIN_SCAN;
                 link.vpid = 0;
+                link.options = 0; /* an exec has none */
                 link.target = p->task;
                 if (!t || !t->slot)
                         apply_link(m, &link);
