@@ -164,6 +164,14 @@ static int refused_target(struct event *e)
         return 0;
 }
 
+/* Of a process whose main thread has ended before the others: one of these. */
+static void note_worker(struct event *e)
+{
+        if (e->facts & (ATT_F_ZOMBIE | ATT_F_LEADER_ZOMBIE) && e->target.tid == e->target.pid &&
+            procfs_living_thread(e->target.pid, &e->worker) == 0)
+                e->facts |= ATT_F_LEADER_ZOMBIE;
+}
+
 int enrich_refused(struct event *e)
 {
         struct proc_status target;
@@ -175,8 +183,11 @@ int enrich_refused(struct event *e)
         r = refused_target(e);
         if (r < 0)
                 return r;
-        if (e->facts & ATT_F_TARGET_KNOWN)
-                return 0; /* the kernel side looked at the very moment: /proc can only know less */
+        if (e->facts & ATT_F_TARGET_KNOWN) {
+                /* The kernel side looked at the very moment: /proc can only know less. */
+                note_worker(e);
+                return 0;
+        }
         r = procfs_status(e->target.pid, e->target.tid, &target);
         if (r < 0)
                 return r;
@@ -188,5 +199,6 @@ int enrich_refused(struct event *e)
                 e->tracer = holder;
         if (e->request != PTRACE_TRACEME)
                 add_facts(e, &target);
+        note_worker(e);
         return 0;
 }

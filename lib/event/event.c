@@ -275,6 +275,8 @@ static const struct event_field fields[] = {
         FIELD("security_modules", modules, char *, STRING, T(PTRACE_REFUSED), .size = EVENT_MODULES_MAX,
               .absent = MODULES_UNKNOWN),
         U64("kernel_seq", kernel_seq, RECORDED),
+        HEX("options", options, T(PTRACE_REFUSED)),
+        U32("worker", worker, T(PTRACE_REFUSED)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -170,7 +170,9 @@ struct event {
         uint32_t vpid;     /* the pid argument in the caller's pid namespace */
         uint32_t ns_level; /* of that namespace, 0: initial */
         uint32_t caller_uid, target_uid;
-        int32_t yama;                    /* kernel.yama.ptrace_scope, -1: no Yama */
+        uint32_t worker; /* ptrace.refused: tid of a thread that lives, where the main thread has
+                                            ended; 0: not known */
+        int32_t yama;    /* kernel.yama.ptrace_scope, -1: no Yama */
         char modules[EVENT_MODULES_MAX]; /* active security modules that have a say in ptrace, but Yama:
                                             "selinux,landlock"; "": none; MODULES_UNKNOWN */
 

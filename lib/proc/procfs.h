@@ -65,6 +65,8 @@ int procfs_ns_within(uint32_t inner, uint32_t outer, const char *which, bool *re
 /* Does uid, from the user namespace of outer, own the one of inner or one that is above it? Then it has
  * every capability there, user_namespaces(7). False for the same namespace. */
 int procfs_userns_owned(uint32_t inner, uint32_t outer, uint32_t uid, bool *ret);
+/* The tid of a thread that has not ended. -ESRCH: there is none. */
+int procfs_living_thread(uint32_t pid, uint32_t *ret_tid);
 /* The initial-namespace tid of what `caller` calls `vpid`; -ESRCH if there is none. Bounded scan. */
 int procfs_resolve_vpid(uint32_t caller, uint32_t vpid, uint32_t *ret_tid);
 /* The same when the caller is gone and only the depth of its pid namespace is known: -ESRCH if no thread

@@ -69,6 +69,28 @@ int procfs_each_thread(uint32_t pid, int (*fn)(void *userdata, uint32_t pid, uin
         return r == -ESRCH ? 0 : r;
 }
 
+static int note_living(void *userdata, uint32_t pid, uint32_t tid)
+{
+        uint32_t *found = userdata;
+        struct proc_stat st;
+
+        if (procfs_stat(pid, tid, &st) < 0 || st.state == 'Z' || st.state == 'X')
+                return 0;
+        *found = tid;
+        return 1;
+}
+
+int procfs_living_thread(uint32_t pid, uint32_t *ret_tid)
+{
+        uint32_t found = 0;
+        int r = procfs_each_thread(pid, note_living, &found);
+
+        if (!found)
+                return r < 0 ? r : -ESRCH;
+        *ret_tid = found;
+        return 0;
+}
+
 /* ---- traced threads -------------------------------------------------------------------------------- */
 
 int procfs_traced(uint32_t pid, uint32_t tid, struct proc_status *ret, struct task_ref *ret_tracer)
