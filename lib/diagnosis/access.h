@@ -7,8 +7,10 @@
  *
  * The order is the kernel's (ptrace_attach() and __ptrace_may_access()), except that a target that is
  * traced is reported as traced even where the kernel stopped earlier: both facts are then told. Claims and
- * policy come after what no claim can change. A security module is named only when everything before it
- * passed. A refusal that is recorded as the guard's own is the guard's, whatever else is true. Pure.
+ * policy come after what no claim can change. A security module is named only where one is active and
+ * everything before it is known to have passed. A refusal that is recorded as the guard's own is the guard's,
+ * whatever else is true. Only what is known refuses: where nothing does, and something that decides is not
+ * known, the cause is ACCESS_UNKNOWN, and the summary says what it is. Pure.
  */
 
 #include <stdbool.h>
@@ -18,12 +20,14 @@
 #include "lib/diagnosis/access_facts.h"
 
 enum access_cause {
-        ACCESS_NONE, /* allowed, or refused for a reason that could not be told */
+        ACCESS_NONE,    /* allowed */
+        ACCESS_UNKNOWN, /* it cannot be told whether it is allowed, or why it was refused */
         ACCESS_GONE,
         ACCESS_PID_NAMESPACE,
         ACCESS_SECCOMP,
         ACCESS_KERNEL_THREAD,
         ACCESS_OWN_THREAD_GROUP,
+        ACCESS_ZOMBIE_LEADER, /* the main thread has ended, others live */
         ACCESS_ZOMBIE,
         ACCESS_TRACED,
         ACCESS_USER_NAMESPACE,
@@ -47,8 +51,9 @@ const char *access_cause_to_string(enum access_cause c);
 #define ACCESS_SENTENCES    12
 
 struct access_verdict {
-        bool allowed;
-        int32_t error; /* positive errno it gives; 0: allowed */
+        bool allowed;  /* cause is ACCESS_NONE */
+        int32_t error; /* positive errno it gives or gave; 0: none, allowed or not known */
+        bool killed;   /* the caller would be sent SIGSYS instead */
         enum access_cause cause;
         char summary[ACCESS_TEXT_MAX];                     /* one sentence */
         char remedy[ACCESS_TEXT_MAX];                      /* the smallest fix, "" if allowed */
@@ -61,7 +66,7 @@ void access_decide(const struct access_facts *f, struct access_verdict *ret);
 /*
  * Do the kernel's rules of user namespaces, ids, dumpable and capabilities let the caller trace the target,
  * whoever traces it now and whatever the guard says? ACCESS_NONE if so, else which rule refuses, and why[]
- * has the words for it; ACCESS_GONE: not all of it could be seen. Yama counts from ptrace_scope 2 on: 1 asks
+ * has the words for it; ACCESS_UNKNOWN: not all of it could be seen. Yama counts from ptrace_scope 2 on: 1 asks
  * who descends from whom, and whoever has ptraced act for it descends from nobody.
  */
 enum access_cause access_rights(const struct access_facts *f, char why[ACCESS_TEXT_MAX]);

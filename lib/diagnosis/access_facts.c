@@ -8,6 +8,11 @@
 #include "lib/diagnosis/access_facts.h"
 
 #define CAP_SYS_PTRACE_BIT 19
+/* What only who looks in the call itself can tell to be false: /proc is read afterwards, and events of
+ * earlier versions do not have them. */
+#define AT_CALL_ONLY                                                                       \
+        (ATT_F_CALLER_USERNS | ATT_F_CALLER_FILTER | ATT_F_CAP_TARGET_NS | ATT_F_AT_CALL | \
+         ATT_F_TARGET_EXITING | ATT_F_LEADER_ZOMBIE)
 /* A person reads code at a prompt for that long, easily. */
 #define IDLE_WORTH_TELLING_NS (60 * NSEC_PER_SEC)
 
@@ -16,6 +21,47 @@ void access_know(struct access_facts *f, uint32_t bit, bool value)
         f->known |= bit;
         f->facts = value ? f->facts | bit : f->facts & ~bit;
 }
+
+bool access_is(const struct access_facts *f, uint32_t bit)
+{
+        return f->known & f->facts & bit;
+}
+
+bool access_is_not(const struct access_facts *f, uint32_t bit)
+{
+        return f->known & ~f->facts & bit;
+}
+
+/* ---- capabilities over a user namespace -------------------------------------------------------------- */
+
+enum access_answer access_over_target(const struct access_facts *f)
+{
+        if (f->cap_over_target != ANSWER_UNKNOWN)
+                return f->cap_over_target;
+        /* Memory is of the same namespace, or of one above it. */
+        if (f->caller_host_root || access_is(f, ATT_F_CAP_TARGET_NS))
+                return ANSWER_YES;
+        if (access_is(f, ATT_F_SAME_USERNS) && f->known & ATT_F_CAP_PTRACE)
+                return access_is(f, ATT_F_CAP_PTRACE) ? ANSWER_YES : ANSWER_NO;
+        /* Whoever made the namespace has every capability in it. Of an attempt that was refused it is known
+         * that it was not they, unless it was refused for something else, which is then told first. */
+        if (access_is_not(f, ATT_F_CAP_TARGET_NS) || (f->error && access_is_not(f, ATT_F_SAME_USERNS)))
+                return ANSWER_NO;
+        return ANSWER_UNKNOWN;
+}
+
+enum access_answer access_over_memory(const struct access_facts *f)
+{
+        if (f->cap_over_memory != ANSWER_UNKNOWN)
+                return f->cap_over_memory;
+        if (f->caller_host_root)
+                return ANSWER_YES;
+        if (f->known & ATT_F_CAP_TARGET_NS)
+                return access_is(f, ATT_F_CAP_TARGET_NS) ? ANSWER_YES : ANSWER_NO;
+        return access_over_target(f);
+}
+
+/* ---- from what was seen ------------------------------------------------------------------------------ */
 
 void access_compare(struct access_facts *f, const struct access_ids *caller, const struct access_ids *target)
 {
@@ -61,9 +107,11 @@ void access_from_event(struct access_facts *f, const struct event *e)
                 .target_uid = e->target_uid,
                 .vpid = e->vpid,
                 .ns_level = e->ns_level,
+                .worker = e->worker,
                 .yama = e->yama,
                 /* Host root is uid 0 as the kernel counts; a container's root is some other uid there. */
-                .caller_host_root = e->caller_uid == 0 && (e->facts & ATT_F_CAP_PTRACE),
+                .caller_host_root = e->caller_uid == 0 && (e->facts & ATT_F_CAP_PTRACE) &&
+                                    !(e->facts & ATT_F_CALLER_USERNS),
                 .guard = {.reason = (uint32_t)e->guard_reason,
                           .source = (uint32_t)e->guard_source,
                           .audit = e->type == EV_CLAIM_AUDIT,
@@ -74,6 +122,11 @@ void access_from_event(struct access_facts *f, const struct event *e)
                 memcpy(f->guard.owner, e->owner, sizeof(f->guard.owner));
                 memcpy(f->guard.rule, e->note, sizeof(f->guard.rule));
         }
+        memcpy(f->modules, e->modules, sizeof(f->modules));
         /* A bit that is set is true. One that is not says something only if the target was looked at. */
-        f->known = e->facts & ATT_F_TARGET_KNOWN ? ~(uint32_t)ATT_F_LSM_CALLED | e->facts : e->facts;
+        f->known = e->facts;
+        if (e->facts & ATT_F_TARGET_KNOWN)
+                f->known |= ~(uint32_t)(ATT_F_LSM_CALLED | AT_CALL_ONLY);
+        if (e->facts & ATT_F_AT_CALL)
+                f->known |= AT_CALL_ONLY;
 }

@@ -18,6 +18,12 @@ enum access_answer {
         ANSWER_YES
 };
 
+/* A seccomp filter on the caller. Only who runs under it can ask it. */
+struct access_filter {
+        enum access_answer passes; /* what a ptrace call of the caller itself met */
+        int32_t error;             /* positive errno it answered; 0 where it did not pass: it sent SIGSYS */
+};
+
 /* What ptraced's own guard says of the attach: asked before one, told by the event after. */
 struct access_guard {
         uint32_t reason; /* enum guard_reason; GUARD_ALLOWED: it has nothing against it */
@@ -43,12 +49,17 @@ struct access_facts {
         int32_t lsm_error;      /* positive errno the security modules gave; 0: allowed, or not asked */
         uint32_t facts, known;  /* ATT_F_* of bpf/records.h; a bit counts only if it is in known */
         uint32_t caller_uid, target_uid;
-        uint32_t vpid, ns_level;
-        int32_t yama;                   /* kernel.yama.ptrace_scope, -1: no Yama */
+        uint32_t vpid, ns_level; /* ns_level: of the caller's pid namespace */
+        uint32_t worker; /* tid of a thread that lives, where the main thread has ended; 0: not known */
+        int32_t yama;    /* kernel.yama.ptrace_scope, -1: no Yama */
         enum access_answer yama_exempt; /* caller is an ancestor of the target, or its PR_SET_PTRACER */
-        bool caller_host_root;          /* the caller's capabilities hold in every user namespace */
-        bool caller_has_filter;         /* seccomp mode 2: may refuse, nobody can ask it */
-        bool target_gone;               /* there is no such process */
+        /* CAP_SYS_PTRACE over the user namespaces of the target's credentials and of its memory. They differ
+         * in a program that entered a namespace and has not exec'd since. Not known: the bits tell. */
+        enum access_answer cap_over_target, cap_over_memory;
+        bool caller_host_root; /* the caller's capabilities hold in every user namespace */
+        bool target_gone;      /* there is no such process */
+        struct access_filter filter;
+        char modules[EVENT_MODULES_MAX]; /* as in struct event; MODULES_UNKNOWN: not known */
 
         /* About the holder, as far as known. */
         uint64_t holder_since_wall_ns; /* 0: since before recording began */
@@ -66,6 +77,13 @@ struct access_ids {
         uint32_t ruid, euid, suid, rgid, egid, sgid;
         uint64_t cap_permitted, cap_effective;
 };
+
+/* The capabilities over both namespaces: access_facts.cap_over_*. */
+enum access_answer access_over_target(const struct access_facts *f);
+enum access_answer access_over_memory(const struct access_facts *f);
+/* A bit that is known to be set, or not to be. */
+bool access_is(const struct access_facts *f, uint32_t bit);
+bool access_is_not(const struct access_facts *f, uint32_t bit);
 /* Fill in what a comparison of both tells: ATT_F_UID_MATCH, CAP_PTRACE, CAPS_SUBSET, and both uids. */
 void access_compare(struct access_facts *f, const struct access_ids *caller,
                     const struct access_ids *target);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "bpf/records.h"
 #include "lib/diagnosis/access_guard.h"
 #include "lib/base/text.h"
 
@@ -85,6 +86,12 @@ void guard_say_single(const struct access_facts *f, struct sentence to)
         }
 }
 
+/* Root of the machine, who may take and change what others only wait for. */
+static bool asks_as_root(const struct access_facts *f)
+{
+        return f->caller_uid == 0 && !access_is(f, ATT_F_CALLER_USERNS);
+}
+
 static void say_turn(const struct access_facts *f, struct sentence to)
 {
         say(to, "wait for a turn: ptracectl debug --wait %" PRIu32 " -- ...", f->target.pid);
@@ -145,8 +152,8 @@ void tell_claimed(const struct telling *t, const struct reasons *out)
         say_turn(f, out->remedy);
         say(out->remedy,
             "; or the owner releases it: ptracectl release %" PRIu64
-            "; or root takes it: ptracectl debug --take %" PRIu32 " -- ...",
-            f->guard.claim, f->target.pid);
+            "; or %s it: ptracectl debug --take %" PRIu32 " -- ...",
+            f->guard.claim, asks_as_root(f) ? "take" : "root takes", f->target.pid);
         say_taking_risk(t, out->risk);
 }
 
@@ -187,8 +194,8 @@ void tell_policy(const struct telling *t, const struct reasons *out)
                     "use a tracer that the rule names, or claim the process: ptracectl debug %" PRIu32
                     " -- ...; or ",
                     f->target.pid);
-        say(out->remedy, "root changes the rule (ptracectl policy show), then: ptracectl policy "
-                         "reload");
+        say(out->remedy, "%s the rule (ptracectl policy show), then: ptracectl policy reload",
+            asks_as_root(f) ? "change" : "root changes");
         say(out->risk, "the changed rule holds for every process it matches");
 }
 

@@ -10,10 +10,12 @@
 #include <sys/ptrace.h>
 
 #include "bpf/guard_maps.h"
+#include "bpf/records.h"
 #include "lib/base/cleanup.h"
 #include "lib/diagnosis/access.h"
 #include "lib/diagnosis/rule.h"
 #include "lib/diagnosis/wording.h"
+#include "lib/model/model.h"
 #include "lib/base/text.h"
 
 #define HAND_OVER_NS     (100 * NSEC_PER_MSEC) /* a debugger that detaches thread by thread takes this long */
@@ -43,15 +45,86 @@ static const struct session *session_of_holder(const struct model *m, const stru
         return NULL;
 }
 
+/* The record of a refusal is made at the end of the call, and a holder may leave after it was looked at. */
+#define CALL_TAKES_NS (1 * NSEC_PER_MSEC)
+
+/* Who held the thread when its attach was refused. */
+struct holding {
+        const struct event *refusal;
+        uint64_t slack_ns;
+        const struct session *found;
+};
+
+static int note_holding(void *userdata, const struct session *s)
+{
+        struct holding *h = userdata;
+        const struct event *e = h->refusal;
+        uint32_t tid = e->target.tid ?: e->target.pid;
+
+        if (s->target.tid != tid || !task_same_process(&s->target, &e->target) ||
+            s->tracer.pid == e->actor.pid)
+                return 0;
+        /* What the scan found was there before. */
+        if (s->origin == ORIGIN_KERNEL && s->since_ns > e->time_ns)
+                return 0;
+        if (s->until_ns && s->until_ns + h->slack_ns < e->time_ns)
+                return 0;
+        h->found = s;
+        return 0; /* the newest one is the last */
+}
+
+static const struct session *holder_at_refusal(const struct model *m, const struct event *e)
+{
+        struct holding h = {.refusal = e};
+
+        if (!e->target.pid || e->error != EPERM)
+                return NULL;
+        model_each_session(m, e->target.pid, true, note_holding, &h);
+        if (!h.found && !(e->facts & ATT_F_AT_CALL)) {
+                h.slack_ns = CALL_TAKES_NS;
+                model_each_session(m, e->target.pid, true, note_holding, &h);
+        }
+        return h.found;
+}
+
+/* What was known at the call wins: the session that was open then over what /proc said afterwards. */
+static void find_holder(const struct model *m, const struct event *e, struct access_facts *f)
+{
+        const struct session *s = e->tracer.pid ? session_of_holder(m, e) : NULL;
+        bool came_later = s && s->origin == ORIGIN_KERNEL && s->since_ns > e->time_ns &&
+                          !(e->facts & ATT_F_AT_CALL) && e->guard_reason == GUARD_ALLOWED;
+
+        if (came_later)
+                f->holder = (struct task_ref){};
+        if ((!f->holder.pid || came_later) && e->guard_reason == GUARD_ALLOWED &&
+            e->request != PTRACE_TRACEME) {
+                s = holder_at_refusal(m, e);
+                if (s)
+                        f->holder = s->tracer;
+        }
+        if (!f->holder.pid)
+                return;
+        process_name(m, &f->holder);
+        access_holder(f, s, e->time_ns);
+}
+
+/* It asks whether a seccomp filter lets ptrace through, as `ptracectl why` does: no kernel accepts such options. */
+static bool is_question(const struct event *e)
+{
+        return e->request == PTRACE_SEIZE && e->options & ~(uint64_t)PTRACE_OPTION_MASK;
+}
+
 /* False where nothing is to be said: not a refusal we explain, or a tracer that attaches twice. */
 static bool explain(const struct model *m, const struct event *e, struct access_verdict *ret)
 {
         const struct process *target = process_of(m, &e->target);
         struct access_facts f;
 
-        if (e->type != EV_PTRACE_REFUSED)
+        if (e->type != EV_PTRACE_REFUSED || is_question(e))
                 return false;
-        if (e->guard_reason == GUARD_ALLOWED && e->error != EPERM && e->error != EACCES && e->error != ESRCH)
+        /* A seccomp filter answers what it likes. */
+        if (e->guard_reason == GUARD_ALLOWED && !(e->facts & ATT_F_SECCOMP) && e->error != EPERM &&
+            e->error != EACCES && e->error != ESRCH)
                 return false;
         if (e->tracer.pid && e->tracer.pid == e->actor.pid)
                 return false;
@@ -60,11 +133,9 @@ static bool explain(const struct model *m, const struct event *e, struct access_
                 f.target.pid = e->vpid; /* gone before it was looked at: the number is all there is */
         process_name(m, &f.caller);
         process_name(m, &f.target);
-        process_name(m, &f.holder);
         if (target && target->parent.pid && target->parent.pid == e->actor.pid)
                 f.yama_exempt = ANSWER_YES;
-        if (f.holder.pid)
-                access_holder(&f, session_of_holder(m, e), e->time_ns);
+        find_holder(m, e, &f);
         access_decide(&f, ret);
         return true;
 }
@@ -167,16 +238,17 @@ void rule_attach_refused_claimed(struct diagnosis *d, const struct rule *r, cons
         count_more_refusals(d, r, e, e->guard_reason ? FIND_NONE : FIND_ATTACH_REFUSED_TRACED);
         if (e->guard_reason <= GUARD_ALLOWED || e->guard_reason >= _GUARD_REASON_MAX)
                 return;
-        if (explain(m, e, &v) && v.cause != ACCESS_NONE)
+        if (explain(m, e, &v) && v.cause != ACCESS_UNKNOWN)
                 report_refusal(m, r, e, &v, causes[e->guard_reason]);
 }
 
 void rule_attach_refused_permission(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
         struct model *m = d->model;
-        static const uint32_t causes =
-                1u << ACCESS_NONE | 1u << ACCESS_SECCOMP | 1u << ACCESS_USER_NAMESPACE | 1u << ACCESS_UID |
-                1u << ACCESS_NOT_DUMPABLE | 1u << ACCESS_CAPABILITY | 1u << ACCESS_YAMA | 1u << ACCESS_LSM;
+        static const uint32_t causes = 1u << ACCESS_UNKNOWN | 1u << ACCESS_SECCOMP |
+                                       1u << ACCESS_USER_NAMESPACE | 1u << ACCESS_UID |
+                                       1u << ACCESS_NOT_DUMPABLE | 1u << ACCESS_CAPABILITY |
+                                       1u << ACCESS_YAMA | 1u << ACCESS_LSM;
         struct access_verdict v;
 
         if (decide_kernels(m, e, &v) && causes & 1u << v.cause)
@@ -199,7 +271,7 @@ void rule_attach_refused_target(struct diagnosis *d, const struct rule *r, const
         struct model *m = d->model;
         static const uint32_t causes = 1u << ACCESS_GONE | 1u << ACCESS_PID_NAMESPACE |
                                        1u << ACCESS_KERNEL_THREAD | 1u << ACCESS_OWN_THREAD_GROUP |
-                                       1u << ACCESS_ZOMBIE;
+                                       1u << ACCESS_ZOMBIE_LEADER | 1u << ACCESS_ZOMBIE;
         struct access_verdict v;
 
         if (decide_kernels(m, e, &v) && causes & 1u << v.cause && !is_churn(m, e, v.cause))

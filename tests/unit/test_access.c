@@ -27,8 +27,11 @@ static struct access_verdict decide(const struct access_facts *f)
         struct access_verdict v;
 
         access_decide(f, &v);
-        ck_assert_int_eq(v.allowed, v.error == 0);
-        ck_assert_int_eq(v.allowed, v.cause == ACCESS_NONE && f->error == 0);
+        ck_assert_int_eq(v.allowed, v.cause == ACCESS_NONE);
+        if (v.allowed || f->error)
+                ck_assert_int_eq(v.error, f->error);
+        else
+                ck_assert_int_eq(v.error == 0, v.cause == ACCESS_UNKNOWN || v.killed);
         ck_assert_uint_gt(strlen(v.summary), 0);
         for (size_t i = 0; i < v.n_facts; i++)
                 ck_assert_uint_gt(strlen(v.facts[i]), 0);
@@ -127,7 +130,7 @@ START_TEST(traced_and_forbidden_are_both_told)
         ck_assert_int_eq(v.cause, ACCESS_TRACED);
         ck_assert_ptr_nonnull(strstr(v.summary, "already traced by PID 4802 (dlv)"));
         ck_assert_ptr_nonnull(strstr(v.summary, "kernel.yama.ptrace_scope is 2"));
-        ck_assert_uint_eq(v.n_facts, 2);
+        ck_assert_uint_eq(v.n_facts, 3);
 }
 END_TEST
 
@@ -147,15 +150,51 @@ START_TEST(yama_in_scope_1_lets_ancestors_and_root_in)
 }
 END_TEST
 
-START_TEST(security_module_is_blamed_for_its_own_answer_only)
+/* All of it was seen in the call, and it was refused all the same. */
+static struct access_facts refused_at_call(void)
+{
+        struct access_facts f = ordinary();
+
+        f.error = EPERM;
+        access_know(&f, ATT_F_AT_CALL, true);
+        return f;
+}
+
+START_TEST(security_module_is_blamed_where_one_is_active)
+{
+        struct access_facts f = refused_at_call();
+
+        strcpy(f.modules, "apparmor");
+        expect_cause(&f, ACCESS_LSM);
+        ck_assert_ptr_nonnull(strstr(decide(&f).summary, "the security module apparmor said EPERM"));
+        strcpy(f.modules, "apparmor,landlock");
+        ck_assert_ptr_nonnull(strstr(decide(&f).summary, "one of the security modules apparmor,landlock"));
+        /* The twins: none is active; it is not known which are; what else decides was looked at later. */
+        f.modules[0] = '\0';
+        expect_cause(&f, ACCESS_UNKNOWN);
+        ck_assert_ptr_nonnull(strstr(decide(&f).summary, "no security module that is active"));
+        strcpy(f.modules, MODULES_UNKNOWN);
+        expect_cause(&f, ACCESS_UNKNOWN);
+        ck_assert_ptr_nonnull(strstr(decide(&f).summary, "which security modules are active"));
+        strcpy(f.modules, "apparmor");
+        access_know(&f, ATT_F_AT_CALL, false);
+        expect_cause(&f, ACCESS_UNKNOWN);
+        ck_assert_ptr_nonnull(strstr(decide(&f).summary, "who traced the target at that moment"));
+}
+END_TEST
+
+START_TEST(security_module_is_blamed_for_its_own_answer)
 {
         struct access_facts f = ordinary();
 
         f.error = EACCES;
         f.lsm_error = EACCES;
         f.yama = 1;
+        strcpy(f.modules, "selinux");
         access_know(&f, ATT_F_LSM_CALLED, true);
         expect_cause(&f, ACCESS_LSM);
+        f.modules[0] = '\0';
+        expect_cause(&f, ACCESS_UNKNOWN);
         f.error = EPERM;
         f.lsm_error = 0;
         expect_cause(&f, ACCESS_TRACED);
@@ -211,23 +250,217 @@ START_TEST(what_is_not_known_refuses_nothing)
         struct access_facts f = ordinary();
 
         f.facts = f.known = 0;
-        expect_cause(&f, ACCESS_NONE);
+        expect_cause(&f, ACCESS_UNKNOWN);
+        ck_assert_int_eq(decide(&f).error, 0);
         f.error = EPERM;
-        expect_cause(&f, ACCESS_NONE);
+        expect_cause(&f, ACCESS_UNKNOWN);
         ck_assert_ptr_nonnull(strstr(decide(&f).summary, "the reason is not known"));
+        ck_assert_str_eq(decide(&f).remedy, "");
 }
 END_TEST
 
-START_TEST(a_seccomp_filter_is_a_fact_not_a_verdict)
+/* What must be known for an answer, and what makes up for it. */
+static const struct {
+        uint32_t unknown;
+        const char *words;
+        bool root_needs_it; /* also who has CAP_SYS_PTRACE everywhere */
+} gaps[] = {
+        {ATT_F_TARGET_KNOWN, "what the target was", true},
+        {ATT_F_UID_MATCH, "user and group ids", false},
+        {ATT_F_CAPS_SUBSET, "all capabilities that the target has", false},
+        {ATT_F_DUMPABLE, "whether the target is dumpable", false},
+        {ATT_F_SAME_USERNS | ATT_F_CAP_TARGET_NS, "in the target's user namespace", false},
+};
+
+START_TEST(what_decides_must_be_known)
+{
+        struct access_facts f = ordinary();
+
+        f.known &= ~gaps[_i].unknown;
+        expect_cause(&f, ACCESS_UNKNOWN);
+        ck_assert_msg(strstr(decide(&f).summary, gaps[_i].words) != NULL, "%s", decide(&f).summary);
+        f.caller_host_root = true;
+        expect_cause(&f, gaps[_i].root_needs_it ? ACCESS_UNKNOWN : ACCESS_NONE);
+        /* What refuses anyway is told. */
+        f = ordinary();
+        f.known &= ~gaps[_i].unknown;
+        f.holder = named(4802, "dlv");
+        expect_cause(&f, ACCESS_TRACED);
+}
+END_TEST
+
+START_TEST(a_seccomp_filter_is_asked_by_who_runs_under_it)
+{
+        struct access_facts f = ordinary();
+
+        access_know(&f, ATT_F_CALLER_FILTER, true);
+        expect_cause(&f, ACCESS_UNKNOWN);
+        ck_assert_ptr_nonnull(strstr(decide(&f).summary, "seccomp filter lets ptrace through"));
+        f.filter.passes = ANSWER_YES;
+        expect_cause(&f, ACCESS_NONE);
+        ck_assert_ptr_nonnull(strstr(decide(&f).facts[0], "which lets ptrace through"));
+        f.filter = (struct access_filter){.passes = ANSWER_NO, .error = ENOSYS};
+        expect_cause(&f, ACCESS_SECCOMP);
+        ck_assert_int_eq(decide(&f).error, ENOSYS);
+        ck_assert(!decide(&f).killed);
+        f.filter.error = 0;
+        expect_cause(&f, ACCESS_SECCOMP);
+        ck_assert_int_eq(decide(&f).error, 0);
+        ck_assert(decide(&f).killed);
+        ck_assert_ptr_nonnull(strstr(decide(&f).summary, "SIGSYS"));
+}
+END_TEST
+
+START_TEST(a_main_thread_that_ended_first_is_no_dead_process)
 {
         struct access_facts f = ordinary();
         struct access_verdict v;
 
-        f.caller_has_filter = true;
+        /* It has no memory any more, and its files are root's. */
+        f.facts = (f.facts | ATT_F_ZOMBIE | ATT_F_LEADER_ZOMBIE) & ~ATT_F_DUMPABLE;
         v = decide(&f);
-        ck_assert(v.allowed);
-        ck_assert_uint_eq(v.n_facts, 1);
-        ck_assert_ptr_nonnull(strstr(v.facts[0], "seccomp"));
+        ck_assert_int_eq(v.cause, ACCESS_ZOMBIE_LEADER);
+        ck_assert_ptr_nonnull(strstr(v.summary, "only the main thread"));
+        ck_assert_uint_eq(v.n_facts, 2);
+        ck_assert_ptr_nonnull(strstr(v.remedy, "ls /proc/4711/task"));
+        f.worker = 4713;
+        ck_assert_ptr_nonnull(strstr(decide(&f).remedy, "4713"));
+        access_know(&f, ATT_F_LEADER_ZOMBIE, false);
+        expect_cause(&f, ACCESS_ZOMBIE);
+}
+END_TEST
+
+START_TEST(who_was_ending_is_not_blamed_on_anything_else)
+{
+        struct access_facts f = refused_at_call();
+
+        strcpy(f.modules, "apparmor");
+        access_know(&f, ATT_F_TARGET_EXITING, true);
+        access_know(&f, ATT_F_DUMPABLE, false);
+        expect_cause(&f, ACCESS_ZOMBIE);
+        /* Asked before an attach it may still be there. */
+        f.error = 0;
+        expect_cause(&f, ACCESS_NONE);
+}
+END_TEST
+
+/* user_namespaces(7): whoever made a namespace has all capabilities in it, from outside. */
+START_TEST(capabilities_count_where_the_target_is)
+{
+        struct access_facts f = ordinary();
+
+        access_know(&f, ATT_F_SAME_USERNS, false);
+        expect_cause(&f, ACCESS_USER_NAMESPACE);
+        f.cap_over_target = ANSWER_YES;
+        expect_cause(&f, ACCESS_NONE);
+        /* Its memory may be of the namespace that it came from: it did not exec since. */
+        access_know(&f, ATT_F_DUMPABLE, false);
+        expect_cause(&f, ACCESS_NOT_DUMPABLE);
+        f.cap_over_memory = ANSWER_YES;
+        expect_cause(&f, ACCESS_NONE);
+
+        f = ordinary();
+        access_know(&f, ATT_F_SAME_USERNS, false);
+        access_know(&f, ATT_F_CAP_TARGET_NS, true);
+        expect_cause(&f, ACCESS_NONE);
+        access_know(&f, ATT_F_DUMPABLE, false);
+        expect_cause(&f, ACCESS_NONE);
+        /* It does not help to be root without it. */
+        f = ordinary();
+        f.caller_uid = f.target_uid = 0;
+        access_know(&f, ATT_F_DUMPABLE, false);
+        expect_cause(&f, ACCESS_NOT_DUMPABLE);
+        access_know(&f, ATT_F_CAP_PTRACE, true);
+        f.known &= ~(uint32_t)ATT_F_CAP_TARGET_NS;
+        expect_cause(&f, ACCESS_NONE);
+}
+END_TEST
+
+/* ---- a fix is one that the person who asks can carry out --------------------------------------------- */
+
+enum person {
+        USER,
+        ROOT,
+        LIMITED_ROOT,
+        USER_IN_CONTAINER,
+        USER_IN_USERNS,
+        _PERSON_MAX
+};
+
+static void become(struct access_facts *f, enum person who)
+{
+        if (who == ROOT || who == LIMITED_ROOT)
+                f->caller_uid = 0;
+        if (who == ROOT)
+                access_know(f, ATT_F_CAP_PTRACE, true);
+        f->ns_level = who == USER_IN_CONTAINER;
+        access_know(f, ATT_F_CALLER_USERNS, who == USER_IN_USERNS);
+}
+
+static void expect_fix(enum person who, const struct row *row, const char *remedy)
+{
+        static const char *const never[_PERSON_MAX] = {
+                [USER] = "--cap-add",         [ROOT] = "sudo",
+                [LIMITED_ROOT] = "sudo",      [USER_IN_CONTAINER] = "sudo",
+                [USER_IN_USERNS] = "nsenter",
+        };
+        static const char *const way_out[_PERSON_MAX] = {
+                [USER] = "sudo",
+                [LIMITED_ROOT] = "--cap-add SYS_PTRACE), or debug from the host",
+                [USER_IN_CONTAINER] = "container",
+                [USER_IN_USERNS] = "outside the user namespace",
+        };
+        bool right = row->cause >= ACCESS_USER_NAMESPACE && row->cause <= ACCESS_CAPABILITY;
+
+        ck_assert_msg(remedy[0] != '\0', "%s", access_cause_to_string(row->cause));
+        ck_assert_msg(!strstr(remedy, never[who]) || row->cause == ACCESS_SECCOMP, "%d, %s: %s", who,
+                      access_cause_to_string(row->cause), remedy);
+        if ((right || row->cause == ACCESS_YAMA) && way_out[who])
+                ck_assert_msg(strstr(remedy, way_out[who]) != NULL, "%d, %s: %s", who,
+                              access_cause_to_string(row->cause), remedy);
+}
+
+START_TEST(a_fix_is_for_who_asks)
+{
+        for (enum person who = 0; who < _PERSON_MAX; who++) {
+                struct access_facts f = ordinary();
+                struct access_verdict v;
+
+                make_refuse(&f, &rows[_i]);
+                become(&f, who);
+                v = decide(&f);
+                if (v.cause == ACCESS_NONE)
+                        continue; /* to root */
+                ck_assert_int_eq(v.cause, rows[_i].cause);
+                expect_fix(who, &rows[_i], v.remedy);
+        }
+}
+END_TEST
+
+START_TEST(the_same_user_suffices_outside)
+{
+        struct access_facts f = ordinary();
+
+        become(&f, USER_IN_USERNS);
+        access_know(&f, ATT_F_SAME_USERNS, false);
+        ck_assert_ptr_nonnull(strstr(decide(&f).remedy, "the same user suffices"));
+        access_know(&f, ATT_F_UID_MATCH, false);
+        ck_assert_ptr_null(strstr(decide(&f).remedy, "the same user suffices"));
+        ck_assert_ptr_nonnull(strstr(decide(&f).remedy, "as root"));
+}
+END_TEST
+
+START_TEST(who_asks_is_told)
+{
+        struct access_facts f = ordinary();
+        struct access_verdict v;
+
+        become(&f, LIMITED_ROOT);
+        f.ns_level = 1;
+        v = decide(&f);
+        ck_assert_str_eq(
+                v.facts[v.n_facts - 1],
+                "the caller's real uid is 0, without CAP_SYS_PTRACE, in a pid namespace of its own");
 }
 END_TEST
 
@@ -395,7 +628,7 @@ START_TEST(audit_refuses_nothing_and_is_told)
                 f.guard.audit = true;
                 v = decide(&f);
                 ck_assert(v.allowed);
-                ck_assert_uint_eq(v.n_facts, 1);
+                ck_assert_uint_eq(v.n_facts, 2);
                 ck_assert_ptr_nonnull(strstr(v.facts[0], "audit only"));
         }
 }
@@ -410,6 +643,10 @@ START_TEST(any_facts_give_a_verdict)
                 struct access_verdict v;
 
                 x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+                f.filter.passes = x >> 36 & 1 ? ANSWER_NO : ANSWER_UNKNOWN;
+                f.cap_over_target = (x >> 37) % (ANSWER_YES + 1);
+                f.cap_over_memory = (x >> 39) % (ANSWER_YES + 1);
+                strcpy(f.modules, x >> 41 & 1 ? "?" : x >> 42 & 1 ? "apparmor" : "");
                 f.facts = (uint32_t)x;
                 f.known = (uint32_t)(x >> 32);
                 f.yama = (int)(x >> 3 & 3) - 1;
@@ -429,7 +666,8 @@ START_TEST(any_facts_give_a_verdict)
                 access_decide(&f, &v);
                 ck_assert_uint_lt(strlen(v.summary), ACCESS_TEXT_MAX);
                 ck_assert_uint_le(v.n_facts, ACCESS_SENTENCES);
-                ck_assert_int_eq(v.allowed, v.error == 0);
+                ck_assert_int_eq(v.allowed, v.cause == ACCESS_NONE);
+                ck_assert_int_ne(f.error && v.allowed, 1);
         }
 }
 END_TEST
@@ -468,12 +706,14 @@ END_TEST
 START_TEST(rights_that_cannot_be_seen_are_none)
 {
         static const uint32_t needed[] = {ATT_F_SAME_USERNS, ATT_F_UID_MATCH, ATT_F_DUMPABLE,
-                                          ATT_F_CAPS_SUBSET, ATT_F_CAP_PTRACE};
+                                          ATT_F_CAPS_SUBSET};
         struct access_facts f = ordinary();
 
         ck_assert_int_eq(rights(&f), ACCESS_NONE);
-        f.known &= ~needed[_i];
-        ck_assert_int_eq(rights(&f), ACCESS_GONE);
+        f.known &= ~(needed[_i] | ATT_F_CAP_TARGET_NS);
+        ck_assert_int_eq(rights(&f), ACCESS_UNKNOWN);
+        f.caller_host_root = true;
+        ck_assert_int_eq(rights(&f), ACCESS_NONE);
 }
 END_TEST
 
@@ -488,12 +728,20 @@ int main(void)
         tcase_add_test(t, causes_together_come_in_order);
         tcase_add_test(t, traced_and_forbidden_are_both_told);
         tcase_add_test(t, yama_in_scope_1_lets_ancestors_and_root_in);
-        tcase_add_test(t, security_module_is_blamed_for_its_own_answer_only);
+        tcase_add_test(t, security_module_is_blamed_where_one_is_active);
+        tcase_add_test(t, security_module_is_blamed_for_its_own_answer);
         tcase_add_test(t, container_root_is_not_host_root);
         tcase_add_test(t, traceme_is_not_asked_for_ids);
         tcase_add_test(t, gone_and_elsewhere);
         tcase_add_test(t, what_is_not_known_refuses_nothing);
-        tcase_add_test(t, a_seccomp_filter_is_a_fact_not_a_verdict);
+        tcase_add_loop_test(t, what_decides_must_be_known, 0, ELEMENTSOF(gaps));
+        tcase_add_test(t, a_seccomp_filter_is_asked_by_who_runs_under_it);
+        tcase_add_test(t, a_main_thread_that_ended_first_is_no_dead_process);
+        tcase_add_test(t, who_was_ending_is_not_blamed_on_anything_else);
+        tcase_add_test(t, capabilities_count_where_the_target_is);
+        tcase_add_loop_test(t, a_fix_is_for_who_asks, 0, ELEMENTSOF(rows));
+        tcase_add_test(t, the_same_user_suffices_outside);
+        tcase_add_test(t, who_asks_is_told);
         tcase_add_test(t, ids_are_compared_as_the_kernel_does);
         tcase_add_test(t, guard_is_asked_before_an_attach);
         tcase_add_test(t, claimed_and_traced_are_both_told);
@@ -502,7 +750,7 @@ int main(void)
         tcase_add_test(t, audit_refuses_nothing_and_is_told);
         tcase_add_test(t, any_facts_give_a_verdict);
         tcase_add_loop_test(t, rights_are_the_kernels_rules_and_no_more, 0, ELEMENTSOF(rows));
-        tcase_add_loop_test(t, rights_that_cannot_be_seen_are_none, 0, 5);
+        tcase_add_loop_test(t, rights_that_cannot_be_seen_are_none, 0, 4);
         suite_add_tcase(suite, t);
         return run_suite(suite);
 }

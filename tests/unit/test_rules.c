@@ -110,18 +110,25 @@ static const struct {
         uint32_t clear, set;
         int error, lsm_error, yama;
         uint32_t target_uid;
-        const char *words;
+        const char *words, *modules;
 } permissions[] = {
-        {"seccomp", 0, ATT_F_SECCOMP, EPERM, 0, -1, 1000, "seccomp filter"},
-        {"user-namespace", ATT_F_SAME_USERNS, 0, EPERM, 0, -1, 1000, "another user namespace"},
-        {"uid", ATT_F_UID_MATCH, 0, EPERM, 0, 1, 0, "runs as uid 0, the caller as uid 1000"},
-        {"not-dumpable", ATT_F_DUMPABLE, 0, EPERM, 0, 1, 1000, "not dumpable"},
-        {"capability", ATT_F_CAPS_SUBSET, 0, EPERM, 0, 1, 1000, "capabilities that the caller lacks"},
-        {"yama", 0, 0, EPERM, 0, 1, 1000, "kernel.yama.ptrace_scope is 1"},
-        {"yama", 0, ATT_F_LSM_CALLED, EPERM, EPERM, 1, 1000, "kernel.yama.ptrace_scope is 1"},
-        {"lsm", 0, ATT_F_LSM_CALLED, EACCES, EACCES, 1, 1000, "security module"},
-        {"lsm", 0, ATT_F_CAP_PTRACE | ATT_F_LSM_CALLED, EPERM, EPERM, 1, 1000, "security module"},
-        {"lsm", 0, 0, EPERM, 0, 0, 1000, "security module"},
+        {"seccomp", 0, ATT_F_SECCOMP, EPERM, 0, -1, 1000, "seccomp filter", ""},
+        {"user-namespace", ATT_F_SAME_USERNS, 0, EPERM, 0, -1, 1000, "another user namespace", ""},
+        {"uid", ATT_F_UID_MATCH, 0, EPERM, 0, 1, 0, "runs as uid 0, the caller as uid 1000", ""},
+        {"not-dumpable", ATT_F_DUMPABLE, 0, EPERM, 0, 1, 1000, "not dumpable", ""},
+        {"capability", ATT_F_CAPS_SUBSET, 0, EPERM, 0, 1, 1000, "capabilities that the caller lacks", ""},
+        {"yama", 0, 0, EPERM, 0, 1, 1000, "kernel.yama.ptrace_scope is 1", ""},
+        {"yama", 0, ATT_F_LSM_CALLED, EPERM, EPERM, 1, 1000, "kernel.yama.ptrace_scope is 1", ""},
+        {"lsm", 0, ATT_F_LSM_CALLED, EACCES, EACCES, 1, 1000, "security module selinux", "selinux"},
+        {"lsm", 0, ATT_F_CAP_PTRACE | ATT_F_LSM_CALLED, EPERM, EPERM, 1, 1000, "security module", "?"},
+        {"lsm", 0, ATT_F_AT_CALL, EPERM, 0, 0, 1000, "security module apparmor", "apparmor"},
+        /* The twins: none is active, it was looked at afterwards only, or nobody knows which are active. */
+        {"not-known", 0, ATT_F_AT_CALL, EPERM, 0, 0, 1000, "the reason is not known", ""},
+        {"not-known", 0, 0, EPERM, 0, 0, 1000, "who traced the target at that moment", "apparmor"},
+        {"not-known", 0, ATT_F_AT_CALL, EPERM, 0, 0, 1000, "which security modules are active", "?"},
+        /* seccomp answers what it likes. */
+        {"seccomp", 0, ATT_F_SECCOMP, EACCES, 0, -1, 1000, "seccomp filter", ""},
+        {"seccomp", 0, ATT_F_SECCOMP, ENOSYS, 0, -1, 1000, "seccomp filter", ""},
 };
 
 START_TEST(permission_causes)
@@ -133,6 +140,7 @@ START_TEST(permission_causes)
         e.lsm_error = permissions[_i].lsm_error;
         e.yama = permissions[_i].yama;
         e.target_uid = permissions[_i].target_uid;
+        strcpy(e.modules, permissions[_i].modules);
         feed(s, e);
         expect_saying(s, FIND_ATTACH_REFUSED_PERMISSION, permissions[_i].cause, permissions[_i].words);
         expect_count(s, 1);
@@ -160,7 +168,106 @@ SCENE(refusal_with_nothing_known_says_so)
 
         e.facts = 0;
         feed(s, e);
-        expect_saying(s, FIND_ATTACH_REFUSED_PERMISSION, "", "the reason is not known");
+        expect_saying(s, FIND_ATTACH_REFUSED_PERMISSION, "not-known", "the reason is not known");
+}
+
+/* An errno that is no refusal, where no filter gave it. */
+SCENE(an_attach_that_went_wrong_is_no_refusal)
+{
+        feed(s, refusal(GDB, API, NOBODY, ENOSYS));
+        feed(s, refusal(GDB, API, NOBODY, EIO));
+        silent(s);
+}
+
+/* What `ptracectl why` asks in a sandbox is an attach that no kernel accepts. */
+SCENE(a_question_about_the_filter_is_no_refusal)
+{
+        struct event e = refusal(GDB, API, NOBODY, EPERM);
+
+        e.facts |= ATT_F_SECCOMP;
+        e.request = PTRACE_SEIZE;
+        e.options = 1ULL << 31;
+        feed(s, e);
+        silent(s);
+}
+
+SCENE(traceme_under_a_filter)
+{
+        struct event e = refusal(API, API, named(4820, "gdb"), EPERM);
+
+        e.facts = ATT_F_SECCOMP;
+        e.request = PTRACE_TRACEME;
+        e.tracer = NOBODY;
+        feed(s, e);
+        expect_saying(s, FIND_ATTACH_REFUSED_PERMISSION, "seccomp", "PTRACE_TRACEME of PID 4711 (api)");
+        expect_count(s, 1);
+}
+
+/* ---- who held it then -------------------------------------------------------------------------------- */
+
+/* The holder detaches as soon as the other one was refused: /proc is looked at after that, and the refusal comes
+ * when its session has ended already. */
+static void refused_late(struct scene *s, uint64_t call_ago_ns)
+{
+        struct event e = refusal(GDB, API, NOBODY, EPERM);
+
+        wait_ns(s, 1 * MS);
+        ck_assert_uint_lt(s->n_events, SCENE_EVENTS_MAX);
+        e.seq = s->n_events + 1;
+        e.time_ns = s->now - call_ago_ns;
+        e.wall_ns = SCENE_WALL_NS + e.time_ns;
+        s->events[s->n_events++] = e;
+        ck_assert_int_eq(diagnosis_apply(s->d, &e), 0);
+}
+
+SCENE(who_held_it_at_the_refusal_decides)
+{
+        struct finding f;
+
+        seizes(s, STRACE, API, 0);
+        is_refused(s, GDB, API, NOBODY);
+        f = expect(s, FIND_ATTACH_REFUSED_TRACED, "");
+        ck_assert_ptr_nonnull(strstr(f.summary, "already traced by PID 4820 (strace)"));
+        detaches(s, STRACE, API);
+        expect_count(s, 1);
+}
+
+SCENE(who_held_it_at_the_refusal_decides_when_it_has_left)
+{
+        seizes(s, STRACE, API, 0);
+        wait_ns(s, 10 * MS);
+        detaches(s, STRACE, API);
+        refused_late(s, 2 * MS);
+        expect(s, FIND_ATTACH_REFUSED_TRACED, "");
+        expect_count(s, 1);
+}
+
+SCENE(who_left_before_the_refusal_is_not_blamed)
+{
+        seizes(s, STRACE, API, 0);
+        detaches(s, STRACE, API);
+        wait_ns(s, 10 * MS);
+        is_refused(s, GDB, API, NOBODY);
+        expect(s, FIND_ATTACH_REFUSED_PERMISSION, "not-known");
+        expect_count(s, 1);
+}
+
+SCENE(who_came_after_the_refusal_is_not_blamed)
+{
+        struct event e = refusal(GDB, API, NOBODY, EPERM);
+
+        e.facts &= ~ATT_F_UID_MATCH;
+        seizes(s, STRACE, API, 0);
+        /* /proc, looked at afterwards, has it. */
+        e.tracer = STRACE;
+        wait_ns(s, 1 * MS);
+        e.seq = s->n_events + 1;
+        e.time_ns = s->now - 10 * MS;
+        e.wall_ns = SCENE_WALL_NS + e.time_ns;
+        s->events[s->n_events++] = e;
+        ck_assert_int_eq(diagnosis_apply(s->d, &e), 0);
+        expect(s, FIND_ATTACH_REFUSED_PERMISSION, "uid");
+        expect_count(s, 1);
 }
 
 SCENE(allowed_attach_is_silent)
@@ -189,6 +296,19 @@ SCENE(zombie_is_refused)
         e.facts = (e.facts | ATT_F_ZOMBIE) & ~ATT_F_DUMPABLE;
         feed(s, e);
         expect_saying(s, FIND_ATTACH_REFUSED_TARGET, "zombie", "has ended already");
+        expect_count(s, 1);
+}
+
+SCENE(main_thread_that_ended_before_the_others)
+{
+        struct event e = refusal(GDB, API, NOBODY, EPERM);
+
+        e.facts = (e.facts | ATT_F_ZOMBIE | ATT_F_LEADER_ZOMBIE) & ~ATT_F_DUMPABLE;
+        e.worker = 4713;
+        feed(s, e);
+        ck_assert_ptr_nonnull(strstr(
+                expect_saying(s, FIND_ATTACH_REFUSED_TARGET, "zombie-leader", "only the main thread").remedy,
+                "4713"));
         expect_count(s, 1);
 }
 
@@ -419,6 +539,14 @@ int main(void)
                 allowed_attach_is_silent,
                 kernel_thread_is_refused,
                 zombie_is_refused,
+                main_thread_that_ended_before_the_others,
+                an_attach_that_went_wrong_is_no_refusal,
+                a_question_about_the_filter_is_no_refusal,
+                traceme_under_a_filter,
+                who_held_it_at_the_refusal_decides,
+                who_held_it_at_the_refusal_decides_when_it_has_left,
+                who_left_before_the_refusal_is_not_blamed,
+                who_came_after_the_refusal_is_not_blamed,
                 own_thread_is_refused,
                 pid_that_does_not_exist_is_gone,
                 pid_of_another_namespace,
