@@ -2,8 +2,12 @@
 /* ptracectl why: would an attach succeed, and what was refused lately. */
 #include "cli/ask/ask_verbs.h"
 
+#include <string.h>
+
 #include "lib/base/text.h"
+#include "lib/proc/procfs.h"
 #include "cli/ask/describe.h"
+#include "cli/ask/seccomp_trial.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
 
@@ -48,16 +52,30 @@ static void print_claim_of_refusal(const struct cli *c, struct json_object *clai
         print_labelled(c, "Claim:", line);
 }
 
+static void print_verdict(const struct cli *c, struct json_object *o)
+{
+        if (member_bool(o, "allowed"))
+                paint(c, PAINT_GREEN, "Allowed");
+        else if (!strcmp(member_string(o, "cause"), "not-known"))
+                paint(c, PAINT_YELLOW, "Not known");
+        else
+                paint(c, PAINT_RED, "Refused");
+        print_wrapped(c, ": ", member_string(o, "summary"));
+}
+
 static void print_why(const struct cli *c, struct json_object *o)
 {
         struct json_object *facts = member_array(o, "facts"), *by = member_object(o, "asked_by");
+        const char *error = member_string(o, "errno");
         bool allowed = member_bool(o, "allowed");
         char line[256];
 
-        paint(c, allowed ? PAINT_GREEN : PAINT_RED, allowed ? "Allowed" : "Refused");
-        print_wrapped(c, ": ", member_string(o, "summary"));
+        print_verdict(c, o);
         if (!allowed) {
-                snprintf(line, sizeof(line), "%s, cause: %s", member_string(o, "errno"),
+                snprintf(line, sizeof(line), "%s, cause: %s",
+                         *error                        ? error
+                         : *member_string(o, "signal") ? "none, the caller is sent SIGSYS"
+                                                       : "not known",
                          member_string(o, "cause"));
                 print_labelled(c, "Errno:", line);
         }
@@ -71,17 +89,30 @@ static void print_why(const struct cli *c, struct json_object *o)
         print_refusals(member_array(o, "refusals"));
 }
 
+/* Of a thread it is asked about that thread, as the kernel is: its process may be no answer. */
+static int ask_task(const struct cli *c, uint32_t *ret)
+{
+        struct task_ref task;
+        char error[256];
+
+        if (pid_from_string(c->args.args[0], ret, error, sizeof(error)) < 0)
+                return cli_fail(c, EXIT_USAGE, "bad-pid", "", "%s", error);
+        if (procfs_task(*ret, &task) == 0 && task.pid != *ret)
+                cli_note("%u is a thread of process %u (%s).", *ret, task.pid, task.comm);
+        return EXIT_DONE;
+}
+
 int verb_why(struct cli *c)
 {
         _cleanup_json_ struct json_object *o = NULL;
-        char path[64];
+        char path[64], trial[32];
         uint32_t pid;
         int r;
 
-        r = ask_pid(c, c->args.args[0], &pid);
+        r = ask_task(c, &pid);
         if (r != EXIT_DONE)
                 return r;
-        snprintf(path, sizeof(path), "/v1/processes/%u/why", pid);
+        snprintf(path, sizeof(path), "/v1/processes/%u/why%s", pid, seccomp_trial(trial, sizeof(trial)));
         /* The daemon also answers for a process that is gone, from its records; for none it would be "gone"
          * too. */
         r = ask_pid_known(c, pid);

@@ -38,6 +38,15 @@ static int note_holder(void *userdata, const struct session *s)
         return 1;
 }
 
+/* Only the client knows, by trying. It can deceive nobody but itself. */
+static void note_filter(const struct api_call *call, struct access_facts *f)
+{
+        if (!(call->args.given & ARG_SECCOMP) || !(f->facts & ATT_F_CALLER_FILTER))
+                return;
+        f->filter.passes = call->args.seccomp ? ANSWER_NO : ANSWER_YES;
+        f->filter.error = call->args.seccomp > 0 ? call->args.seccomp : 0;
+}
+
 static void gather_why_facts(const struct api_call *call, const struct proc_status *caller,
                              struct access_facts *ret)
 {
@@ -47,10 +56,12 @@ static void gather_why_facts(const struct api_call *call, const struct proc_stat
                 attach_facts(caller, NULL, ret);
                 ret->vpid = call->pid;
                 ret->target.pid = call->pid;
+                note_filter(call, ret);
                 return;
         }
         attach_facts(caller, &target, ret);
         ret->vpid = call->pid;
+        note_filter(call, ret);
         if (target.tracer_tid && procfs_task(target.tracer_tid, &ret->holder) == 0) {
                 access_holder(ret, NULL, 0); /* unless the model knows more */
                 model_each_session(pump_model(call->api->pump), target.task.pid, false, note_holder, ret);
@@ -145,6 +156,7 @@ static const uint64_t windows_s[] = {60, 3600, 0};
 /* The answer but for the refusals, which are looked for piece by piece. */
 struct why {
         struct json_object *answer;
+        uint32_t pid;    /* of the process, also where a thread of it was asked about */
         uint64_t now_ns; /* of all windows */
         size_t window;
         struct store_cursor *cursor;     /* in the window; NULL: at its beginning */
@@ -166,7 +178,7 @@ static int open_window(const struct api_call *call, struct why *w)
 {
         const uint64_t window_ns = windows_s[w->window] * NSEC_PER_SEC;
         const struct event_filter filter = {
-                .pid = call->pid,
+                .pid = w->pid,
                 .since_wall_ns = window_ns ? w->now_ns - window_ns : 0,
                 .types = EVENT_BIT(EV_PTRACE_REFUSED),
         };
@@ -188,7 +200,7 @@ static bool read_row(const struct api_call *call, struct why *w)
         if (r == 0 || (r < 0 && r != -EAGAIN))
                 return false;
         w->fruitless += r == -EAGAIN;
-        if (r == 1 && e.target.pid == call->pid &&
+        if (r == 1 && e.target.pid == w->pid &&
             peer_sees_event(&call->peer, pump_model(call->api->pump), &call->http->owners, &e))
                 w->ring[w->n++ % REFUSALS_MAX] = e;
         return true;
@@ -280,22 +292,38 @@ static struct json_object *claim_json(const struct access_facts *f, const struct
         return claim;
 }
 
+/* Who asks, with the rights that the answer depends on. */
+static struct json_object *asker_json(const struct api_call *call, const struct access_facts *f)
+{
+        struct json_object *o = json_object_new_object();
+
+        json_add_int(o, "pid", call->peer.process.pid);
+        json_add_int(o, "uid", call->peer.uid);
+        json_object_object_add(o, "cap_sys_ptrace", json_object_new_boolean(access_is(f, ATT_F_CAP_PTRACE)));
+        json_object_object_add(o, "user_namespace",
+                               json_object_new_boolean(access_is(f, ATT_F_CALLER_USERNS)));
+        json_object_object_add(o, "pid_namespace", json_object_new_boolean(f->ns_level > 0));
+        json_object_object_add(o, "seccomp_filter",
+                               json_object_new_boolean(access_is(f, ATT_F_CALLER_FILTER)));
+        return o;
+}
+
 static struct json_object *why_json(const struct api_call *call, const struct access_facts *f,
                                     const struct access_verdict *v, const struct arbiter_opinion *guard)
 {
-        struct json_object *o = json_new("ptraced.why/1"), *asked_by = json_object_new_object();
+        struct json_object *o = json_new("ptraced.why/1");
         char name[32];
 
-        json_add_int(o, "pid", call->pid);
-        json_add_int(asked_by, "pid", call->peer.process.pid);
-        json_add_int(asked_by, "uid", call->peer.uid);
-        json_object_object_add(o, "asked_by", asked_by);
+        json_add_int(o, "pid", f->target.pid);
+        json_add_int(o, "tid", f->target.tid ?: f->target.pid);
+        json_object_object_add(o, "asked_by", asker_json(call, f));
         json_object_object_add(o, "allowed", json_object_new_boolean(v->allowed));
         json_object_object_add(o, "errno",
                                v->error ? json_object_new_string(errno_name(v->error, name, sizeof(name)))
                                         : NULL);
         json_object_object_add(o, "cause",
                                v->cause ? json_object_new_string(access_cause_to_string(v->cause)) : NULL);
+        json_object_object_add(o, "signal", v->killed ? json_object_new_string("SIGSYS") : NULL);
         json_add_text(o, "summary", v->summary);
         json_object_object_add(o, "holder", f->holder.pid ? api_tracer_json(call->api, &f->holder) : NULL);
         json_object_object_add(o, "claim", claim_json(f, guard));
@@ -328,6 +356,7 @@ void api_why(struct api_call *call)
         ask_about_claims(call, &facts, &opinion);
         access_decide(&facts, &verdict);
         w->answer = why_json(call, &facts, &verdict, &opinion);
+        w->pid = facts.target.pid;
         w->now_ns = clock_wall_ns();
         parking_work(call, look_for_refusals, w, why_free);
 }

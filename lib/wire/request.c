@@ -139,14 +139,41 @@ static int set_token(struct request_args *a, const char *value, uint64_t now_ns 
         return r;
 }
 
+static int set_seccomp(struct request_args *a, const char *value, uint64_t now_ns _unused_, char *error,
+                       size_t size)
+{
+        char buf[SHOWN_MAX];
+        uint64_t n;
+
+        if (!strcmp(value, "SIGSYS"))
+                a->seccomp = REQUEST_SECCOMP_KILLS;
+        else if (parse_u64(value, &n) == 0 && n <= REQUEST_SECCOMP_MAX)
+                a->seccomp = (int32_t)n;
+        else {
+                snprintf(
+                        error, size,
+                        "seccomp cannot be '%s': give 0 where a filter lets ptrace through, the number of the "
+                        "errno it answers, or SIGSYS.",
+                        escaped(value, buf));
+                return -EINVAL;
+        }
+        return 0;
+}
+
 static const struct {
         const char *key;
         enum request_arg bit;
         int (*set)(struct request_args *a, const char *value, uint64_t now_ns, char *error, size_t size);
 } args[] = {
-        {"pid", ARG_PID, set_pid},       {"since", ARG_SINCE, set_since}, {"until", ARG_UNTIL, set_until},
-        {"type", ARG_TYPE, set_types},   {"after", ARG_AFTER, set_after}, {"follow", ARG_FOLLOW, set_follow},
-        {"ended", ARG_ENDED, set_ended}, {"token", ARG_TOKEN, set_token},
+        {"pid", ARG_PID, set_pid},
+        {"since", ARG_SINCE, set_since},
+        {"until", ARG_UNTIL, set_until},
+        {"type", ARG_TYPE, set_types},
+        {"after", ARG_AFTER, set_after},
+        {"follow", ARG_FOLLOW, set_follow},
+        {"ended", ARG_ENDED, set_ended},
+        {"token", ARG_TOKEN, set_token},
+        {"seccomp", ARG_SECCOMP, set_seccomp},
 };
 
 int request_arg_set(struct request_args *a, const struct request_terms *terms, const char *key,

@@ -22,6 +22,7 @@ enum request_arg {
         ARG_FOLLOW = 1 << 5,
         ARG_ENDED = 1 << 6,
         ARG_TOKEN = 1 << 7,
+        ARG_SECCOMP = 1 << 8,
 };
 
 struct request_args {
@@ -32,7 +33,12 @@ struct request_args {
         uint64_t after_seq;
         bool follow, ended;
         char token[GUARD_TOKEN_MAX];
+        /* What a ptrace call of the client met in its seccomp filter: "0" is nothing, a number an errno,
+         * "SIGSYS" (REQUEST_SECCOMP_KILLS) its end. */
+        int32_t seccomp;
 };
+#define REQUEST_SECCOMP_KILLS (-1)
+#define REQUEST_SECCOMP_MAX   4095 /* the largest errno that a filter can answer */
 
 struct request_terms {
         uint32_t allowed; /* enum request_arg */
