@@ -10,9 +10,9 @@
 #define CAP_SYS_PTRACE_BIT 19
 /* What only who looks in the call itself can tell to be false: /proc is read afterwards, and events of
  * earlier versions do not have them. */
-#define AT_CALL_ONLY                                                                       \
-        (ATT_F_CALLER_USERNS | ATT_F_CALLER_FILTER | ATT_F_CAP_TARGET_NS | ATT_F_AT_CALL | \
-         ATT_F_TARGET_EXITING | ATT_F_LEADER_ZOMBIE)
+#define AT_CALL_ONLY                                                                           \
+        (ATT_F_CALLER_USERNS | ATT_F_CALLER_FILTER | ATT_F_CAP_TARGET_NS | ATT_F_CAP_CRED_NS | \
+         ATT_F_AT_CALL | ATT_F_TARGET_EXITING | ATT_F_LEADER_ZOMBIE)
 /* A person reads code at a prompt for that long, easily. */
 #define IDLE_WORTH_TELLING_NS (60 * NSEC_PER_SEC)
 
@@ -38,8 +38,10 @@ enum access_answer access_over_target(const struct access_facts *f)
 {
         if (f->cap_over_target != ANSWER_UNKNOWN)
                 return f->cap_over_target;
+        if (access_is(f, ATT_F_AT_CALL))
+                return access_is(f, ATT_F_CAP_CRED_NS) ? ANSWER_YES : ANSWER_NO;
         /* Memory is of the same namespace, or of one above it. */
-        if (f->caller_host_root || access_is(f, ATT_F_CAP_TARGET_NS))
+        if (f->caller_host_root || access_is(f, ATT_F_CAP_CRED_NS | ATT_F_CAP_TARGET_NS))
                 return ANSWER_YES;
         if (access_is(f, ATT_F_SAME_USERNS) && f->known & ATT_F_CAP_PTRACE)
                 return access_is(f, ATT_F_CAP_PTRACE) ? ANSWER_YES : ANSWER_NO;
@@ -54,7 +56,7 @@ enum access_answer access_over_memory(const struct access_facts *f)
 {
         if (f->cap_over_memory != ANSWER_UNKNOWN)
                 return f->cap_over_memory;
-        if (f->caller_host_root)
+        if (f->caller_host_root && !access_is(f, ATT_F_AT_CALL))
                 return ANSWER_YES;
         if (f->known & ATT_F_CAP_TARGET_NS)
                 return access_is(f, ATT_F_CAP_TARGET_NS) ? ANSWER_YES : ANSWER_NO;

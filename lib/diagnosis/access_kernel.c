@@ -18,6 +18,17 @@ static bool is_traceme(const struct access_facts *f)
         return f->request == PTRACE_TRACEME;
 }
 
+/* Who asks for PTRACE_TRACEME is to be traced, by its parent: that one's rights are known only from the call. */
+static bool tracer_seen(const struct access_facts *f)
+{
+        return !is_traceme(f) || access_is(f, ATT_F_AT_CALL);
+}
+
+static const char *who_would_trace(const struct access_facts *f)
+{
+        return is_traceme(f) ? "its parent, which is to trace it," : "the caller";
+}
+
 /* Without a capability over the user namespace of its credentials. Not known is no. */
 static bool lacks_over_target(const struct access_facts *f)
 {
@@ -88,7 +99,7 @@ bool refuses_traced(const struct access_facts *f)
 
 bool refuses_user_namespace(const struct access_facts *f)
 {
-        if (is_traceme(f) || !access_is_not(f, ATT_F_SAME_USERNS) || !lacks_over_target(f))
+        if (!tracer_seen(f) || !access_is_not(f, ATT_F_SAME_USERNS) || !lacks_over_target(f))
                 return false;
         /* Without a common user namespace the kernel asks for CAP_SYS_PTRACE in the target's, whatever the
          * capabilities are otherwise. That is the first thing the security hook does. */
@@ -109,7 +120,7 @@ bool refuses_not_dumpable(const struct access_facts *f)
 
 bool refuses_capability(const struct access_facts *f)
 {
-        return !is_traceme(f) && !access_is_not(f, ATT_F_SAME_USERNS) &&
+        return tracer_seen(f) && !access_is_not(f, ATT_F_SAME_USERNS) &&
                access_is_not(f, ATT_F_CAPS_SUBSET) && lacks_over_target(f);
 }
 
@@ -120,7 +131,7 @@ bool refuses_yama(const struct access_facts *f)
         if (f->yama >= 3)
                 return true;
         if (f->yama == 2)
-                return is_traceme(f) || lacks_over_target(f);
+                return !tracer_seen(f) || lacks_over_target(f);
         return f->yama == 1 && !is_traceme(f) && lacks_over_target(f) && f->yama_exempt != ANSWER_YES &&
                !access_is(f, ATT_F_SAME_GROUP);
 }
@@ -373,8 +384,8 @@ void tell_user_namespace(const struct telling *t, const struct reasons *out)
 {
         const struct access_facts *f = t->f;
 
-        say(out->why, "%s lives in another user namespace, and the caller has no CAP_SYS_PTRACE there",
-            t->target);
+        say(out->why, "%s lives in another user namespace, and %s has no CAP_SYS_PTRACE there", t->target,
+            who_would_trace(f));
         if (asker_of(f) == ASKER_INSIDE && access_is(f, ATT_F_UID_MATCH) &&
             !access_is_not(f, ATT_F_DUMPABLE))
                 say(out->remedy,
@@ -426,7 +437,7 @@ void tell_not_dumpable(const struct telling *t, const struct reasons *out)
 
 void tell_capability(const struct telling *t, const struct reasons *out)
 {
-        say(out->why, "%s has capabilities that the caller lacks", t->target);
+        say(out->why, "%s has capabilities that %s lacks", t->target, who_would_trace(t->f));
         advise_capability(t->f, out, "the debugger then has the rights of root");
 }
 

@@ -229,6 +229,30 @@ START_TEST(traceme_is_not_asked_for_ids)
 }
 END_TEST
 
+/* Who is to trace is the parent of who asks. */
+START_TEST(traceme_needs_a_parent_that_may)
+{
+        struct access_facts f = ordinary();
+
+        f.request = PTRACE_TRACEME;
+        f.error = EPERM;
+        access_know(&f, ATT_F_CAPS_SUBSET, false);
+        expect_cause(&f, ACCESS_UNKNOWN);
+        access_know(&f, ATT_F_AT_CALL, true);
+        expect_cause(&f, ACCESS_CAPABILITY);
+        ck_assert_ptr_nonnull(strstr(decide(&f).summary, "that its parent, which is to trace it, lacks"));
+        access_know(&f, ATT_F_CAP_CRED_NS, true);
+        expect_cause(&f, ACCESS_UNKNOWN);
+        access_know(&f, ATT_F_SAME_USERNS, false);
+        access_know(&f, ATT_F_CAP_CRED_NS, false);
+        expect_cause(&f, ACCESS_USER_NAMESPACE);
+        /* Ids and memory are not compared. */
+        access_know(&f, ATT_F_SAME_USERNS | ATT_F_CAPS_SUBSET, true);
+        access_know(&f, ATT_F_UID_MATCH | ATT_F_DUMPABLE, false);
+        expect_cause(&f, ACCESS_UNKNOWN);
+}
+END_TEST
+
 START_TEST(gone_and_elsewhere)
 {
         struct access_facts f = ordinary();
@@ -732,6 +756,7 @@ int main(void)
         tcase_add_test(t, security_module_is_blamed_for_its_own_answer);
         tcase_add_test(t, container_root_is_not_host_root);
         tcase_add_test(t, traceme_is_not_asked_for_ids);
+        tcase_add_test(t, traceme_needs_a_parent_that_may);
         tcase_add_test(t, gone_and_elsewhere);
         tcase_add_test(t, what_is_not_known_refuses_nothing);
         tcase_add_loop_test(t, what_decides_must_be_known, 0, ELEMENTSOF(gaps));
