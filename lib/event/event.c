@@ -277,6 +277,7 @@ static const struct event_field fields[] = {
         U64("kernel_seq", kernel_seq, RECORDED),
         HEX("options", options, T(PTRACE_REFUSED)),
         U32("worker", worker, T(PTRACE_REFUSED)),
+        U32("ptrace", ptrace, T(TASK_EXEC)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)
