@@ -21,6 +21,7 @@
 #define F (1U << TIER_FULL)
 #define T (1U << TIER_TRACEPOINT)
 #define P (1U << TIER_PROC)
+#define L (P << 1) /* tier tracepoint on a kernel where programs cannot look up a pid */
 
 /*
  * What a tier cannot see even where all of its hooks work. Each was observed with a real debugger, or
@@ -46,8 +47,11 @@ static const struct {
             "detaches are seen."},
         {F, "An attach that a seccomp filter refuses never gets as far as ptrace, and is not "
             "seen."},
-        {T, "The tracee of a ptrace call is worked out from the call's pid argument "
+        {L, "The tracee of a ptrace call is worked out from the call's pid argument "
             "afterwards; where it is gone by then the loss is counted as target-unknown."},
+        {L, "What refused an attach is looked up in /proc afterwards, as this kernel has no "
+            "bpf_task_from_vpid() for programs on tracepoints: whoever has gone by then, or has "
+            "let go, is not known."},
         {T, "What the security modules answered to an attach is not seen: why it was "
             "refused is worked out by elimination."},
         {T, "The ptrace calls of a 32-bit debugger are not seen when they are made."},
@@ -61,9 +65,16 @@ static const struct {
             "reports it, which it does not for PTRACE_TRACEME and auto-attached children."},
         {P, "The options of a tracer, its requests and its waits are not seen."},
 };
+static uint32_t limits_of(const struct loader *loader)
+{
+        enum tier tier = loader_tier(loader);
+
+        return 1U << tier | (tier == TIER_TRACEPOINT && !loader_finds_targets(loader) ? L : 0);
+}
 #undef F
 #undef T
 #undef P
+#undef L
 
 static const char *const hook_state_names[] = {
         [HOOK_UNUSED] = "unused",
@@ -163,8 +174,9 @@ static bool leaves_gap(const struct hook *h, enum tier tier)
                                                               : tier == TIER_TRACEPOINT && tracepoint);
 }
 
-static struct json_object *blind_spots_json(enum tier tier, const struct hook *hooks, size_t n)
+static struct json_object *blind_spots_json(const struct loader *loader, const struct hook *hooks, size_t n)
 {
+        enum tier tier = loader_tier(loader);
         struct json_object *list = json_object_new_array();
         char sentence[SENTENCE_MAX_BYTES];
 
@@ -176,7 +188,7 @@ static struct json_object *blind_spots_json(enum tier tier, const struct hook *h
                 json_object_array_add(list, text_json(sentence));
         }
         for (size_t i = 0; i < ELEMENTSOF(limits); i++)
-                if (limits[i].tiers & (1U << tier))
+                if (limits[i].tiers & limits_of(loader))
                         json_object_array_add(list, text_json(limits[i].sentence));
         return list;
 }
@@ -221,6 +233,6 @@ struct json_object *doctor_json(struct loader *loader, struct guard *guard)
         json_object_object_add(o, "machine", machine_json());
         json_object_object_add(o, "hooks", list);
         json_object_object_add(o, "guard", guard ? doctor_guard_json(guard) : NULL);
-        json_object_object_add(o, "blind_spots", blind_spots_json(tier, hooks, n));
+        json_object_object_add(o, "blind_spots", blind_spots_json(loader, hooks, n));
         return o;
 }

@@ -468,6 +468,11 @@ const struct hook *loader_hooks(struct loader *l, size_t *ret_n)
         return l->hooks;
 }
 
+bool loader_finds_targets(const struct loader *l)
+{
+        return l->tier == TIER_FULL || (l->skel && l->skel->rodata->finds_tasks);
+}
+
 int loader_ring_fd(const struct loader *l)
 {
         return l->skel ? bpf_map__fd(l->skel->maps.ring) : -1;

@@ -34,6 +34,10 @@ const char *loader_reason(const struct loader *l);
 /* Every hook of every tier, with its state refreshed. The array belongs to the loader. */
 const struct hook *loader_hooks(struct loader *l, size_t *ret_n);
 
+/* The programs find the target of a refused attach themselves: always in tier full, elsewhere where the kernel
+ * has a function for it. Otherwise /proc is asked afterwards. */
+bool loader_finds_targets(const struct loader *l);
+
 int loader_ring_fd(const struct loader *l);     /* -1 in tier proc */
 int loader_sequence_fd(const struct loader *l); /* array of one u64: records so far */
 int loader_counters_fd(const struct loader *l); /* hash count_key -> count_value */
