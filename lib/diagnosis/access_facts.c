@@ -60,6 +60,9 @@ enum access_answer access_over_memory(const struct access_facts *f)
                 return ANSWER_YES;
         if (f->known & ATT_F_CAP_TARGET_NS)
                 return access_is(f, ATT_F_CAP_TARGET_NS) ? ANSWER_YES : ANSWER_NO;
+        /* Nobody who lacks it below has it above. The other way round it only is so as a rule. */
+        if (f->cap_over_target == ANSWER_YES)
+                return ANSWER_UNKNOWN;
         return access_over_target(f);
 }
 

@@ -326,9 +326,7 @@ void tell_own_thread_group(const struct telling *t, const struct reasons *out)
 
 void tell_zombie_leader(const struct telling *t, const struct reasons *out)
 {
-        say(out->why,
-            "only the main thread of %s has ended, its other threads live: the process can be traced "
-            "by these",
+        say(out->why, "only the main thread of %s has ended, its other threads live and can be traced",
             t->target);
         if (t->f->worker)
                 say(out->remedy, "attach to a thread that lives: %" PRIu32 ", for example", t->f->worker);

@@ -389,38 +389,6 @@ int procfs_ns_within(uint32_t inner, uint32_t outer, const char *which, bool *re
         return 0;
 }
 
-int procfs_userns_owned(uint32_t inner, uint32_t outer, uint32_t uid, bool *ret)
-{
-        _cleanup_close_ int fd = open_ns(inner, "user"), fd_outer = open_ns(outer, "user");
-        struct stat st, st_outer;
-        uid_t owner = (uid_t)-1;
-
-        *ret = false;
-        if (fd < 0)
-                return fd;
-        if (fd_outer < 0)
-                return fd_outer;
-        if (fstat(fd_outer, &st_outer) < 0)
-                return -errno;
-        for (unsigned i = 0; i < PROC_NS_DEPTH_MAX; i++) {
-                int parent = ioctl(fd, NS_GET_PARENT);
-
-                if (parent < 0) /* EPERM: at the root of what we may see */
-                        return 0;
-                if (ioctl(fd, NS_GET_OWNER_UID, &owner) < 0 || fstat(parent, &st) < 0) {
-                        close(parent);
-                        return -errno;
-                }
-                close(fd);
-                fd = parent;
-                if (st.st_dev == st_outer.st_dev && st.st_ino == st_outer.st_ino) {
-                        *ret = owner == uid;
-                        return 0;
-                }
-        }
-        return 0;
-}
-
 int procfs_yama_scope(void)
 {
         char text[16];

@@ -62,9 +62,6 @@ int procfs_dumpable(uint32_t pid, bool *ret);
 int procfs_same_ns(uint32_t a, uint32_t b, const char *which, bool *ret);
 /* True if the namespace of inner is that of outer or lies below it ("user", "pid"). */
 int procfs_ns_within(uint32_t inner, uint32_t outer, const char *which, bool *ret);
-/* Does uid, from the user namespace of outer, own the one of inner or one that is above it? Then it has
- * every capability there, user_namespaces(7). False for the same namespace. */
-int procfs_userns_owned(uint32_t inner, uint32_t outer, uint32_t uid, bool *ret);
 /* The tid of a thread that has not ended. -ESRCH: there is none. */
 int procfs_living_thread(uint32_t pid, uint32_t *ret_tid);
 /* The initial-namespace tid of what `caller` calls `vpid`; -ESRCH if there is none. Bounded scan. */
