@@ -46,7 +46,7 @@ static const struct {
         {F, "Requests that a 32-bit debugger makes are not counted; its attaches and "
             "detaches are seen."},
         {F, "An attach that a seccomp filter refuses never gets as far as ptrace, and is not "
-            "seen."},
+            "seen; ptracectl why, run under the filter, tries what it makes of ptrace."},
         {L, "The tracee of a ptrace call is worked out from the call's pid argument "
             "afterwards; where it is gone by then the loss is counted as target-unknown."},
         {L, "What refused an attach is looked up in /proc afterwards, as this kernel has no "
