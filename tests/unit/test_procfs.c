@@ -507,32 +507,6 @@ START_TEST(compares_namespaces)
 }
 END_TEST
 
-static void enter_user_namespace(void)
-{
-        (void)!unshare(CLONE_NEWUSER);
-}
-
-START_TEST(owns_the_user_namespace_it_made)
-{
-        uint32_t child;
-        bool owned = true, same;
-
-        ck_assert_int_eq(procfs_userns_owned(own_pid(), own_pid(), geteuid(), &owned), 0);
-        ck_assert(!owned);
-        child = child_new(enter_user_namespace);
-        ck_assert_int_eq(procfs_same_ns(child, own_pid(), "user", &same), 0);
-        if (same)
-                return; /* not permitted here, as in a chroot */
-        ck_assert_int_eq(procfs_userns_owned(child, own_pid(), geteuid(), &owned), 0);
-        ck_assert(owned);
-        ck_assert_int_eq(procfs_userns_owned(child, own_pid(), geteuid() + 1, &owned), 0);
-        ck_assert(!owned);
-        ck_assert_int_eq(procfs_userns_owned(own_pid(), child, geteuid(), &owned), 0);
-        ck_assert(!owned);
-        child_end(child);
-}
-END_TEST
-
 static uint32_t *shared_pid; /* written by a child */
 
 static void add_inner_children(void)
@@ -721,7 +695,6 @@ int main(void)
         tcase_add_test(t, finds_every_traced_thread_once);
         tcase_add_test(t, tells_dumpable);
         tcase_add_test(t, compares_namespaces);
-        tcase_add_test(t, owns_the_user_namespace_it_made);
         tcase_add_test(t, resolves_a_pid_of_another_namespace);
         tcase_add_test(t, does_not_guess_between_namespaces);
         tcase_add_test(t, describes_a_process);

@@ -104,8 +104,30 @@ static const struct {
         {ALL, "follow", "yes", "'yes'"},
         {ALL, "token", "short", "8 to 63"},
         {ALL, "token", "has a space", "spaces"},
+        {ALL, "seccomp", "EPERM", "'EPERM'"},
+        {ALL, "seccomp", "4096", "'4096'"},
+        {ALL, "seccomp", "-1", "'-1'"},
         {ALL, "\x1b[2J", "x", "\\x1b"},
 };
+
+START_TEST(test_what_a_filter_answers)
+{
+        static const struct {
+                const char *value;
+                int32_t seccomp;
+        } answers[] = {{"0", 0}, {"38", 38}, {"4095", 4095}, {"SIGSYS", REQUEST_SECCOMP_KILLS}};
+        char error[ERROR_N];
+
+        for (size_t i = 0; i < ELEMENTSOF(answers); i++) {
+                struct request_args a = {};
+
+                ck_assert_int_eq(
+                        request_arg_set(&a, &all, "seccomp", answers[i].value, error, sizeof(error)), 0);
+                ck_assert_uint_eq(a.given, ARG_SECCOMP);
+                ck_assert_int_eq(a.seccomp, answers[i].seccomp);
+        }
+}
+END_TEST
 
 START_TEST(test_wrong_args)
 {
@@ -171,6 +193,7 @@ int main(void)
 
         tcase_add_loop_test(t, test_paths, 0, ELEMENTSOF(paths));
         tcase_add_test(t, test_args);
+        tcase_add_test(t, test_what_a_filter_answers);
         tcase_add_loop_test(t, test_wrong_args, 0, ELEMENTSOF(wrong));
         tcase_add_test(t, test_twice);
         tcase_add_loop_test(t, test_addresses, 0, ELEMENTSOF(addresses));
