@@ -234,7 +234,7 @@ static int newest_first(const void *a, const void *b)
                       member_string(*(struct json_object *const *)a, "until"));
 }
 
-static const char *ended_text(const char *by)
+static const char *ended_text(struct json_object *session)
 {
         static const struct {
                 const char *by, *text;
@@ -244,7 +244,10 @@ static const char *ended_text(const char *by)
                 {"tracee-exit", "the tracee ended"},
                 {"unseen", "the end was not seen"},
         };
+        const char *by = member_string(session, "ended_by");
 
+        if (member_bool(session, "thread_only"))
+                return "its thread ended";
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
                 if (!strcmp(table[i].by, by))
                         return table[i].text;
@@ -283,7 +286,7 @@ static int print_ended(const struct cli *c, const char *title, struct json_objec
                 text_table_cell(t, 4, PAINT_NONE, "%s",
                                 duration_of_seconds(member_double(s, "lasted_s"), text, sizeof(text)));
                 text_table_cell(t, 5, PAINT_NONE, "%lu", member_u64(s, "traps"));
-                text_table_cell(t, 6, PAINT_NONE, "%s", ended_text(member_string(s, "ended_by")));
+                text_table_cell(t, 6, PAINT_NONE, "%s", ended_text(s));
         }
         printf("\n%s\n", title);
         if (text_table_print(t) < 0)

@@ -35,6 +35,7 @@ static struct json_object *ended_json(const struct api *api, const struct sessio
         json_add_time(o, "until", s->until_wall_ns);
         json_add_seconds(o, "lasted_s", s->until_ns - MIN_OF(s->since_ns, s->until_ns));
         json_add_text(o, "ended_by", name ? name : "unseen");
+        json_object_object_add(o, "thread_only", json_object_new_boolean(s->thread_only));
         return o;
 }
 

@@ -90,6 +90,12 @@ static void apply_detach(struct model *m, const struct event *e)
                 correct_end(t->process, e);
 }
 
+/* A signal ends all threads; of an exit it is known only when the last one has gone, or has not. */
+static bool ends_alone(const struct event *e)
+{
+        return !e->group_dead && !(e->status & 0x7f);
+}
+
 static void apply_tracer_exit(struct model *m, const struct event *e)
 {
         struct process *tracer = process_of(m, &e->target);
@@ -105,7 +111,10 @@ static void apply_tracer_exit(struct model *m, const struct event *e)
 
                 if (s->s.tracer.tid != tid)
                         continue;
-                slot_end(m, s, DETACHED_TRACER_EXIT);
+                if (ends_alone(e))
+                        slot_end_with_thread(m, s);
+                else
+                        slot_end(m, s, DETACHED_TRACER_EXIT);
                 if (!p->history || holds)
                         continue;
                 p->history->ended.status_known = true;
@@ -421,7 +430,11 @@ static void apply_exit(struct model *m, const struct event *e)
         LIST_FOREACH (it, &p->tracees) {
                 struct slot *s = LIST_ENTRY(it, struct slot, of_tracer);
 
-                if (s->s.tracer.tid == e->target.tid)
+                if (s->s.tracer.tid != e->target.tid)
+                        continue;
+                if (ends_alone(e))
+                        slot_end_with_thread(m, s);
+                else
                         slot_end(m, s, DETACHED_TRACER_EXIT);
         }
         t = thread_of(m, &e->target);

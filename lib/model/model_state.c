@@ -167,6 +167,7 @@ static void note_end(struct model *m, struct process *p, const struct session *s
         h->ended.until_ns = s->until_ns;
         h->ended.until_wall_ns = s->until_wall_ns;
         h->ended.cause = s->end_cause;
+        h->ended.thread_only = s->thread_only;
 }
 
 void slot_end(struct model *m, struct slot *s, int cause)
@@ -189,6 +190,40 @@ void slot_end(struct model *m, struct slot *s, int cause)
         t->hung_since_ns = 0;
         m->n_slots--;
         pool_give(&m->slot_pool, s);
+}
+
+void slot_end_with_thread(struct model *m, struct slot *s)
+{
+        s->s.thread_only = true;
+        s->tracer->left_by_thread_ns = m->now_ns;
+        slot_end(m, s, DETACHED_TRACER_EXIT);
+}
+
+static bool ended_lately(const struct model *m, uint64_t until_ns)
+{
+        return until_ns + THREADS_END_NS >= m->now_ns;
+}
+
+/* The threads that ended before did so because all of the process does. */
+static void correct_thread_ends(struct model *m, const struct process *tracer)
+{
+        if (!tracer->left_by_thread_ns || !ended_lately(m, tracer->left_by_thread_ns))
+                return;
+        for (size_t i = m->n_ended; i-- > 0;) {
+                struct session *s = &m->ended[(m->ended_first + i) % m->ended_size];
+
+                if (!ended_lately(m, s->until_ns))
+                        break;
+                if (s->thread_only && task_same_process(&s->tracer, &tracer->task))
+                        s->thread_only = false;
+        }
+        LIST_FOREACH (it, &m->live) {
+                struct history *h = LIST_ENTRY(it, struct process, lru)->history;
+
+                if (h && h->ended.thread_only && ended_lately(m, h->ended.until_ns) &&
+                    task_same_process(&h->ended.tracer, &tracer->task))
+                        h->ended.thread_only = false;
+        }
 }
 
 /* ---- threads ----------------------------------------------------------------------------------------- */
@@ -376,6 +411,7 @@ void process_die(struct model *m, struct process *p, int32_t exit_code)
                 return;
         drop_threads(m, p, DETACHED_TRACEE_EXIT);
         drop_tracees(m, p, DETACHED_TRACER_EXIT);
+        correct_thread_ends(m, p);
         p->alive = false;
         p->exit_code = exit_code;
         p->state = 0;

@@ -21,6 +21,8 @@
 
 #define MODEL_DEAD_MAX 4096 /* processes that ended and are still remembered, for late events */
 #define SCANS_MAX      8    /* addresses per process whose text.scan is remembered */
+/* The threads of a process that ends do so one after the other: within this time they ended with it. */
+#define THREADS_END_NS NSEC_PER_SEC
 
 #define SI_CODE_INT3      0x80 /* SI_KERNEL: an int3 ran; also the SIGSTOP of PTRACE_ATTACH */
 #define SI_CODE_TRAP_PERF 6    /* a perf event the program itself asked for */
@@ -58,6 +60,8 @@ struct history {
                 struct task_ref tracer;
                 uint64_t until_ns, until_wall_ns, seq, n_traps;
                 int cause; /* enum detach_cause, 0: there was none */
+                bool thread_only; /* only the thread tracer.tid ended, without a detach; the tool itself
+                                   * went on (whether it still does: process_of(tracer)->alive) */
                 bool status_known;
                 int32_t tracer_status;  /* exit code of the tracer */
                 struct task_ref killer; /* who sent the signal it died of, pid 0: nobody that was seen */
@@ -108,6 +112,7 @@ struct process {
         uint32_t n_traced, n_tracees;
         int32_t exit_code;    /* valid once dead */
         uint64_t attached_ns; /* when it last attached to somebody, 0: never */
+        uint64_t left_by_thread_ns; /* when one of its threads last left a tracee by ending, 0: never */
         struct list threads;  /* thread.in_process */
         struct list tracees;  /* slot.of_tracer */
         struct process_info *info;
@@ -183,6 +188,8 @@ void thread_rename(struct model *m, struct thread *t, uint32_t tid, uint64_t sta
 struct slot *slot_begin(struct model *m, struct thread *t, struct process *tracer, const struct event *e);
 /* Empties the slot: the session goes to the ring and into the process's history. */
 void slot_end(struct model *m, struct slot *s, int cause);
+/* The same, because the thread that traced ended; its process goes on, as far as is known yet. */
+void slot_end_with_thread(struct model *m, struct slot *s);
 
 /* ---- model_events.c -------------------------------------------------------------------------------- */
 

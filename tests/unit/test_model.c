@@ -103,6 +103,49 @@ SCENE(end_of_one_tracer_thread_ends_only_its_sessions)
         ck_assert_uint_eq(sessions_of(s, 4711, false).list[0].target.tid, 4713);
 }
 
+SCENE(tracer_whose_thread_ended_goes_on)
+{
+        attaches(s, thread_named(4802, 4803, "dlv"), API);
+        tracer_ends(s, thread_named(4802, 4803, "dlv"), EXITED(0));
+        ck_assert_int_eq(only_session(s, 4711).end_cause, DETACHED_TRACER_EXIT);
+        ck_assert(only_session(s, 4711).thread_only);
+        ck_assert_uint_eq(only_session(s, 4711).tracer.tid, 4803);
+        wait_ns(s, 5 * S);
+        process_ends(s, DLV, EXITED(0));
+        ck_assert(only_session(s, 4711).thread_only);
+}
+
+SCENE(main_thread_of_a_tracer_may_end_alone)
+{
+        attaches(s, DLV, API);
+        tracer_ends(s, DLV, EXITED(0));
+        ck_assert(only_session(s, 4711).thread_only);
+        ck_assert(process(s, 4802).alive);
+}
+
+SCENE(tracer_whose_threads_all_end_does_not_go_on)
+{
+        attaches(s, thread_named(4802, 4803, "dlv"), API);
+        tracer_ends(s, thread_named(4802, 4803, "dlv"), EXITED(0));
+        wait_ns(s, 20 * MS);
+        process_ends(s, DLV, EXITED(0));
+        ck_assert(!only_session(s, 4711).thread_only);
+}
+
+SCENE(signal_ends_all_threads_of_a_tracer)
+{
+        attaches(s, thread_named(4802, 4803, "dlv"), API);
+        tracer_ends(s, thread_named(4802, 4803, "dlv"), KILLED(SIGKILL));
+        ck_assert(!only_session(s, 4711).thread_only);
+}
+
+SCENE(last_thread_of_a_tracer_does_not_leave_it_behind)
+{
+        attaches(s, GDB, API);
+        feed(s, (struct event){.type = EV_TRACER_EXIT, .target = GDB, .count = 1, .group_dead = true});
+        ck_assert(!only_session(s, 4711).thread_only);
+}
+
 SCENE(exit_of_a_tracer_that_was_not_announced_ends_its_sessions)
 {
         attaches(s, GDB, API);
@@ -487,6 +530,11 @@ int main(void)
                 session_from_attach_to_detach,
                 second_end_of_a_session_is_ignored,
                 end_of_one_tracer_thread_ends_only_its_sessions,
+                tracer_whose_thread_ended_goes_on,
+                main_thread_of_a_tracer_may_end_alone,
+                tracer_whose_threads_all_end_does_not_go_on,
+                signal_ends_all_threads_of_a_tracer,
+                last_thread_of_a_tracer_does_not_leave_it_behind,
                 exit_of_a_tracer_that_was_not_announced_ends_its_sessions,
                 exit_of_a_thread_ends_its_session,
                 new_tracer_of_a_thread_ends_the_old_session_unseen,
