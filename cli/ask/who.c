@@ -365,6 +365,13 @@ static void print_process(const struct cli *c, struct json_object *p)
         snprintf(text, sizeof(text), "%s(%lu), %s%s%s", member_string(p, "comm"), member_u64(p, "pid"),
                  alive ? "alive" : "ended", alive && *state ? ", state " : "", alive ? state : "");
         print_wrapped(c, "", text);
+        if (member_u64(p, "living_thread")) {
+                snprintf(text, sizeof(text),
+                         "The main thread has ended, and is a zombie until the others have, too. Thread "
+                         "%lu, for one, goes on.",
+                         member_u64(p, "living_thread"));
+                print_wrapped(c, "  ", text);
+        }
         print_property(c, "Command:", member_string(p, "args"));
         print_property(c, "Executable:", member_string(p, "exe"));
         print_property(c, "User:", user_text(p, text, sizeof(text)));

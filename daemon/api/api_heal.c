@@ -429,7 +429,7 @@ static enum turn_result look_for_stop(void *userdata)
         bool begun = g->stop.cursor;
         int r = 0;
 
-        if (!begun && procfs_status(g->heal.target.pid, 0, &st) == 0 && st.state == 'T') {
+        if (!begun && procfs_living_thread(g->heal.target.pid, &st) == 0 && st.state == 'T') {
                 g->stop.target = &g->heal.target;
                 begun = begin_stop_search(g->call, &g->stop);
         }

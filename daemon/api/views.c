@@ -57,15 +57,21 @@ static struct json_object *parent_json(const struct api *api, const struct task_
         return o;
 }
 
+/* The model learns names and states as events come by; for a person the present ones are read. */
+static bool look_now(const struct process_view *v, struct proc_status *ret)
+{
+        return v->alive && procfs_living_thread(v->task.pid, ret) == 0 && ret->task.start == v->task.start;
+}
+
 struct json_object *api_process_json(const struct api *api, const struct process_view *v)
 {
         struct json_object *o = json_object_new_object();
-        struct proc_status st;
         char state[2] = {v->state, '\0'};
+        struct proc_status now;
+        bool lives = look_now(v, &now);
 
-        /* The model learns states only where a rule asked; for a person the present one is read. */
-        if (v->alive && procfs_status(v->task.pid, 0, &st) == 0 && st.task.start == v->task.start)
-                state[0] = st.state;
+        if (lives)
+                state[0] = now.state;
         json_add_int(o, "pid", v->task.pid);
         json_add_int(o, "start", (int64_t)v->task.start);
         json_add_text(o, "comm", v->task.comm);
@@ -79,6 +85,9 @@ struct json_object *api_process_json(const struct api *api, const struct process
         json_add_int(o, "inner_pid", v->inner_pid ? v->inner_pid : v->task.pid);
         json_add_text(o, "state", state);
         json_object_object_add(o, "alive", json_object_new_boolean(v->alive));
+        /* Its main thread has ended; this one goes on. */
+        if (lives && now.task.tid != v->task.pid)
+                json_add_int(o, "living_thread", now.task.tid);
         return o;
 }
 

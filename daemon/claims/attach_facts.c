@@ -127,7 +127,7 @@ static void add_target_facts(struct access_facts *f, const struct proc_status *c
         access_know(f, ATT_F_ZOMBIE, ended);
         access_know(f, ATT_F_LEADER_ZOMBIE,
                     ended && target->task.tid == target->task.pid &&
-                            procfs_living_thread(target->task.pid, &f->worker) == 0);
+                            procfs_living_tid(target->task.pid, &f->worker) == 0);
         access_know(f, ATT_F_SAME_GROUP, caller->task.pid == target->task.pid);
         access_know(f, ATT_F_CHILD_OF_TARGET, caller->ppid == target->task.pid);
         access_compare(f, &a, &b);

@@ -168,7 +168,7 @@ static int refused_target(struct event *e)
 static void note_worker(struct event *e)
 {
         if (e->facts & (ATT_F_ZOMBIE | ATT_F_LEADER_ZOMBIE) && e->target.tid == e->target.pid &&
-            procfs_living_thread(e->target.pid, &e->worker) == 0)
+            procfs_living_tid(e->target.pid, &e->worker) == 0)
                 e->facts |= ATT_F_LEADER_ZOMBIE;
 }
 

@@ -79,13 +79,26 @@ int sampler_ask(struct sampler *s, const struct model_question *q)
         return 0;
 }
 
+/* Of a process whose main thread has ended alone, the state is that of a thread that lives. */
+static int look_at_state(const struct task_ref *task, struct event *ret)
+{
+        struct task_ref thread = *task;
+        struct proc_status living;
+
+        if (!task->tid && procfs_living_thread(task->pid, &living) == 0 && living.task.tid != task->pid) {
+                thread.tid = living.task.tid;
+                thread.tid_start = living.task.tid_start;
+        }
+        return procfs_task_state(&thread, ret);
+}
+
 static int answer_question(const struct model_question *q, sampler_emit emit, void *userdata)
 {
         struct event e;
         int r;
 
         if (q->kind == ASK_TASK_STATE)
-                r = procfs_task_state(&q->task, &e);
+                r = look_at_state(&q->task, &e);
         else
                 r = procfs_task_info(q->task.pid, &e);
         /* Gone, or not to be seen: nothing is known, so nothing is said. */

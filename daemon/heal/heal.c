@@ -20,7 +20,7 @@ static bool is_emulated(struct heal *h)
         char link[64], exe[EVENT_PATH_MAX];
         ssize_t n;
 
-        snprintf(link, sizeof(link), "/proc/%" PRIu32 "/exe", h->target.pid);
+        snprintf(link, sizeof(link), "/proc/%" PRIu32 "/exe", h->reader);
         n = readlink(link, exe, sizeof(exe) - 1);
         exe[MAX_OF(n, 0)] = '\0';
         if (!heal_is_emulator(exe))
@@ -36,7 +36,7 @@ static bool is_stopped(const struct heal *h)
 {
         struct proc_status st;
 
-        return procfs_status(h->target.pid, 0, &st) == 0 && st.state == 'T' &&
+        return procfs_living_thread(h->target.pid, &st) == 0 && st.state == 'T' &&
                st.task.start == h->target.start;
 }
 

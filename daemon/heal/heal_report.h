@@ -30,6 +30,7 @@ struct heal {
         bool dry_run;
         bool any_uid; /* the peer may heal anybody's processes; else those of uid alone */
         uint32_t uid;
+        uint32_t reader;    /* the thread whose memory is read: the main one, unless that has ended alone */
         uint32_t helper;    /* a hold helper of ours that will have let go, 0: none */
         uint64_t caught_ip; /* a helper froze it at that breakpoint instead of letting it die, 0: not */
         bool left_stopped;  /* the stop it is in, if it is, was left behind by a tracer; the child takes it

@@ -94,7 +94,7 @@ static int open_file(struct heal *h, const struct elf_mapping *m)
                 return -1;
         }
         file = &h->files[h->n_files];
-        fd = elf_text_open_mapped(h->target.pid, m->dev, m->inode, m->path, file->path, sizeof(file->path));
+        fd = elf_text_open_mapped(h->reader, m->dev, m->inode, m->path, file->path, sizeof(file->path));
         if (fd < 0) {
                 heal_refuse(h,
                             "%.256s has changed code in memory, and the file cannot be opened to compare it "
@@ -221,19 +221,19 @@ bool heal_scan(struct heal *h)
         char path[64], size[32];
         int r;
 
-        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/mem", h->target.pid);
+        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/mem", h->reader);
         mem = open(path, O_RDONLY | O_CLOEXEC);
         if (mem < 0) {
                 heal_refuse(h, "The memory of process %" PRIu32 " cannot be read: %s.", h->target.pid,
                             strerror(errno));
                 return false;
         }
-        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/pagemap", h->target.pid);
+        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/pagemap", h->reader);
         pagemap = open(path, O_RDONLY | O_CLOEXEC);
         s.mem = mem;
         s.pagemap = pagemap;
         h->plan.n = 0;
-        r = elf_text_each_mapping(h->target.pid, scan_mapping, &s);
+        r = elf_text_each_mapping(h->reader, scan_mapping, &s);
         if (r < 0)
                 heal_refuse(h, "The mappings of process %" PRIu32 " cannot be read: %s.", h->target.pid,
                             strerror(-r));
@@ -272,7 +272,7 @@ static int find_tracer(void *userdata, uint32_t pid, uint32_t tid)
 
 bool heal_may_look(struct heal *h)
 {
-        struct proc_status st;
+        struct proc_status st, living;
         char target[WORD_MAX];
 
         if (procfs_status(h->target.pid, 0, &st) < 0 ||
@@ -283,8 +283,10 @@ bool heal_may_look(struct heal *h)
         word_process(&st.task, target);
         if (!h->any_uid && (st.ruid != h->uid || st.euid != h->uid || st.suid != h->uid))
                 heal_refuse(h, "%s does not run under uid %" PRIu32 " alone.", target, h->uid);
-        else if (st.kthread || st.state == 'Z' || st.state == 'X')
+        else if (st.kthread || procfs_living_thread(h->target.pid, &living) < 0)
                 heal_refuse(h, "%s has no program: it is a kernel thread, or has ended.", target);
+        else
+                h->reader = living.task.tid;
         return !h->refused[0];
 }
 

@@ -189,7 +189,7 @@ static bool put_back(struct heal *h)
         _cleanup_close_ int mem = -1;
         char path[64];
 
-        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/mem", h->target.pid);
+        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/mem", h->reader);
         mem = open(path, O_RDWR | O_CLOEXEC);
         if (mem < 0) {
                 heal_refuse(h, "The memory cannot be written: %s. Nothing was changed.", strerror(errno));

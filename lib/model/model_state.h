@@ -59,7 +59,7 @@ struct history {
         struct {
                 struct task_ref tracer;
                 uint64_t until_ns, until_wall_ns, seq, n_traps;
-                int cause; /* enum detach_cause, 0: there was none */
+                int cause;        /* enum detach_cause, 0: there was none */
                 bool thread_only; /* only the thread tracer.tid ended, without a detach; the tool itself
                                    * went on (whether it still does: process_of(tracer)->alive) */
                 bool status_known;
@@ -110,11 +110,11 @@ struct process {
         uint32_t killer_uid;    /* ... and that one's uid */
         uint32_t slot_pid;      /* pid of the tracer that came first, while traced */
         uint32_t n_traced, n_tracees;
-        int32_t exit_code;    /* valid once dead */
-        uint64_t attached_ns; /* when it last attached to somebody, 0: never */
+        int32_t exit_code;          /* valid once dead */
+        uint64_t attached_ns;       /* when it last attached to somebody, 0: never */
         uint64_t left_by_thread_ns; /* when one of its threads last left a tracee by ending, 0: never */
-        struct list threads;  /* thread.in_process */
-        struct list tracees;  /* slot.of_tracer */
+        struct list threads;        /* thread.in_process */
+        struct list tracees;        /* slot.of_tracer */
         struct process_info *info;
         struct history *history;
 };

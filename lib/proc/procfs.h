@@ -14,6 +14,7 @@
 #define PROC_NSPID_MAX    8       /* nesting of pid namespaces that is followed */
 #define PROC_NS_DEPTH_MAX 33      /* nesting the kernel allows, and the initial namespace */
 #define PROC_PIDS_MAX     4194304 /* the kernel's PID_MAX_LIMIT: entries of one directory looked at */
+#define PROC_LIVING_MAX   64      /* threads looked at to find one that lives */
 #define PROC_RESOLVE_MAX  16384   /* tasks looked at to resolve one vpid */
 
 struct proc_status {
@@ -43,6 +44,12 @@ int procfs_read_status(int task_fd, struct proc_status *ret);
 
 /* tid 0: the thread group leader. */
 int procfs_status(uint32_t pid, uint32_t tid, struct proc_status *ret);
+/*
+ * A thread of it that lives: the main thread, or where that has ended before the others (a zombie that stands
+ * for the process, without memory) one of these. -ESRCH: all have ended. Bounded by PROC_LIVING_MAX.
+ */
+int procfs_living_thread(uint32_t pid, struct proc_status *ret);
+int procfs_living_tid(uint32_t pid, uint32_t *ret_tid);
 /* Only the identity: pid, tid, start times, comm. A tid is accepted for pid and resolved to its process. */
 int procfs_task(uint32_t pid_or_tid, struct task_ref *ret);
 /* Who traces a thread: the tracer's tid, 0 for nobody. The cheapest question there is: one short read. */
@@ -62,8 +69,6 @@ int procfs_dumpable(uint32_t pid, bool *ret);
 int procfs_same_ns(uint32_t a, uint32_t b, const char *which, bool *ret);
 /* True if the namespace of inner is that of outer or lies below it ("user", "pid"). */
 int procfs_ns_within(uint32_t inner, uint32_t outer, const char *which, bool *ret);
-/* The tid of a thread that has not ended. -ESRCH: there is none. */
-int procfs_living_thread(uint32_t pid, uint32_t *ret_tid);
 /* The initial-namespace tid of what `caller` calls `vpid`; -ESRCH if there is none. Bounded scan. */
 int procfs_resolve_vpid(uint32_t caller, uint32_t vpid, uint32_t *ret_tid);
 /* The same when the caller is gone and only the depth of its pid namespace is known: -ESRCH if no thread

@@ -69,26 +69,44 @@ int procfs_each_thread(uint32_t pid, int (*fn)(void *userdata, uint32_t pid, uin
         return r == -ESRCH ? 0 : r;
 }
 
-static int note_living(void *userdata, uint32_t pid, uint32_t tid)
-{
-        uint32_t *found = userdata;
-        struct proc_stat st;
+struct living_search {
+        struct proc_status *ret;
+        unsigned n;
+};
 
-        if (procfs_stat(pid, tid, &st) < 0 || st.state == 'Z' || st.state == 'X')
-                return 0;
-        *found = tid;
-        return 1;
+static bool is_over(char state)
+{
+        return state == 'Z' || state == 'X';
 }
 
-int procfs_living_thread(uint32_t pid, uint32_t *ret_tid)
+static int look_whether_it_lives(void *userdata, uint32_t pid, uint32_t tid)
 {
-        uint32_t found = 0;
-        int r = procfs_each_thread(pid, note_living, &found);
+        struct living_search *search = userdata;
 
-        if (!found)
-                return r < 0 ? r : -ESRCH;
-        *ret_tid = found;
-        return 0;
+        if (procfs_status(pid, tid, search->ret) == 0 && !is_over(search->ret->state))
+                return 1;
+        return ++search->n < PROC_LIVING_MAX ? 0 : -ESRCH;
+}
+
+int procfs_living_thread(uint32_t pid, struct proc_status *ret)
+{
+        struct living_search search = {.ret = ret};
+        int r = procfs_status(pid, 0, ret);
+
+        if (r < 0 || !is_over(ret->state))
+                return r;
+        r = procfs_each_thread(pid, look_whether_it_lives, &search);
+        return r == 1 ? 0 : -ESRCH;
+}
+
+int procfs_living_tid(uint32_t pid, uint32_t *ret_tid)
+{
+        struct proc_status living;
+        int r = procfs_living_thread(pid, &living);
+
+        if (r >= 0)
+                *ret_tid = living.task.tid;
+        return r;
 }
 
 /* ---- traced threads -------------------------------------------------------------------------------- */

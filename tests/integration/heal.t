@@ -108,6 +108,25 @@ is "$RC" 0 "its other thread passes the function alive"
 heal "$busy"
 is "$RC $(of '.healed | length')" "0 0" "and eight threads have nothing to heal"
 
+# ---- a process whose main thread has ended alone: its memory is that of the others
+fixture headless target leader-gone
+headless=$PID
+wait_for 10 has_state "$headless" Z
+like "$(ctl who "$headless")" "alive.*Thread $(value headless tid1), for one, goes on" "who says that it lives"
+fixture tracer tracer plant "$(value headless tid1)" "$(value headless work)"
+kill -KILL "$PID"
+ended "$PID"
+heal "$headless"
+is "$RC $(of '"\(.healed | length) \(.refused)"')" "0 1 null" "a process whose main thread has ended is healed"
+go "$headless"
+ended "$headless"
+is "$RC" 0 "its other thread passes the function alive"
+fixture over target zombie
+zombie=$(value over zombie)
+heal "$zombie"
+is "$RC" 4 "one that has ended as a whole has nothing to heal"
+like "$(of .refused)" 'has ended' "and that is said"
+
 # ---- a thread whose trap is on its way already
 fixture late target side-thread
 late=$PID

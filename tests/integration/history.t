@@ -78,6 +78,32 @@ else
         skip "strace's attach is in the history" "strace is not installed"
 fi
 
+# ---- a tracer whose thread ends without a detach, and whose process goes on
+fixture left target once
+left=$PID
+fixture thread tracer thread-plant "$left" "$(value left work)"
+thread=$PID
+ended_sessions() { ctl who "$1" --json | jq -r --arg p "$1" '.ended[] | select(.pid == ($p | tonumber)) |
+        "\(.tracer.pid) \(.tracer.tid) \(.ended_by) \(.thread_only)"'; }
+wait_for 10 eval '[[ -n $(ended_sessions $left) ]]'
+is "$(ended_sessions "$left")" "$thread $(value thread tid) tracer-exit true" "only the tracer's thread ended"
+like "$(ctl who "$left")" 'its thread ended' "who says so to people"
+go "$thread"
+ended "$thread"
+go "$left"
+ended "$left"
+# the clean twin: all of it ends
+fixture left target once
+left=$PID
+fixture whole tracer plant "$left" "$(value left work)"
+whole=$PID
+kill -KILL "$whole"
+ended "$whole"
+wait_for 10 eval '[[ -n $(ended_sessions $left) ]]'
+is "$(ended_sessions "$left")" "$whole $whole tracer-exit false" "a tracer that was killed does not go on"
+go "$left"
+ended "$left"
+
 # ---- a tracer older than the daemon
 fixture old target idle
 old=$PID

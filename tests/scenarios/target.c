@@ -140,6 +140,20 @@ static int state_side_thread(int arg)
         return 0;
 }
 
+/* The main thread has ended, and is a zombie; the other one runs work() when told. */
+static int state_leader_gone(int arg)
+{
+        pthread_t thread;
+
+        (void)arg;
+        pthread_barrier_init(&started, NULL, 2);
+        if (pthread_create(&thread, NULL, working_thread, &tids[0]) != 0)
+                die("pthread_create");
+        pthread_barrier_wait(&started);
+        printf("ready pid=%d tid1=%d work=0x%lx\n", getpid(), tids[0], (unsigned long)(uintptr_t)work);
+        pthread_exit(NULL);
+}
+
 /* When told, forks a child that runs work(); says how the child ended. */
 static int state_forker(int arg)
 {
@@ -397,6 +411,7 @@ static const struct state {
         {"once", state_once},
         {"threads", state_threads},
         {"side-thread", state_side_thread},
+        {"leader-gone", state_leader_gone},
         {"forker", state_forker},
         {"vfork", state_vfork},
         {"zombie", state_zombie},

@@ -146,6 +146,53 @@ static int mode_plant_dirty(int n, char **args)
         return 0;
 }
 
+static void *plant_and_end(void *args)
+{
+        (void)seize_and_plant(args);
+        return (void *)(intptr_t)gettid();
+}
+
+/* thread-plant TID ADDRESS: a thread of ours arms a breakpoint and ends without a detach; we go on. */
+static int mode_thread_plant(int n, char **args)
+{
+        pthread_t thread;
+        void *tid;
+
+        if (n < 2)
+                return 2;
+        if (pthread_create(&thread, NULL, plant_and_end, args) != 0 || pthread_join(thread, &tid) != 0)
+                die("pthread_create");
+        printf("ready pid=%d tid=%d\n", getpid(), (int)(intptr_t)tid);
+        fixture_go(-1);
+        return 0;
+}
+
+/* ptrace(2) as a 32-bit program calls it. */
+static long ptrace32(long request, pid_t tid)
+{
+        long r;
+
+        __asm__ volatile("int $0x80"
+                         : "=a"(r)
+                         : "a"(26L), "b"(request), "c"((long)tid), "d"(0L), "S"(0L)
+                         : "memory", "r8", "r9", "r10", "r11");
+        return r;
+}
+
+/* seize32 TID: trace it as a 32-bit tool does, whose calls tier tracepoint does not see. ENOSYS: this kernel
+ * takes no such calls. */
+static int mode_seize32(int n, char **args)
+{
+        pid_t tid = n > 0 ? atoi(args[0]) : -1;
+        long r = ptrace32(PTRACE_SEIZE, tid);
+
+        printf("ready pid=%d errno=%s\n", getpid(), r < 0 ? strerrorname_np((int)-r) : "0");
+        fixture_go(-1);
+        if (r == 0 && ptrace32(PTRACE_INTERRUPT, tid) == 0 && waitpid(tid, NULL, __WALL) == tid)
+                ptrace32(PTRACE_DETACH, tid);
+        return 0;
+}
+
 /* poke TID ADDRESS: change one byte of the text, to no breakpoint, and leave it so. */
 static int mode_poke(int n, char **args)
 {
@@ -358,6 +405,8 @@ static const struct mode {
         {"hold", mode_hold},
         {"plant", mode_plant},
         {"plant-dirty", mode_plant_dirty},
+        {"thread-plant", mode_thread_plant},
+        {"seize32", mode_seize32},
         {"poke", mode_poke},
         {"trap-pending", mode_trap_pending},
         {"attach", mode_attach},

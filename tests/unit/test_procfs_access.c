@@ -170,11 +170,11 @@ START_TEST(a_thread_that_lives)
         uint32_t child = child_new(leave_to_a_worker), tid = 0;
         siginfo_t info;
 
-        ck_assert_int_eq(procfs_living_thread(child, &tid), 0);
+        ck_assert_int_eq(procfs_living_tid(child, &tid), 0);
         ck_assert_uint_ge(tid, child);
         kill((pid_t)child, SIGKILL);
         ck_assert_int_eq(waitid(P_PID, child, &info, WEXITED | WNOWAIT), 0);
-        ck_assert_int_eq(procfs_living_thread(child, &tid), -ESRCH);
+        ck_assert_int_eq(procfs_living_tid(child, &tid), -ESRCH);
         child_end(child);
 }
 END_TEST
