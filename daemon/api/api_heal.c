@@ -53,7 +53,8 @@ static int note_left_stopped(void *userdata, const struct finding *f)
 
 static bool is_job_control(const struct event *e, const struct stop_search *s)
 {
-        return e->target.pid == s->target->pid && e->time_ns > s->last_ns &&
+        /* The SIGSTOP of somebody who attaches, and looks, is nobody's will. */
+        return e->target.pid == s->target->pid && e->time_ns > s->last_ns && !e->sender_is_tracer &&
                (e->sig == SIGCONT || e->sig == SIGSTOP || e->sig == SIGTSTP || e->sig == SIGTTIN ||
                 e->sig == SIGTTOU);
 }
@@ -89,6 +90,27 @@ static int go_on_searching(struct stop_search *s)
                         return -EAGAIN;
         }
         return 0;
+}
+
+/* Of the stop that it is in, if it is. */
+static void say_whose_stop(const struct api_call *call, struct heal *h)
+{
+        const struct sentence to = SENTENCE(h->stop);
+        char who[WORD_MAX], clock[WORD_MAX];
+        struct stop_view v;
+
+        if (model_stop(pump_model(call->api->pump), &h->target, &v) < 0)
+                return;
+        if (h->left_stopped && v.by_tracer)
+                say(to, "by %s", word_process(&v.tracer, who));
+        if (h->left_stopped)
+                return;
+        if (v.since_wall_ns)
+                say(to, "since %s", word_clock(v.since_wall_ns, clock));
+        if (v.other.pid)
+                say(to, "%sby a SIGSTOP of %s", h->stop[0] ? " " : "", word_process(&v.other, who));
+        else if (v.older && v.tracer.pid)
+                say(to, "%sbefore %s came", h->stop[0] ? ", " : "", word_process(&v.tracer, who));
 }
 
 /* ---- whose it is --------------------------------------------------------------------------------- */
@@ -194,7 +216,8 @@ static void summarize(const struct heal *h, char *text, size_t size)
         else
                 say(to, "%s: no breakpoints that nobody owns", target);
         if (h->resumed)
-                say(to, "; it was left stopped, and %s", h->dry_run ? "would be resumed" : "goes on");
+                say(to, "; it was left stopped%s%s, and %s", h->stop[0] ? " " : "", h->stop,
+                    h->dry_run ? "would be resumed" : "goes on");
         if (!h->refused[0])
                 say(to, ".");
 }
@@ -439,6 +462,7 @@ static enum turn_result look_for_stop(void *userdata)
                 return TURN_AGAIN;
         g->stop.cursor = store_cursor_free(g->stop.cursor);
         g->heal.left_stopped = r == 1;
+        say_whose_stop(g->call, &g->heal);
         begin_informed(g);
         return TURN_DONE;
 }

@@ -64,9 +64,9 @@ static void let_go_on(struct heal *h, bool stopped)
                 return;
         if (!h->left_stopped && !h->caught_ip) {
                 heal_note(h,
-                          "It is stopped, and not by what a tracer left behind: it stays so. To go on: kill "
-                          "-CONT %" PRIu32,
-                          h->target.pid);
+                          "It is stopped%s%s, and not by what a tracer left behind: it stays so. To go on: "
+                          "kill -CONT %" PRIu32,
+                          h->stop[0] ? " " : "", h->stop, h->target.pid);
                 return;
         }
         if (!h->dry_run && kill((pid_t)h->target.pid, SIGCONT) < 0) {

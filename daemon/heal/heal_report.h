@@ -33,7 +33,9 @@ struct heal {
         uint32_t reader;    /* the thread whose memory is read: the main one, unless that has ended alone */
         uint32_t helper;    /* a hold helper of ours that will have let go, 0: none */
         uint64_t caught_ip; /* a helper froze it at that breakpoint instead of letting it die, 0: not */
-        bool left_stopped;  /* the stop it is in, if it is, was left behind by a tracer; the child takes it
+        char stop[HEAL_TEXT_MAX]; /* whose the stop is, if it is in one: "by a SIGSTOP of PID 23 (bash)"; "":
+                                   * not known */
+        bool left_stopped; /* the stop it is in, if it is, was left behind by a tracer; the child takes it
                              * back if it is in none */
 
         bool looked;           /* plan tells what is there; refused: as far as that came */

@@ -23,14 +23,19 @@ static void suspect(struct model *m, struct process *p, uint64_t since_ns)
         model_ask(m, ASK_TASK_STATE, &p->task, since_ns + m->thresholds.left_stopped_ns);
 }
 
-/* A SIGSTOP took effect with nobody tracing. Job control has code 0 and another sender, and is let be. */
+/* A tracer has sent a SIGSTOP, nobody else has, and it was not stopped before. Where the tracer's SIGSTOP was
+ * not seen, neither was what state it found the process in: then it cannot be told. */
+static bool may_be_a_tracers(const struct history *h)
+{
+        return h && h->stop.tracer.pid && !h->stop.by_other && !h->stop.older;
+}
+
+/* A SIGSTOP took effect with nobody tracing. */
 static void stop_delivered(struct model *m, const struct event *e)
 {
         struct process *p = process_of(m, &e->target);
 
-        if (e->sig != SIGSTOP || e->tracer.pid || !p || !p->history || p->history->stop.by_other)
-                return;
-        if (e->code == SI_CODE_INT3 || p->history->stop.tracer.pid)
+        if (e->sig == SIGSTOP && !e->tracer.pid && p && may_be_a_tracers(p->history))
                 suspect(m, p, e->time_ns);
 }
 
@@ -42,7 +47,7 @@ static void parent_told(struct model *m, const struct event *e)
 
         if (e->sig != SIGCHLD || e->code != CLD_STOPPED || !h || !p->alive)
                 return;
-        if (h->stop.tracer.pid && !h->stop.by_other)
+        if (may_be_a_tracers(h))
                 suspect(m, p, e->time_ns);
 }
 
@@ -51,8 +56,7 @@ static void tracer_left(struct model *m, struct process *p)
 {
         const struct history *h = p ? p->history : NULL;
 
-        if (h && p->alive && p->n_traced == 0 && h->stop.delivered && h->stop.tracer.pid &&
-            !h->stop.by_other)
+        if (may_be_a_tracers(h) && p->alive && p->n_traced == 0 && h->stop.delivered)
                 suspect(m, p, m->now_ns);
 }
 
@@ -73,7 +77,7 @@ static void tracer_exited(struct model *m, const struct event *e)
 static void report_left_stopped(struct model *m, const struct rule *r, const struct event *e,
                                 const struct history *h)
 {
-        struct task_ref tracer = h->stop.tracer.pid ? h->stop.tracer : h->ended.tracer;
+        struct task_ref tracer = h->stop.tracer;
         char target[WORD_MAX], who[WORD_MAX], lasted[64];
         struct finding f;
 
@@ -86,14 +90,12 @@ static void report_left_stopped(struct model *m, const struct rule *r, const str
                 f.n_evidence = e->seq ? 2 : 1;
         }
         process_name(m, &tracer);
-        say(SENTENCE(f.summary), "%s has been stopped for %s by a SIGSTOP that ",
+        say(SENTENCE(f.summary),
+            "%s has been stopped for %s by a SIGSTOP that %s left behind: nobody traces it, and it was not "
+            "stopped by job control",
             word_process(&f.target, target),
-            text_duration(e->time_ns - h->stop.suspect_ns, lasted, sizeof(lasted)));
-        if (tracer.pid)
-                say(SENTENCE(f.summary), "%s left behind", word_process(&tracer, who));
-        else
-                say(SENTENCE(f.summary), "a departed tracer left behind");
-        say(SENTENCE(f.summary), ": nobody traces it, and it was not stopped by job control");
+            text_duration(e->time_ns - h->stop.suspect_ns, lasted, sizeof(lasted)),
+            word_process(&tracer, who));
         say(SENTENCE(f.remedy), "kill -CONT %" PRIu32, f.target.pid);
         model_report(m, &f);
 }
@@ -105,9 +107,9 @@ static void state_told(struct model *m, const struct rule *r, const struct event
 
         if (!h || !h->stop.suspect_ns || e->time_ns < h->stop.suspect_ns + m->thresholds.left_stopped_ns)
                 return;
-        if (e->state == 'T' && !e->tracer.pid && p->n_traced == 0)
+        if (e->state == 'T' && !e->tracer.pid && p->n_traced == 0 && may_be_a_tracers(h))
                 report_left_stopped(m, r, e, h);
-        if (e->state == 'T')
+        if (e->state == 'T' || (e->state == 't' && h->stop.older))
                 h->stop.suspect_ns = 0;
         else
                 memset(&h->stop, 0, sizeof(h->stop));

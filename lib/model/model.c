@@ -246,6 +246,25 @@ int model_process(const struct model *m, uint32_t pid, struct process_view *ret)
         return 0;
 }
 
+int model_stop(const struct model *m, const struct task_ref *process, struct stop_view *ret)
+{
+        const struct process *p = process_of(m, process);
+        const struct history *h = p && p->alive ? p->history : NULL;
+
+        if (!h || (!h->stop.tracer.pid && !h->stop.by_other && !h->stop.older))
+                return -ENOENT;
+        *ret = (struct stop_view){
+                .by_tracer = h->stop.tracer.pid && !h->stop.by_other && !h->stop.older,
+                .older = h->stop.older,
+                .tracer = h->stop.tracer.pid ? h->stop.tracer : h->ended.tracer,
+                .other = h->stop.other,
+                .since_wall_ns = h->stop.since_wall_ns,
+        };
+        process_name(m, &ret->tracer);
+        process_name(m, &ret->other);
+        return 0;
+}
+
 int model_each_live(const struct model *m, int (*fn)(void *userdata, const struct process_view *v),
                     void *userdata)
 {

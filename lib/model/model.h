@@ -26,6 +26,8 @@ int model_process(const struct model *m, uint32_t pid, struct process_view *ret)
  */
 int model_each_live(const struct model *m, int (*fn)(void *userdata, const struct process_view *v),
                     void *userdata);
+/* Nothing is known: -ENOENT. */
+int model_stop(const struct model *m, const struct task_ref *process, struct stop_view *ret);
 int model_each_finding(const struct model *m, uint32_t pid,
                        int (*fn)(void *userdata, const struct finding *f), void *userdata);
 

@@ -54,6 +54,9 @@ static void apply_link(struct model *m, const struct event *e)
                 t->slot->s.options |= e->options;
                 return;
         }
+        /* It was seen stopped, and by nobody continued since. */
+        if (target->state == 'T' && target->n_traced == 0 && process_history(m, target))
+                target->history->stop.older = true;
         /* A slot holds one tracer: the earlier one left unseen. */
         if (t->slot)
                 slot_end(m, t->slot, DETACHED_UNSEEN);
@@ -186,6 +189,14 @@ static void apply_stop_report(struct model *m, const struct event *e)
                 t->slot->s.n_stops++;
 }
 
+static void note_stop_since(struct history *h, const struct event *e)
+{
+        if (h->stop.since_ns)
+                return;
+        h->stop.since_ns = e->time_ns;
+        h->stop.since_wall_ns = e->wall_ns;
+}
+
 static void note_stop_signal(struct model *m, struct process *p, const struct event *e)
 {
         struct history *h;
@@ -198,6 +209,7 @@ static void note_stop_signal(struct model *m, struct process *p, const struct ev
                 return;
         if (e->sig == SIGCONT) {
                 memset(&h->stop, 0, sizeof(h->stop));
+                p->state = 0;
                 return;
         }
         if (e->type == EV_SIGNAL_DELIVER) {
@@ -206,10 +218,46 @@ static void note_stop_signal(struct model *m, struct process *p, const struct ev
         }
         if (!by_tracer) {
                 h->stop.by_other = true;
+                h->stop.other = e->actor;
+                note_stop_since(h, e);
                 return;
         }
         h->stop.tracer = e->actor;
         h->stop.seq = e->seq;
+        h->stop.at_ns = e->time_ns;
+}
+
+/*
+ * The stop of a process that a tracer attaches to is told to that tracer, before the attach itself has come
+ * to its end. What a tracer has passed on is delivered first.
+ */
+static bool was_stopped_before(const struct process *p, const struct history *h, const struct event *e)
+{
+        bool to_tracer = h->stop.tracer.pid && task_same_process(&h->stop.tracer, &e->target);
+        bool over = h->ended.cause && h->ended.until_ns >= h->stop.at_ns;
+
+        if (h->stop.tracer.pid)
+                return to_tracer && !h->stop.delivered && (p->n_traced || !over);
+        return p->n_traced == 0;
+}
+
+/* What parents, and tracers, are told of stops: whose a stop is that no SIGSTOP was seen for. */
+static void note_stop_report(struct model *m, const struct event *e)
+{
+        struct process *p = e->code == CLD_STOPPED ? process_get(m, &e->actor) : process_of(m, &e->actor);
+        struct history *h = p && p->alive ? process_history(m, p) : NULL;
+
+        if (!h)
+                return;
+        if (e->code == CLD_CONTINUED) {
+                h->stop.older = h->stop.by_other = false;
+                h->stop.since_ns = h->stop.since_wall_ns = 0;
+                p->state = 0;
+        } else if (was_stopped_before(p, h, e)) {
+                h->stop.older = true;
+                if (!h->stop.tracer.pid)
+                        note_stop_since(h, e);
+        }
 }
 
 /* Whoever asks later why a breakpoint was left behind wants to know who ended the debugger. */
@@ -239,9 +287,11 @@ static void apply_signal(struct model *m, const struct event *e)
                         ask_who(m, p);
         } else if ((e->sig == SIGKILL || e->sig == SIGTERM) && generate)
                 note_killer(process_of(m, &e->target), e);
-        else if (e->sig == SIGCHLD && generate)
+        else if (e->sig == SIGCHLD && generate) {
                 apply_stop_report(m, e);
-        else if (e->sig == SIGSTOP || (e->sig == SIGCONT && generate))
+                if (e->code == CLD_STOPPED || e->code == CLD_CONTINUED)
+                        note_stop_report(m, e);
+        } else if (e->sig == SIGSTOP || (e->sig == SIGCONT && generate))
                 note_stop_signal(m, process_get(m, &e->target), e);
 }
 

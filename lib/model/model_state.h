@@ -72,12 +72,16 @@ struct history {
                 struct task_ref parent, tracer;
                 uint64_t at_ns, seq;
         } forked;
-        /* SIGSTOPs on their way. */
+        /* SIGSTOPs on their way, and whose the stop is that it is in. */
         struct {
                 struct task_ref tracer; /* who sent it, pid 0: no tracer did */
+                struct task_ref other;  /* who else sent one, pid 0: not seen */
                 bool by_other, delivered;
-                uint64_t seq;        /* of the SIGSTOP */
-                uint64_t suspect_ns; /* a left-over stop began then, 0: none */
+                bool older; /* it was stopped when nobody traced it, or already when the tracer came: no
+                             * tracer's doing */
+                uint64_t at_ns, seq;              /* of the tracer's SIGSTOP */
+                uint64_t since_ns, since_wall_ns; /* of the stop that is not a tracer's, 0: not seen */
+                uint64_t suspect_ns;              /* a left-over stop began then, 0: none */
         } stop;
         /* The program's own SIGTRAP disposition. */
         struct {

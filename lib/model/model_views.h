@@ -53,6 +53,15 @@ struct session {
         uint64_t n_requests, n_traps, n_stops; /* ptrace requests; SIGTRAPs; stops reported to the tracer */
 };
 
+/* Whose stop (state T) a process is in, as far as was seen. */
+struct stop_view {
+        bool by_tracer;         /* a tracer's SIGSTOP, and nobody else's */
+        bool older;             /* nobody traced it when it was stopped, or `tracer` came later */
+        struct task_ref tracer; /* who attached last, or sent the SIGSTOP; pid 0: none did */
+        struct task_ref other;  /* who else sent a SIGSTOP; pid 0: not seen */
+        uint64_t since_wall_ns; /* of a stop that is no tracer's, 0: not seen */
+};
+
 struct process_view {
         struct task_ref task; /* tid is 0 */
         struct task_ref parent;

@@ -237,6 +237,7 @@ ended "$PID"
 finds "left-stopped" left-stopped/ "$left"
 heal "$left" --dry-run
 is "$RC $(of .resumed) $(state_of "$left")" "0 true T" "a dry run would resume it, and does not"
+like "$(of .summary)" "left stopped by PID [0-9]+ \(tracer\)" "and says by whom it was left so"
 heal "$left"
 is "$RC $(of .resumed)" "0 true" "a left-stopped process is resumed"
 wait_for 5 has_state "$left" S

@@ -30,6 +30,43 @@ kill -CONT "$user"
 go "$user"
 ended "$user"
 
+# stopped by a user, and looked at by a tracer: still the user's stop
+stop_of() { ctl heal "$1" --dry-run --json | jq -r '"\(.left_stopped) \(.resumed)"'; }
+for mode in attach attach-exit; do
+        fixture looked target idle
+        looked=$PID
+        kill -STOP "$looked"
+        wait_for 5 has_state "$looked" T
+        spawn attacher "$FIXTURES/tracer" $mode "$looked"
+        attacher=$PID
+        ended "$attacher"
+        wait_for 5 has_state "$looked" T
+        silent "a stop that is older than the tracer gives no finding ($mode)" "$looked" "$attacher"
+        is "$(stop_of "$looked")" "false false" "and heal would leave it"
+        like "$(ctl heal "$looked" --dry-run)" "stopped since .*before PID $attacher \(tracer\) came" "and says whose it is"
+        kill -CONT "$looked"
+        go "$looked"
+        ended "$looked"
+done
+if need gdb; then
+        for try in 1 2 3; do
+                fixture looked target idle
+                looked=$PID
+                kill -STOP "$looked"
+                wait_for 5 has_state "$looked" T
+                spawn gdb gdb -q -nx -iex 'set debuginfod enabled off' -batch -ex bt -p "$looked"
+                gdb=$PID
+                ended "$gdb" 60
+                read -rt 0.5 -u "$SILENCE"
+                silent "gdb -batch on a stopped process gives no finding ($try)" "$looked" "$gdb"
+                kill -CONT "$looked"
+                go "$looked"
+                ended "$looked"
+        done
+else
+        skip "gdb -batch on a stopped process" "gdb is not installed"
+fi
+
 fixture detached target idle
 detached=$PID
 spawn attacher "$FIXTURES/tracer" attach "$detached"

@@ -99,6 +99,92 @@ SCENE(stop_of_a_user_under_a_tracer_is_silent)
         silent(s);
 }
 
+/* What gdb -batch does to a process that is stopped: the kernel tells it of that stop at once. */
+static void gdb_looks_at_a_stopped_process(struct scene *s)
+{
+        sends(s, GDB, API, GDB, SIGSTOP, SI_KERNEL_CODE);
+        sends(s, API, GDB, NOBODY, SIGCHLD, CLD_STOPPED);
+        attaches(s, GDB, API);
+        wait_ns(s, 100 * MS);
+        detaches(s, GDB, API);
+        delivers(s, API, NOBODY, SIGSTOP, SI_KERNEL_CODE, 0);
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_STOPPED);
+        wait_ns(s, 400 * MS);
+        is_seen(s, API, 'T', NOBODY, 0);
+}
+
+SCENE(stop_that_the_parent_was_told_of_before_a_tracer_came_is_silent)
+{
+        const struct task_ref api = API;
+        struct stop_view v;
+
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_STOPPED);
+        gdb_looks_at_a_stopped_process(s);
+        silent(s);
+        ck_assert_int_eq(model_stop(s->m, &api, &v), 0);
+        ck_assert(v.older && !v.by_tracer);
+        ck_assert_uint_gt(v.since_wall_ns, 0);
+        ck_assert_uint_eq(v.tracer.pid, 4811);
+}
+
+SCENE(stop_that_only_the_tracer_was_told_of_is_silent)
+{
+        gdb_looks_at_a_stopped_process(s);
+        silent(s);
+}
+
+SCENE(stop_that_was_seen_before_a_tracer_came_is_silent)
+{
+        sends(s, SHELL, API, NOBODY, SIGSTOP, 0);
+        sends(s, SHELL, API, NOBODY, SIGCONT, 0);
+        is_seen(s, API, 'T', NOBODY, 0);
+        sends(s, GDB, API, GDB, SIGSTOP, SI_KERNEL_CODE);
+        attaches(s, GDB, API);
+        detaches(s, GDB, API);
+        delivers(s, API, NOBODY, SIGSTOP, SI_KERNEL_CODE, 0);
+        wait_ns(s, 400 * MS);
+        is_seen(s, API, 'T', NOBODY, 0);
+        silent(s);
+}
+
+SCENE(stop_that_was_over_when_a_tracer_came_is_no_excuse)
+{
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_STOPPED);
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_CONTINUED);
+        sends(s, GDB, API, GDB, SIGSTOP, SI_KERNEL_CODE);
+        attaches(s, GDB, API);
+        tracer_ends(s, GDB, KILLED(SIGKILL));
+        delivers(s, API, NOBODY, SIGSTOP, SI_KERNEL_CODE, 0);
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_STOPPED);
+        wait_ns(s, 400 * MS);
+        is_seen(s, API, 'T', NOBODY, 0);
+        expect_saying(s, FIND_LEFT_STOPPED, "", "PID 4811 (gdb) left behind");
+}
+
+/* Its SIGSTOP was sent before the recording began: what it found the process in is not known. */
+SCENE(stop_after_an_attach_that_was_not_seen_is_silent)
+{
+        feed(s,
+             (struct event){.type = EV_PTRACE_ATTACH, .tracer = GDB, .target = API, .origin = ORIGIN_SCAN});
+        detaches(s, GDB, API);
+        delivers(s, API, NOBODY, SIGSTOP, SI_KERNEL_CODE, 0);
+        wait_ns(s, 400 * MS);
+        is_seen(s, API, 'T', NOBODY, 0);
+        silent(s);
+}
+
+/* A tracer that is the parent, too, hears of the stop that it left behind as a parent. */
+SCENE(parent_that_leaves_its_own_sigstop_behind_is_told)
+{
+        attaches(s, SHELL, API);
+        sends(s, SHELL, API, SHELL, SIGSTOP, SI_KERNEL_CODE);
+        detaches(s, SHELL, API);
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_STOPPED);
+        wait_ns(s, 400 * MS);
+        is_seen(s, API, 'T', NOBODY, 0);
+        expect_saying(s, FIND_LEFT_STOPPED, "", "PID 900 (bash) left behind");
+}
+
 SCENE(left_over_stop_that_somebody_continues_is_silent)
 {
         attaches(s, GDB, API);
@@ -302,6 +388,12 @@ int main(void)
                 stop_passed_on_by_a_tracer_that_stays_is_silent,
                 stop_of_a_user_is_silent,
                 stop_of_a_user_under_a_tracer_is_silent,
+                stop_that_the_parent_was_told_of_before_a_tracer_came_is_silent,
+                stop_that_only_the_tracer_was_told_of_is_silent,
+                stop_that_was_seen_before_a_tracer_came_is_silent,
+                stop_that_was_over_when_a_tracer_came_is_no_excuse,
+                stop_after_an_attach_that_was_not_seen_is_silent,
+                parent_that_leaves_its_own_sigstop_behind_is_told,
                 left_over_stop_that_somebody_continues_is_silent,
                 clean_attach_and_detach_is_silent,
                 slow_log_of_php_fpm_is_silent,
