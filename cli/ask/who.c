@@ -96,6 +96,28 @@ static const char *user_text(struct json_object *process, char *buf, size_t size
         return buf;
 }
 
+struct thread_state {
+        const char *letter, *text;
+        enum paint paint;
+};
+
+/* In a ptrace-stop it is where its tracer wants it; in state D it cannot stop until something else happens. */
+static const struct thread_state *thread_state_of(struct json_object *thread)
+{
+        static const struct thread_state states[] = {
+                {"t", "stopped", PAINT_YELLOW},   {"T", "stopped (T)", PAINT_YELLOW},
+                {"D", "waits (D)", PAINT_YELLOW}, {"Z", "ended (Z)", PAINT_DIM},
+                {"X", "ended", PAINT_DIM},
+        };
+        static const struct thread_state runs = {"", "running", PAINT_NONE};
+        const char *letter = member_string(thread, "state");
+
+        for (size_t i = 0; i < ELEMENTSOF(states); i++)
+                if (!strcmp(states[i].letter, letter))
+                        return &states[i];
+        return &runs;
+}
+
 static void thread_row(struct text_table *t, struct json_object *process, struct json_object *thread,
                        bool split)
 {
@@ -103,7 +125,8 @@ static void thread_row(struct text_table *t, struct json_object *process, struct
         uint64_t active = member_time(thread, "last_active"), now = clock_wall_ns();
         bool found = !strcmp(member_string(thread, "how"), "scan");
         char text[TASK_TEXT_MAX], options[OPTIONS_TEXT_MAX];
-        bool exitkill, stopped = !strcmp(member_string(thread, "state"), "t");
+        const struct thread_state *state = thread_state_of(thread);
+        bool exitkill;
 
         text_table_row(t);
         text_table_cell(t, COL_PID, PAINT_NONE, "%lu", member_u64(process, "pid"));
@@ -115,8 +138,7 @@ static void thread_row(struct text_table *t, struct json_object *process, struct
         text_table_cell(t, COL_HOW, PAINT_NONE, "%s", found ? "found" : member_string(thread, "how"));
         duration_of_seconds(member_double(thread, "for_s"), text, sizeof(text));
         text_table_cell(t, COL_SINCE, PAINT_NONE, "%s%s", found ? "> " : "", text);
-        text_table_cell(t, COL_STATE, stopped ? PAINT_YELLOW : PAINT_NONE, "%s",
-                        stopped ? "stopped" : "running");
+        text_table_cell(t, COL_STATE, state->paint, "%s", state->text);
         if (active)
                 text_table_cell(t, COL_ACTIVITY, PAINT_NONE, "%s ago",
                                 text_duration(now > active ? now - active : 0, text, sizeof(text)));
@@ -188,12 +210,28 @@ static const char *claim_text(struct json_object *o, char *buf, size_t size)
         return buf;
 }
 
+/* The first of its threads whose tracer was found in /proc, while recording. NULL: none. */
+static struct json_object *first_missed(struct json_object *threads)
+{
+        for (size_t i = 0; i < array_length(threads); i++)
+                if (member_bool(json_object_array_get_idx(threads, i), "missed"))
+                        return json_object_array_get_idx(threads, i);
+        return NULL;
+}
+
 /* ---- what a table cannot say in one word, below it ---------------------------------------------------- */
 
 static void print_remarks(const struct cli *c, struct json_object *process, struct json_object *threads)
 {
         char line[SHOWN_TEXT_MAX], text[TASK_TEXT_MAX], other[TASK_TEXT_MAX];
+        struct json_object *missed = first_missed(threads);
 
+        if (missed) {
+                snprintf(line, sizeof(line), "Process %lu is traced by %s, %s.", member_u64(process, "pid"),
+                         party(member_object(missed, "tracer"), text, sizeof(text)),
+                         member_string(missed, "note"));
+                print_wrapped(c, "", line);
+        }
         if (is_split(threads)) {
                 size_t i = 1;
 

@@ -12,6 +12,7 @@
 #include "daemon/api/totals.h"
 #include "daemon/api/views.h"
 #include "daemon/claims/arbiter.h"
+#include "daemon/events/unseen.h"
 #include "daemon/http/parking.h"
 
 #define PROCESSES_MAX   4096 /* in one answer */
@@ -149,9 +150,11 @@ static struct json_object *claim_on(const struct api *api, const struct task_ref
  * as text, because turning it into text takes as long as making it.
  */
 struct processes_answer {
-        bool alone;          /* one process, with all that is known of it */
-        struct pids parties; /* else: everybody who traces or is traced */
-        size_t next, shown;  /* of them; processes in the answer so far */
+        bool alone;            /* one process, with all that is known of it */
+        uint32_t pid;          /* the one asked about, 0: all */
+        struct unseen *unseen; /* who traces it, where the tier may not have seen that */
+        struct pids parties;   /* else: everybody who traces or is traced */
+        size_t next, shown;    /* of them; processes in the answer so far */
 
         struct task_ref task;     /* the process being shown: another one may have had its pid before */
         struct session *sessions; /* copies: the model changes in between */
@@ -159,10 +162,13 @@ struct processes_answer {
         size_t n_threads, n_tracees, n_ended; /* among the copies */
         size_t printed;                       /* in the list that is being shown */
         unsigned state_reads;                 /* done so far, for the whole answer */
+        bool failed;                          /* an error is the answer */
 
         bool (*step)(struct api_call *call,
                      struct processes_answer *t); /* what comes next; false: the answer is complete */
-        FILE *out;                                /* into text */
+        bool (*begin)(struct api_call *call,
+                      struct processes_answer *t); /* when what was not seen is known; false: no answer */
+        FILE *out;                                 /* into text */
         char *text;
         size_t text_size;
 };
@@ -171,6 +177,7 @@ static void processes_answer_free(void *state)
 {
         struct processes_answer *t = state;
 
+        unseen_free(t->unseen);
         if (t->out)
                 fclose(t->out);
         free(t->text);
@@ -327,14 +334,36 @@ static void show_tracee_pids(struct processes_answer *t)
         free(pids.pids);
 }
 
+/* Running and waiting for something that may come at any time are no state to speak of. */
+static const char *state_to_tell(char state, char buf[2])
+{
+        snprintf(buf, 2, "%c", state);
+        return strchr("tTDZX", state) ? buf : "";
+}
+
+/* Why it is known from /proc alone. */
+static const char *why_missed(const struct api *api)
+{
+        return loader_tier(api->loader) == TIER_TRACEPOINT
+                       ? "says /proc; its attach was not seen: this tier does not see 32-bit calls"
+                       : "says /proc; its attach was not seen";
+}
+
 static struct json_object *live_json(const struct api *api, struct processes_answer *t,
                                      const struct session *s)
 {
         struct json_object *o = api_session_json(api, s);
         struct proc_status st;
+        char state[2];
 
-        if (t->state_reads++ < STATE_READS_MAX && procfs_status(s->target.pid, s->target.tid, &st) == 0)
-                json_add_text(o, "state", st.state == 't' ? "t" : "");
+        json_object_object_add(o, "missed", json_object_new_boolean(s->missed));
+        if (s->missed)
+                json_add_text(o, "note", why_missed(api));
+        if (t->state_reads++ >= STATE_READS_MAX || procfs_status(s->target.pid, s->target.tid, &st) < 0 ||
+            !task_same_process(&st.task, &s->target))
+                return o;
+        json_add_text(o, "state", state_to_tell(st.state, state));
+        json_add_text(o, "comm", st.task.comm);
         return o;
 }
 
@@ -400,6 +429,8 @@ static enum turn_result show_some(struct api_call *call, void *state)
         while (t->step(call, t))
                 if (clock_mono_ns() >= until_ns)
                         return TURN_AGAIN;
+        if (t->failed)
+                return TURN_DONE;
         if (fclose(TAKE_PTR(t->out)) == 0)
                 api_answer_text(call, "application/json", TAKE_PTR(t->text));
         else
@@ -408,6 +439,45 @@ static enum turn_result show_some(struct api_call *call, void *state)
 }
 
 /* ---- endpoints ----------------------------------------------------------------------------------- */
+
+static int feed_found(void *userdata, struct event *e)
+{
+        return pump_feed(userdata, e);
+}
+
+/* One thread after the other; then what is to be shown is known. */
+static bool look_for_unseen(struct api_call *call, struct processes_answer *t)
+{
+        if (t->unseen && unseen_step(t->unseen, 0, feed_found, call->api->pump) > 0)
+                return true;
+        t->unseen = unseen_free(t->unseen);
+        return t->begin(call, t);
+}
+
+static void work_on_answer(struct api_call *call, struct processes_answer *t)
+{
+        const struct api *api = call->api;
+
+        /* Without memory it is what the model knows. */
+        if (t->pid && loader_tier(api->loader) == TIER_TRACEPOINT)
+                (void)unseen_new(&t->unseen, pump_model(api->pump), t->pid, THREADS_MAX);
+        t->step = look_for_unseen;
+        parking_work(call, show_some, t, processes_answer_free);
+}
+
+static bool begin_card(struct api_call *call, struct processes_answer *t)
+{
+        struct process_view v;
+        struct event info;
+
+        if (!get_process(call, t->pid, &v, &info)) {
+                t->failed = true;
+                return false;
+        }
+        fputs("{\"schema\":\"ptraced.process/1\",", t->out);
+        show_process(call, t, &v);
+        return true;
+}
 
 void api_process(struct api_call *call)
 {
@@ -421,9 +491,9 @@ void api_process(struct api_call *call)
         if (!t)
                 return;
         t->alone = true;
-        fputs("{\"schema\":\"ptraced.process/1\",", t->out);
-        show_process(call, t, &v);
-        parking_work(call, show_some, t, processes_answer_free);
+        t->pid = call->pid;
+        t->begin = begin_card;
+        work_on_answer(call, t);
 }
 
 static int gather_parties(void *userdata, const struct session *s)
@@ -433,6 +503,16 @@ static int gather_parties(void *userdata, const struct session *s)
         pids_add(&t->parties, s->target.pid);
         pids_add(&t->parties, s->tracer.pid);
         return 0;
+}
+
+static bool begin_parties(struct api_call *call, struct processes_answer *t)
+{
+        model_each_session(pump_model(call->api->pump), t->pid, false, gather_parties, t);
+        pids_sort(&t->parties);
+        fputs("{\"schema\":\"ptraced.tracers/1\",\"losses\":", t->out);
+        print_json(t, api_losses_json(call->api));
+        begin_list(t, ",\"processes\":[", show_party);
+        return true;
 }
 
 void api_tracers(struct api_call *call)
@@ -446,10 +526,7 @@ void api_tracers(struct api_call *call)
         t = processes_answer_new(call);
         if (!t)
                 return;
-        model_each_session(pump_model(call->api->pump), call->args.pid, false, gather_parties, t);
-        pids_sort(&t->parties);
-        fputs("{\"schema\":\"ptraced.tracers/1\",\"losses\":", t->out);
-        print_json(t, api_losses_json(call->api));
-        begin_list(t, ",\"processes\":[", show_party);
-        parking_work(call, show_some, t, processes_answer_free);
+        t->pid = call->args.pid;
+        t->begin = begin_parties;
+        work_on_answer(call, t);
 }

@@ -68,13 +68,15 @@ struct json_object *api_process_json(const struct api *api, const struct process
         struct json_object *o = json_object_new_object();
         char state[2] = {v->state, '\0'};
         struct proc_status now;
-        bool lives = look_now(v, &now);
+        struct proc_stat main_thread;
+        bool lives = look_now(v, &now), named;
 
         if (lives)
                 state[0] = now.state;
+        named = lives && procfs_stat(v->task.pid, 0, &main_thread) == 0 && main_thread.comm[0];
         json_add_int(o, "pid", v->task.pid);
         json_add_int(o, "start", (int64_t)v->task.start);
-        json_add_text(o, "comm", v->task.comm);
+        json_add_text(o, "comm", named ? main_thread.comm : v->task.comm);
         json_add_text(o, "args", v->args);
         json_add_text(o, "exe", v->path);
         if (v->info_known)

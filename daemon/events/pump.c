@@ -147,8 +147,20 @@ static void take_in_deferred(struct pump *p)
         free(TAKE_PTR(p->deferred));
 }
 
+/* Who is traced or traces is of interest from now on; the programs cannot always mark both ends themselves.
+ */
+static void watch_parties(struct pump *p, const struct event *e)
+{
+        if (e->target.pid)
+                loader_watch(p->loader, e->target.pid, WATCH_TRACEE);
+        if (e->tracer.pid)
+                loader_watch(p->loader, e->tracer.pid, WATCH_TRACER);
+}
+
 int pump_feed(struct pump *p, struct event *e)
 {
+        if (e->type == EV_PTRACE_ATTACH && e->origin == ORIGIN_SCAN)
+                watch_parties(p, e);
         return p->deferring ? defer(p, e) : take_in(p, e);
 }
 
@@ -179,16 +191,6 @@ static void emit_counter(void *userdata, struct event *e)
 
 /* ---- from the ring -------------------------------------------------------------------------------------
  */
-
-/* Who is traced or traces is of interest from now on; the programs cannot always mark both ends themselves.
- */
-static void watch_parties(struct pump *p, const struct event *e)
-{
-        if (e->target.pid)
-                loader_watch(p->loader, e->target.pid, WATCH_TRACEE);
-        if (e->tracer.pid)
-                loader_watch(p->loader, e->tracer.pid, WATCH_TRACER);
-}
 
 static int take_text(struct pump *p, const struct rec_text *r, size_t size)
 {
@@ -516,6 +518,8 @@ int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct s
         p->model = r >= 0 ? diagnosis_model(p->diagnosis) : NULL;
         if (r >= 0)
                 r = sampler_new(&p->sampler);
+        if (r >= 0 && loader_tier(loader) == TIER_TRACEPOINT)
+                sampler_probe(p->sampler);
         if (r >= 0)
                 r = add_timer(p, &p->question_due, on_question_due, 0, SD_EVENT_OFF);
         if (r >= 0)
@@ -555,16 +559,6 @@ struct pump *pump_free(struct pump *p)
         return NULL;
 }
 
-/* Tracers older than we are: known from the start, watched from now on. */
-static int emit_found(void *userdata, struct event *e)
-{
-        struct pump *p = userdata;
-
-        if (e->type == EV_PTRACE_ATTACH)
-                watch_parties(p, e);
-        return pump_feed(p, e);
-}
-
 static void take_backlog_record(struct pump *p, const void *data, size_t size)
 {
         if (take_record(p, data, size) == -EBADMSG)
@@ -598,7 +592,7 @@ int pump_start(struct pump *p)
         /* What an earlier daemon could not tell any more comes before the start of this one, as it did. */
         backlog_each(loader_backlog(p->loader), take_observed, p);
         pump_feed(p, &e);
-        scan_tracers(emit_found, p);
+        scan_tracers(emit, p); /* tracers older than we are */
         if (loader_tier(p->loader) != TIER_PROC)
                 return 0;
         return proctier_new(&p->proctier, p->event, p->model, emit, p);

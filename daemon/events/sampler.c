@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/events/sampler.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/proc/procfs.h"
+#include "daemon/events/unseen.h"
 
 struct pair {
         struct task_ref tracer, target;
@@ -27,6 +29,8 @@ struct sampler {
         size_t cursor;    /* sessions that earlier walks of this round have passed */
         size_t passed;    /* of the walk under way */
         uint64_t walk_ns; /* when the next walk is due */
+        bool probes;
+        DIR *proc; /* the round of probes under way */
         uint64_t dropped;
 };
 
@@ -40,8 +44,15 @@ int sampler_new(struct sampler **ret)
         return 0;
 }
 
+void sampler_probe(struct sampler *s)
+{
+        s->probes = true;
+}
+
 struct sampler *sampler_free(struct sampler *s)
 {
+        if (s && s->proc)
+                closedir(s->proc);
         free(s);
         return NULL;
 }
@@ -92,11 +103,30 @@ static int look_at_state(const struct task_ref *task, struct event *ret)
         return procfs_task_state(&thread, ret);
 }
 
-static int answer_question(const struct model_question *q, sampler_emit emit, void *userdata)
+/* If the record of its attach has come by now, there is nothing to tell. */
+static int tell_tracer(const struct model *m, uint32_t pid, sampler_emit emit, void *userdata)
+{
+        struct process_view v;
+        struct unseen *u;
+        int r;
+
+        if (model_process(m, pid, &v) == 0 && v.n_traced_threads)
+                return 0;
+        if (unseen_new(&u, m, pid, SAMPLER_UNSEEN_MAX) < 0)
+                return 0;
+        r = unseen_step(u, UINT64_MAX, emit, userdata);
+        unseen_free(u);
+        return r;
+}
+
+static int answer_question(const struct model *m, const struct model_question *q, sampler_emit emit,
+                           void *userdata)
 {
         struct event e;
         int r;
 
+        if (q->kind == ASK_TRACER)
+                return tell_tracer(m, q->task.pid, emit, userdata);
         if (q->kind == ASK_TASK_STATE)
                 r = look_at_state(&q->task, &e);
         else
@@ -108,7 +138,8 @@ static int answer_question(const struct model_question *q, sampler_emit emit, vo
 }
 
 /* Answers may make the model ask again: those questions wait for the next run. */
-static int answer_due(struct sampler *s, uint64_t now_ns, sampler_emit emit, void *userdata)
+static int answer_due(struct sampler *s, const struct model *m, uint64_t now_ns, sampler_emit emit,
+                      void *userdata)
 {
         size_t n = s->n_questions, i = 0, answered = 0;
         int r = 0;
@@ -124,7 +155,7 @@ static int answer_due(struct sampler *s, uint64_t now_ns, sampler_emit emit, voi
                 for (size_t k = i; k < s->n_questions; k++)
                         s->questions[k] = s->questions[k + 1];
                 answered++;
-                r = answer_question(&q, emit, userdata);
+                r = answer_question(m, &q, emit, userdata);
         }
         return r;
 }
@@ -245,14 +276,49 @@ static int find_episodes(struct sampler *s, sampler_emit emit, void *userdata)
         return r;
 }
 
+/* ---- tracees whose tracers are not seen ------------------------------------------------------------ */
+
+/* The next process; 0 at the end of the round. */
+static uint32_t next_to_probe(struct sampler *s)
+{
+        struct dirent *entry;
+
+        if (!s->proc)
+                s->proc = opendir("/proc");
+        while (s->proc && (entry = readdir(s->proc)))
+                if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+                        return (uint32_t)strtoul(entry->d_name, NULL, 10);
+        if (s->proc)
+                closedir(TAKE_PTR(s->proc));
+        return 0;
+}
+
+/* One short read for nearly all of them: nobody traces their main thread. */
+static void probe_some(struct sampler *s, uint64_t now_ns)
+{
+        for (unsigned i = 0; i < SAMPLER_PROBES_MAX; i++) {
+                struct model_question q = {.kind = ASK_TRACER, .not_before_ns = now_ns};
+                uint32_t tracer, pid = next_to_probe(s);
+
+                if (!pid)
+                        return;
+                if (procfs_tracer_tid(pid, pid, &tracer) == 0 && tracer && procfs_task(pid, &q.task) == 0) {
+                        q.task.tid = 0;
+                        (void)sampler_ask(s, &q);
+                }
+        }
+}
+
 int sampler_run(struct sampler *s, uint64_t now_ns, const struct model *m, sampler_emit emit, void *userdata)
 {
         int r;
 
-        r = answer_due(s, now_ns, emit, userdata);
+        r = answer_due(s, m, now_ns, emit, userdata);
         if (r || now_ns < s->walk_ns)
                 return r;
         s->walk_ns = now_ns + SAMPLER_PERIOD_NS;
+        if (s->probes)
+                probe_some(s, now_ns);
         collect_sessions(s, m);
         r = follow_episodes(s, emit, userdata);
         return r ?: find_episodes(s, emit, userdata);

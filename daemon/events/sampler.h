@@ -18,6 +18,8 @@
 #define SAMPLER_PERIOD_NS     1000000000ULL /* between two walks over the live sessions */
 #define SAMPLER_WALK_MAX      1024          /* sessions looked at in one walk; the next one goes on there */
 #define SAMPLER_EPISODES_MAX  1024          /* tracees at once whose tracer cannot serve them */
+#define SAMPLER_PROBES_MAX    64            /* processes asked in one period who traces them, unseen */
+#define SAMPLER_UNSEEN_MAX    256           /* threads looked at of one that may be traced, unseen */
 #define SAMPLER_REPEATS_MAX   16            /* task.state events of one such episode, and one at its end */
 
 struct sampler;
@@ -29,6 +31,8 @@ struct sampler *sampler_free(struct sampler *s);
 
 /* -ENOBUFS when the queue is full. A question that is already queued is not queued twice. */
 int sampler_ask(struct sampler *s, const struct model_question *q);
+/* Look also for tracees whose tracers' calls are not seen: a few processes in each period. */
+void sampler_probe(struct sampler *s);
 /* When sampler_run() should be called next (CLOCK_BOOTTIME). */
 uint64_t sampler_next_due(const struct sampler *s);
 /* Answer what is due and walk if it is time to. Returns what emit returned if that is not 0, or -errno. */

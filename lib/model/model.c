@@ -207,12 +207,15 @@ int model_each_session(const struct model *m, uint32_t pid, bool ended,
                         r = fn(userdata, s);
         }
         LIST_FOREACH (it, &m->slots) {
-                const struct slot *s = LIST_ENTRY(it, struct slot, in_model);
+                const struct slot *slot = LIST_ENTRY(it, struct slot, in_model);
+                struct session s;
 
                 if (r != 0)
                         break;
-                if (session_concerns(&s->s, pid))
-                        r = fn(userdata, &s->s);
+                if (!session_concerns(&slot->s, pid))
+                        continue;
+                slot_view(slot, &s);
+                r = fn(userdata, &s);
         }
         return r;
 }

@@ -34,6 +34,17 @@ static uint64_t inherited_options(const struct model *m, const struct event *e)
         return 0;
 }
 
+/* Found in /proc a moment before its record came. */
+static void see_attach(struct slot *s, const struct event *e)
+{
+        if (s->s.origin != ORIGIN_SCAN || e->origin != ORIGIN_KERNEL)
+                return;
+        s->s.origin = ORIGIN_KERNEL;
+        s->s.missed = false;
+        s->s.how = (int)e->type;
+        s->s.vpid = e->vpid;
+}
+
 static void apply_link(struct model *m, const struct event *e)
 {
         struct process *target = process_get(m, &e->target), *tracer = process_get(m, &e->tracer);
@@ -52,6 +63,7 @@ static void apply_link(struct model *m, const struct event *e)
             t->slot->tracer == tracer) {
                 t->slot->s.ptrace = e->ptrace ?: t->slot->s.ptrace;
                 t->slot->s.options |= e->options;
+                see_attach(t->slot, e);
                 return;
         }
         /* It was seen stopped, and by nobody continued since. */
@@ -269,11 +281,27 @@ static void note_killer(struct process *p, const struct event *e)
         p->killer_uid = e->caller_uid;
 }
 
+/* The kernel says that somebody traces it, and no attach was seen. */
+static void ask_tracer(struct model *m, const struct task_ref *tracee)
+{
+        struct process *p = process_get(m, tracee);
+
+        if (!p || !p->alive || p->n_traced ||
+            (p->unseen_asked_ns && m->now_ns < p->unseen_asked_ns + UNSEEN_AGAIN_NS))
+                return;
+        p->unseen_asked_ns = m->now_ns;
+        model_ask(m, ASK_TRACER, &p->task, m->now_ns + UNSEEN_WAIT_NS);
+}
+
 static void apply_signal(struct model *m, const struct event *e)
 {
         bool generate = e->type == EV_SIGNAL_GENERATE;
         struct thread *t = thread_of(m, &e->target);
 
+        if (e->tracer.pid)
+                ask_tracer(m, &e->target);
+        if (generate && e->sig == SIGCHLD && e->code == CLD_TRAPPED) /* nobody but a tracer is told so */
+                ask_tracer(m, &e->actor);
         if (t && t->slot && e->ptrace) {
                 t->slot->s.ptrace = e->ptrace;
                 t->slot->s.options = options_of_ptrace(e->ptrace);
@@ -551,6 +579,14 @@ static void apply_start(struct model *m, const struct event *e)
         state_restart(m, another_boot);
         m->now_ns = e->time_ns;
         memcpy(m->boot_id, e->boot_id, sizeof(m->boot_id));
+        m->finding_older = true;
+}
+
+/* What a start finds comes right behind it, before anything that is seen to happen. */
+static bool tells_what_was_there(const struct event *e)
+{
+        return e->type == EV_DAEMON_START || e->type == EV_TASK_INFO ||
+               (e->type == EV_PTRACE_ATTACH && e->origin == ORIGIN_SCAN);
 }
 
 static void (*const appliers[_EV_MAX])(struct model *m, const struct event *e) = {
@@ -568,6 +604,7 @@ static void (*const appliers[_EV_MAX])(struct model *m, const struct event *e) =
 
 void events_apply(struct model *m, const struct event *e)
 {
+        m->finding_older = m->finding_older && tells_what_was_there(e);
         if (appliers[e->type])
                 appliers[e->type](m, e);
 }

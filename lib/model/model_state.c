@@ -103,6 +103,20 @@ static void note_attached(struct process *p, uint32_t tracer_pid)
                 p->mixed = true;
 }
 
+static void put_name(struct task_ref *t, const struct task_ref *process)
+{
+        if (process->comm[0])
+                memcpy(t->comm, process->comm, sizeof(t->comm));
+}
+
+void slot_view(const struct slot *s, struct session *ret)
+{
+        *ret = s->s;
+        put_name(&ret->tracer, &s->tracer->task);
+        if (s->thread->tid == s->thread->process->task.pid)
+                put_name(&ret->target, &s->thread->process->task);
+}
+
 struct slot *slot_begin(struct model *m, struct thread *t, struct process *tracer, const struct event *e)
 {
         struct slot *s;
@@ -116,6 +130,7 @@ struct slot *slot_begin(struct model *m, struct thread *t, struct process *trace
                 .target = t->process->task,
                 .how = (int)e->type,
                 .origin = e->origin,
+                .missed = e->origin == ORIGIN_SCAN && !m->finding_older,
                 .options = e->options | options_of_ptrace(e->ptrace),
                 .ptrace = e->ptrace,
                 .vpid = e->vpid,
@@ -179,6 +194,7 @@ void slot_end(struct model *m, struct slot *s, int cause)
         s->s.until_ns = m->now_ns;
         s->s.until_wall_ns = m->now_wall_ns;
         s->s.end_cause = cause;
+        slot_view(s, &s->s);
         note_end(m, p, &s->s);
         remember_session(m, &s->s);
         list_remove(&s->in_model);

@@ -23,6 +23,9 @@
 #define SCANS_MAX      8    /* addresses per process whose text.scan is remembered */
 /* The threads of a process that ends do so one after the other: within this time they ended with it. */
 #define THREADS_END_NS NSEC_PER_SEC
+/* A signal tells of a tracer that nothing else told of: the record of its attach may be on its way. */
+#define UNSEEN_WAIT_NS  (300 * NSEC_PER_MSEC)
+#define UNSEEN_AGAIN_NS NSEC_PER_SEC
 
 #define SI_CODE_INT3      0x80 /* SI_KERNEL: an int3 ran; also the SIGSTOP of PTRACE_ATTACH */
 #define SI_CODE_TRAP_PERF 6    /* a perf event the program itself asked for */
@@ -116,6 +119,7 @@ struct process {
         uint32_t n_traced, n_tracees;
         int32_t exit_code;          /* valid once dead */
         uint64_t attached_ns;       /* when it last attached to somebody, 0: never */
+        uint64_t unseen_asked_ns;   /* when it was last asked who traces it, unseen; 0: never */
         uint64_t left_by_thread_ns; /* when one of its threads last left a tracee by ending, 0: never */
         struct list threads;        /* thread.in_process */
         struct list tracees;        /* slot.of_tracer */
@@ -137,6 +141,7 @@ struct model {
         uint64_t now_ns, now_wall_ns;
         uint64_t n_events, n_evicted, last_loss_ns;
         char boot_id[EVENT_NOTE_MAX];
+        bool finding_older; /* the recording has begun, and tells of the tracers that were there before */
 
         struct table processes, threads, findings;
         struct list live, dead, thread_lru, slots, findings_lru;
@@ -188,6 +193,8 @@ struct thread *thread_get(struct model *m, struct process *p, uint32_t tid, uint
 void thread_drop(struct model *m, struct thread *t, int end_cause);
 void thread_rename(struct model *m, struct thread *t, uint32_t tid, uint64_t start);
 
+/* The session as it is to be seen: tracer and tracee are called as their processes are called now. */
+void slot_view(const struct slot *s, struct session *ret);
 /* Take the slot of t. */
 struct slot *slot_begin(struct model *m, struct thread *t, struct process *tracer, const struct event *e);
 /* Empties the slot: the session goes to the ring and into the process's history. */

@@ -23,6 +23,7 @@ struct model_thresholds {
 
 enum question_kind {
         ASK_TASK_STATE = 1, /* send a task.state for task (and its tracer) at not_before_ns or later */
+        ASK_TRACER,         /* tell who traces that process, says /proc: its tracer's call was not seen */
         ASK_TASK_INFO,      /* send a task.info for task, soon: it may be gone in a millisecond */
 };
 struct model_question {
@@ -42,9 +43,10 @@ struct session {
         struct task_ref tracer, target; /* target is one thread */
         int how;                        /* enum event_type: EV_PTRACE_ATTACH, SEIZE, TRACEME, AUTOATTACH */
         int origin;                     /* enum event_origin */
-        uint64_t options;               /* PTRACE_O_*, as far as known */
-        uint32_t ptrace;                /* task_struct.ptrace as last seen, 0: not known */
-        uint32_t vpid;                  /* the tracee as its tracer numbers it */
+        bool missed;      /* found in /proc while the recording was under way: its attach was not seen */
+        uint64_t options; /* PTRACE_O_*, as far as known */
+        uint32_t ptrace;  /* task_struct.ptrace as last seen, 0: not known */
+        uint32_t vpid;    /* the tracee as its tracer numbers it */
         uint64_t since_ns, since_wall_ns;
         uint64_t until_ns, until_wall_ns; /* 0: lasts */
         int end_cause;                    /* enum detach_cause, 0: lasts */

@@ -104,6 +104,52 @@ is "$(ended_sessions "$left")" "$whole $whole tracer-exit false" "a tracer that 
 go "$left"
 ended "$left"
 
+# ---- what cannot stop
+fixture vfork target vfork
+vfork=$PID
+go "$vfork"
+wait_for 10 has_state "$vfork" D
+spawn seizer "$FIXTURES/tracer" hold "$vfork"
+seizer=$PID
+wait_for 10 has_tracer "$vfork" "$seizer"
+thread_state() { ctl who "$1" --json | jq -r --arg p "$1" '.processes[] | select(.process.pid == ($p | tonumber)) | .threads[0].state'; }
+is "$(thread_state "$vfork")" D "a thread in state D is not shown as running"
+like "$(ctl who "$vfork")" 'waits \(D\)' "nor to people"
+kill -KILL "$seizer"
+for child in $(cat "/proc/$vfork/task/$vfork/children"); do kill -KILL "$child"; done
+ended "$vfork"
+
+# ---- a tracer whose calls are not seen in tier tracepoint
+traced_by() { ctl who "$1" --json | jq -r --arg p "$1" '.processes[] | select(.process.pid == ($p | tonumber)) |
+        .threads[] | "\(.tracer.pid) \(.missed)"'; }
+fixture unseen target idle
+unseen=$PID
+fixture small tracer seize32 "$unseen"
+small=$PID
+if [[ $(value small errno) == 0 ]]; then
+        like "$(traced_by "$unseen")" "^$small (true|false)$" "a tracer with 32-bit calls is shown"
+        if [[ $(ctl status --json | jq -r .tier) == tracepoint ]]; then
+                is "$(traced_by "$unseen")" "$small true" "its attach was not seen in tier tracepoint"
+                like "$(ctl who "$unseen")" "traced by tracer\\($small\\), says /proc; .*does not see 32-bit calls" "and who says so"
+        fi
+        kill -KILL "$small"
+        ended "$small"
+        wait_for 10 eval '[[ -n $(ended_sessions $unseen) ]]'
+        is "$(ended_sessions "$unseen")" "$small $small tracer-exit false" "its end is seen"
+        # nobody asks: the table has it after a while
+        fixture other tracer seize32 "$unseen"
+        other=$PID
+        in_table() { ctl who --json | jq -e --argjson p "$unseen" --argjson t "$other" \
+                'any(.processes[]; .process.pid == $p and .threads[0].tracer.pid == $t)'; }
+        ok "it comes into the table without being asked for" wait_for 30 in_table
+        go "$other"
+        ended "$other"
+else
+        skip "a tracer with 32-bit calls" "this kernel takes none: $(value small errno)"
+        go "$small"
+fi
+go "$unseen"
+
 # ---- a tracer older than the daemon
 fixture old target idle
 old=$PID

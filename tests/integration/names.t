@@ -67,6 +67,34 @@ is_utf8 "claims --json" 0 ctl claims --json
 is_utf8 "one with a name that is no UTF-8 is refused" 2 ctl claim "$PID" --owner-exe "$T/$odd/$odd" --json
 like "$(cat "$T/e")" 'not UTF-8' "and why is said"
 
+# ---- the names of now, and of the process
+# thread_names PID: command and tracer of each of its traced threads, as who tells them
+thread_names() { ctl who "$1" --json | jq -r --arg p "$1" '.processes[] | select(.process.pid == ($p | tonumber)) |
+        .process.comm as $c | .threads[] | "\($c) \(.comm) \(.tracer.comm)"'; }
+fixture named target idle
+named=$PID
+fixture holder tracer thread-hold "$named"
+holder=$PID
+wait_for 10 eval '[[ -n $(thread_names $named) ]]'
+is "$(thread_names "$named")" "target target tracer" "a tracer is called as its process, not as its thread"
+unlike "$(ctl who "$named") $(ctl why "$named")" 'a-thread-of-it' "for people too, and in why"
+go "$holder"
+ended "$holder"
+like "$(ctl who "$named" --json | jq -r '.ended[].tracer.comm')" '^tracer$' "also when it has left"
+go "$named"
+if need strace; then
+        spawn strace strace -qq -o "$T/strace.log" sleep 30
+        strace=$PID
+        has_child() { slept=$(pgrep -P "$strace" -x sleep); }
+        wait_for 10 has_child
+        wait_for 10 eval '[[ -n $(thread_names $slept) ]]'
+        is "$(thread_names "$slept")" "sleep sleep strace" "a program that its tracer started is called as it is now"
+        kill "$slept"
+        ended "$strace"
+else
+        skip "a program that its tracer started" "strace is not installed"
+fi
+
 go "$tracer"
 go "$odd_pid"
 stop_daemon

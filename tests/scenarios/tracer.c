@@ -167,6 +167,27 @@ static int mode_thread_plant(int n, char **args)
         return 0;
 }
 
+static void *hold_by_thread(void *tid)
+{
+        (void)prctl(PR_SET_NAME, "a-thread-of-it");
+        seize(*(pid_t *)tid, 0);
+        ready();
+        serve();
+        detach_all();
+        return NULL;
+}
+
+/* thread-hold TID: a thread of ours, with a name of its own, traces it. */
+static int mode_thread_hold(int n, char **args)
+{
+        pid_t tid = n > 0 ? atoi(args[0]) : -1;
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, hold_by_thread, &tid) != 0 || pthread_join(thread, NULL) != 0)
+                die("pthread_create");
+        return 0;
+}
+
 /* ptrace(2) as a 32-bit program calls it. */
 static long ptrace32(long request, pid_t tid)
 {
@@ -406,6 +427,7 @@ static const struct mode {
         {"plant", mode_plant},
         {"plant-dirty", mode_plant_dirty},
         {"thread-plant", mode_thread_plant},
+        {"thread-hold", mode_thread_hold},
         {"seize32", mode_seize32},
         {"poke", mode_poke},
         {"trap-pending", mode_trap_pending},
