@@ -50,10 +50,12 @@ static const struct verb verbs[] = {
                 .name = "diagnose",
                 .args = "[PID]",
                 .max_args = 1,
-                .options = OPTION(OPT_SINCE) | OPTION(OPT_FILE) | OPTION(OPT_EXIT_CODE),
+                .options =
+                        OPTION(OPT_SINCE) | OPTION(OPT_FILE) | OPTION(OPT_EXIT_CODE) | OPTION(OPT_EARLIER),
                 .run = verb_diagnose,
                 .summary = "Say what went wrong: findings, each with evidence, a fix and its risk",
-                .help = "Without PID all processes are meant. With --file a trace is read that was exported "
+                .help = "Without PID all processes are meant; with it the one that has the pid now, or had it "
+                        "last, and with --earlier those before it, too. With --file a trace is read that was exported "
                         "or recorded earlier (JSON Lines, also compressed, or the trace.sqlite of a state "
                         "directory); no daemon is needed, and the findings are the same.",
         },
@@ -61,7 +63,7 @@ static const struct verb verbs[] = {
                 .name = "events",
                 .args = "",
                 .options = OPTION(OPT_PID) | OPTION(OPT_SINCE) | OPTION(OPT_UNTIL) | OPTION(OPT_TYPE) |
-                           OPTION(OPT_FOLLOW),
+                           OPTION(OPT_FOLLOW) | OPTION(OPT_EARLIER),
                 .run = verb_events,
                 .summary = "List recorded events, oldest first",
                 .help = "Floods are counted: an event of type 'counter' stands for as many as its count "
@@ -80,7 +82,7 @@ static const struct verb verbs[] = {
                 .name = "export",
                 .args = "--format FORMAT",
                 .options = OPTION(OPT_FORMAT) | OPTION(OPT_OUTPUT) | OPTION(OPT_GZIP) | OPTION(OPT_PID) |
-                           OPTION(OPT_SINCE) | OPTION(OPT_UNTIL),
+                           OPTION(OPT_SINCE) | OPTION(OPT_UNTIL) | OPTION(OPT_EARLIER),
                 .run = verb_export,
                 .summary = "Write recorded events for other tools",
                 .help = "jsonl is one JSON object per line and can be read back by 'diagnose --file'. csv "

@@ -32,6 +32,8 @@ static int online_diagnosis(const struct cli *c, uint32_t pid, uint64_t since_wa
         snprintf(number, sizeof(number), "%u", pid);
         if (pid)
                 client_query(path, sizeof(path), "pid", number);
+        if (c->args.given & OPTION(OPT_EARLIER))
+                client_query(path, sizeof(path), "earlier", "1");
         if (since_wall_ns)
                 client_query(path, sizeof(path), "since", time_to_string(since_wall_ns, time));
         r = pid ? ask_about_pid(c, pid, path, ret) : ask_object(c, path, ret);
@@ -57,10 +59,13 @@ int verb_diagnose(struct cli *c)
         const char *file = c->args.value[OPT_FILE];
         uint64_t since, begin = 0;
         char whom[32] = "any process";
+        bool earlier;
         uint32_t pid;
         int r;
 
         r = file ? pid_in_trace(c, &pid) : ask_optional_pid(c, &pid);
+        if (r == EXIT_DONE)
+                r = ask_earlier(c, pid, &earlier);
         if (r == EXIT_DONE)
                 r = ask_time(c, OPT_SINCE, &since);
         if (r == EXIT_DONE)

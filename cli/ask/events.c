@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/event/lifetime.h"
 #include "cli/ask/describe.h"
 #include "cli/base/session.h"
 
@@ -17,7 +18,21 @@ struct printer {
         const struct cli *c;
         bool flush; /* somebody may be reading along */
         uint64_t n_unreadable;
+        uint32_t pid;   /* whose former owners are told apart, 0: none are */
+        uint64_t start; /* of the one that the last line was about */
 };
+
+/* From here on it is about another one of those that had the pid. */
+static void head_of_life(struct printer *p, const struct event *e)
+{
+        uint64_t start = p->pid ? lifetime_start_in(e, p->pid) : 0;
+        char text[START_TEXT_MAX];
+
+        if (!start || start == p->start)
+                return;
+        p->start = start;
+        printf("PID %u, %s:\n", p->pid, start_text(start, e->wall_ns, text));
+}
 
 static int finish_line(const struct printer *p)
 {
@@ -48,9 +63,11 @@ static int print_text_line(void *userdata, const char *line, size_t length)
 
         if (client_parse(line, length, &o) < 0 || event_from_json(o, &e, error, sizeof(error)) < 0)
                 p->n_unreadable++;
-        else
+        else {
+                head_of_life(p, &e);
                 printf("%lu  %s  %-*s %s\n", e.seq, local_time(e.wall_ns, true, time), TYPE_COLUMN,
                        event_type_to_string(e.type), describe_event(&e, words, sizeof(words)));
+        }
         json_object_put(o);
         return finish_line(p);
 }
@@ -60,9 +77,10 @@ static int on_tick(void *userdata _unused_)
         return !output_wanted();
 }
 
-static int stream(const struct cli *c, const char *path, bool follow)
+static int stream(const struct cli *c, const char *path, uint32_t pid, bool follow)
 {
-        struct printer p = {.c = c, .flush = follow};
+        const bool earlier = c->args.given & OPTION(OPT_EARLIER);
+        struct printer p = {.c = c, .flush = follow, .pid = earlier ? pid : 0};
         struct client_stream s = {
                 .on_line = c->json ? print_json_line : print_text_line,
                 .on_tick = on_tick,
@@ -122,5 +140,5 @@ int verb_events(struct cli *c)
                 return r;
         if (follow)
                 client_query(path, sizeof(path), "follow", "1");
-        return stream(c, path, follow);
+        return stream(c, path, pid, follow);
 }

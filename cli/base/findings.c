@@ -40,6 +40,16 @@ static void print_when(const struct cli *c, struct json_object *f)
         print_part(c, "When:", text);
 }
 
+/* Which of those that had the pid it is about. */
+static void print_life(const struct cli *c, struct json_object *f)
+{
+        char started[START_TEXT_MAX];
+
+        if ((c->args.given & OPTION(OPT_EARLIER)) && member_u64(f, "start"))
+                print_part(c,
+                           "Process:", start_text(member_u64(f, "start"), member_time(f, "last"), started));
+}
+
 static void print_evidence(const struct cli *c, struct json_object *f)
 {
         struct json_object *ids = member_array(f, "evidence");
@@ -69,6 +79,7 @@ void finding_print(const struct cli *c, struct json_object *f)
         }
         putchar('\n');
         print_wrapped(c, "  ", member_string(f, "summary"));
+        print_life(c, f);
         print_when(c, f);
         print_evidence(c, f);
         print_part(c, "Fix:", member_string(f, "remedy"));

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/clock.h"
+#include "lib/event/record.h"
 #include "lib/base/text.h"
 #include "lib/base/wrap.h"
 #include "cli/base/json.h"
@@ -243,4 +245,16 @@ uint64_t losses_text(struct json_object *losses, char *buf, size_t size)
                                                  cause, n);
         }
         return MAX_OF(total, member_u64(losses, "total"));
+}
+
+const char *start_text(uint64_t ticks, uint64_t seen_wall_ns, char buf[static START_TEXT_MAX])
+{
+        uint64_t started = clock_wall_ns() - clock_boot_ns() + ticks * NSEC_PER_TICK;
+        char time[TIME_STRING_MAX];
+
+        if (started <= seen_wall_ns + NSEC_PER_SEC)
+                snprintf(buf, START_TEXT_MAX, "started %s", local_time(started, true, time));
+        else
+                snprintf(buf, START_TEXT_MAX, "of an earlier boot, started at tick %lu", ticks);
+        return buf;
 }

@@ -46,6 +46,12 @@ void paint(const struct cli *c, enum paint p, const char *text);
 /* Text on stdout, escaped, wrapped to the width under its prefix. */
 void print_wrapped(const struct cli *c, const char *prefix, const char *text);
 
+#define START_TEXT_MAX 96
+
+/* "started 2026-11-22 10:00:00", or where that was in another boot than this one, which counts anew, its number
+ * alone. ticks: /proc/PID/stat field 22; seen_wall_ns: when the process was seen. */
+const char *start_text(uint64_t ticks, uint64_t seen_wall_ns, char buf[static START_TEXT_MAX]);
+
 #define SHOWN_TEXT_MAX 2048
 /* "comm(pid)" or "comm(pid/tid)", escaped. */
 const char *task_text(const struct task_ref *t, char *buf, size_t size);

@@ -34,6 +34,15 @@ int ask_optional_pid(const struct cli *c, uint32_t *ret)
         return text ? ask_pid(c, text, ret) : EXIT_DONE;
 }
 
+int ask_earlier(const struct cli *c, uint32_t pid, bool *ret)
+{
+        *ret = c->args.given & OPTION(OPT_EARLIER);
+        if (!*ret || pid)
+                return EXIT_DONE;
+        return cli_fail(c, EXIT_USAGE, "usage", "Give the pid.",
+                        "--earlier is about those that had one pid, and there is none.");
+}
+
 int ask_time(const struct cli *c, enum option o, uint64_t *ret_wall_ns)
 {
         const char *text = c->args.value[o];
@@ -153,8 +162,11 @@ int ask_events_path(const struct cli *c, char path[static CLIENT_URL_MAX], uint3
 {
         const char *types = c->args.value[OPT_TYPE];
         char number[16], time[TIME_STRING_MAX];
-        int r = 0;
+        bool earlier;
+        int r = ask_earlier(c, pid, &earlier);
 
+        if (r != EXIT_DONE)
+                return r;
         if (types && check_types(c, types) != EXIT_DONE)
                 return EXIT_USAGE;
         snprintf(path, CLIENT_URL_MAX, "/v1/events");
@@ -167,6 +179,8 @@ int ask_events_path(const struct cli *c, char path[static CLIENT_URL_MAX], uint3
                 r |= client_query(path, CLIENT_URL_MAX, "until", time_to_string(until_wall_ns, time));
         if (types)
                 r |= client_query(path, CLIENT_URL_MAX, "type", types);
+        if (earlier)
+                r |= client_query(path, CLIENT_URL_MAX, "earlier", "1");
         if (r < 0)
                 return cli_fail(c, EXIT_USAGE, "usage", "", "The list of event types is too long.");
         return EXIT_DONE;

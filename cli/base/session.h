@@ -12,6 +12,8 @@
 int ask_pid(const struct cli *c, const char *text, uint32_t *ret);
 /* The pid given as --pid or as the first argument; 0 when there is none. */
 int ask_optional_pid(const struct cli *c, uint32_t *ret);
+/* --earlier is about a pid: an error without one. */
+int ask_earlier(const struct cli *c, uint32_t pid, bool *ret);
 /* An option that is a time. 0 when it is not there. */
 int ask_time(const struct cli *c, enum option o, uint64_t *ret_wall_ns);
 

@@ -34,6 +34,8 @@ const struct option_spec option_specs[] = {
         [OPT_ALL] = {"all", 0, NULL,
                      "With 'off': end every claim and rule too, and take the programs out of the kernel."},
         [OPT_OFF] = {"off", 0, NULL, "Let go of it."},
+        [OPT_EARLIER] = {"earlier", 0, NULL,
+                         "Also what concerns those that had the same pid before, told apart."},
         [OPT_DRY_RUN] = {"dry-run", 0, NULL, "Say what would be done, and change nothing."},
 };
 static_assert(ELEMENTSOF(option_specs) == _OPT_MAX, "a row for each option");

@@ -53,6 +53,7 @@ enum option {
         OPT_ALL,
         OPT_OFF,
         OPT_DRY_RUN,
+        OPT_EARLIER,
         _OPT_MAX,
 };
 #define OPTION(o) (1U << (o))

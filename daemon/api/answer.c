@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "lib/base/clock.h"
+#include "lib/event/record.h"
 #include "lib/diagnosis/access.h"
 #include "lib/proc/procfs.h"
 #include "daemon/claims/attach_facts.h"
@@ -14,6 +16,26 @@ void api_refuse(struct api_call *call, uint32_t pid)
                  "Process %u does not run as user %u, who asks: it is a matter of its own user, root and "
                  "group " PEER_GROUP " only.",
                  pid, (unsigned)call->peer.uid);
+}
+
+struct lifetime api_lifetime(const struct api_call *call)
+{
+        const struct request_args *a = &call->args;
+        struct lifetime l = {.pid = a->pid};
+        struct process_view v;
+        struct task_ref now;
+
+        if (!a->pid || a->earlier)
+                return l;
+        if (procfs_task(a->pid, &now) == 0 && now.pid == a->pid)
+                l.start = now.start;
+        else if (store_last_start(call->api->store, a->pid, &l.start) < 0) {
+                if (model_process(pump_model(call->api->pump), a->pid, &v) < 0 || !v.task.start)
+                        return l;
+                l.start = v.task.start;
+        }
+        l.start_wall_ns = clock_wall_ns() - clock_boot_ns() + l.start * NSEC_PER_TICK;
+        return l;
 }
 
 bool api_live_target(struct api_call *call, uint32_t pid, struct proc_status *ret)

@@ -11,6 +11,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "lib/event/lifetime.h"
 #include "lib/proc/procfs.h"
 #include "daemon/base/loop.h"
 #include "daemon/claims/arbiter.h"
@@ -40,6 +41,9 @@ struct api {
         struct healing *heals; /* list of what is being healed, or waits for its turn */
 };
 
+/* The process that has the pid, or the newest one that had it and ended; of all where the request says
+ * `earlier`, or nothing tells which that is. Without a pid: any. */
+struct lifetime api_lifetime(const struct api_call *call);
 /* May the peer do something to that process: it is theirs, or they are root or in PEER_GROUP? Answers with
  * an error if not, or if there is no such process; else *ret is it. */
 bool api_target(struct api_call *call, uint32_t pid, struct task_ref *ret);

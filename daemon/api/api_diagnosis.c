@@ -16,6 +16,8 @@
 struct diagnosis_answer {
         int64_t *ids; /* of the store, oldest first */
         size_t n_ids, next_id;
+        struct lifetime of; /* the process that is asked about */
+        bool in_pages;
         struct json_object *ring[FINDINGS_MAX];
         uint64_t n; /* seen so far */
 };
@@ -52,7 +54,8 @@ static int read_one(struct api_call *call, struct diagnosis_answer *d)
 
         if (r == -ENOENT)
                 return 0;
-        if (r < 0 || !peer_sees_finding(&call->peer, pump_model(call->api->pump), &f))
+        if (r < 0 || !lifetime_has_finding(&d->of, &f) ||
+            !peer_sees_finding(&call->peer, pump_model(call->api->pump), &f))
                 return r;
         return keep_finding(d, &f);
 }
@@ -67,6 +70,11 @@ static struct json_object *diagnosis_json(const struct api *api, struct diagnosi
         json_object_object_add(o, "losses", api_losses_json(api));
         json_add_int(o, "omitted", (int64_t)first);
         json_object_object_add(o, "findings", list);
+        /* A full page may have another one behind it. */
+        if (d->in_pages)
+                json_object_object_add(o, "next",
+                                       d->n_ids == FINDINGS_MAX ? json_object_new_int64(d->ids[d->n_ids - 1])
+                                                                : NULL);
         return o;
 }
 
@@ -98,11 +106,19 @@ static enum turn_result read_some(struct api_call *call, void *state)
 void api_diagnosis(struct api_call *call)
 {
         struct diagnosis_answer *d = calloc(1, sizeof(*d));
-        int r = d ? store_list_findings(call->api->store, call->args.pid, call->args.since_wall_ns, &d->ids,
-                                        &d->n_ids)
-                  : -ENOMEM;
+        const bool in_pages = call->args.given & ARG_AFTER;
+        const struct finding_filter filter = {
+                .pid = call->args.pid,
+                .since_wall_ns = call->args.since_wall_ns,
+                .in_pages = in_pages,
+                .after_id = (int64_t)MIN_OF(call->args.after_seq, (uint64_t)INT64_MAX),
+                .max = in_pages ? FINDINGS_MAX : 0,
+        };
+        int r = d ? store_list_findings(call->api->store, &filter, &d->ids, &d->n_ids) : -ENOMEM;
 
         if (r >= 0) {
+                d->of = api_lifetime(call);
+                d->in_pages = in_pages;
                 parking_work(call, read_some, d, diagnosis_free);
                 return;
         }

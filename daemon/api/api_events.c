@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/api/answer.h"
 #include "daemon/api/handlers.h"
 #include "daemon/http/stream.h"
 
@@ -7,6 +8,7 @@ void api_events(struct api_call *call)
         const struct request_args *a = &call->args;
         const struct event_filter filter = {
                 .pid = a->pid,
+                .of = api_lifetime(call),
                 .since_wall_ns = a->since_wall_ns,
                 .until_wall_ns = a->until_wall_ns,
                 .types = a->types,

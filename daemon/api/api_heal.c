@@ -66,6 +66,7 @@ static bool begin_stop_search(const struct api_call *call, struct stop_search *s
 
         model_each_finding(pump_model(call->api->pump), s->target->pid, note_left_stopped, s);
         filter.since_wall_ns = s->last_wall_ns;
+        filter.of = (struct lifetime){.pid = s->target->pid, .start = s->target->start};
         return s->last_ns && store_query(call->api->store, &filter, &s->cursor) >= 0;
 }
 

@@ -95,7 +95,8 @@ static bool wanted(struct stream *s, const struct event *e)
         const struct event_filter *f = &s->filter;
 
         return e->seq > s->last_seq && (!f->types || f->types & EVENT_BIT(e->type)) &&
-               (!f->pid || event_concerns(e, f->pid)) && e->wall_ns >= f->since_wall_ns &&
+               (!f->pid || event_concerns(e, f->pid)) && lifetime_has_event(&f->of, e) &&
+               e->wall_ns >= f->since_wall_ns &&
                peer_sees_event(&s->peer, pump_model(s->http->pump), &s->http->owners, e);
 }
 

@@ -388,27 +388,34 @@ const char *errno_name(int error, char *buf, size_t size)
  * Only members the type has count: what is asked about a live event is then answered the same for a stored
  * one, whose other members are gone.
  */
-static uint32_t participant(const struct event *e, uint64_t types, const struct task_ref *t)
+static void add_part(const struct event *e, uint64_t types, const struct task_ref *t, struct task_ref **end)
 {
-        return e->type < _EV_MAX && (types & EVENT_BIT(e->type)) ? t->pid : 0;
+        if (e->type < _EV_MAX && (types & EVENT_BIT(e->type)) && t->pid)
+                *(*end)++ = *t;
+}
+
+size_t event_parts(const struct event *e, struct task_ref parts[4])
+{
+        struct task_ref *end = parts;
+
+        add_part(e, HAS_TARGET, &e->target, &end);
+        add_part(e, HAS_ACTOR, &e->actor, &end);
+        add_part(e, HAS_TRACER, &e->tracer, &end);
+        add_part(e, HAS_PARENT, &e->parent, &end);
+        return (size_t)(end - parts);
 }
 
 size_t event_pids(const struct event *e, uint32_t pids[4])
 {
-        const uint32_t all[4] = {
-                participant(e, HAS_TARGET, &e->target),
-                participant(e, HAS_ACTOR, &e->actor),
-                participant(e, HAS_TRACER, &e->tracer),
-                participant(e, HAS_PARENT, &e->parent),
-        };
-        size_t n = 0;
+        struct task_ref parts[4];
+        size_t n_parts = event_parts(e, parts), n = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(all); i++) {
-                bool known = all[i] == 0;
+        for (size_t i = 0; i < n_parts; i++) {
+                bool known = false;
                 for (size_t k = 0; k < n; k++)
-                        known |= pids[k] == all[i];
+                        known |= pids[k] == parts[i].pid;
                 if (!known)
-                        pids[n++] = all[i];
+                        pids[n++] = parts[i].pid;
         }
         return n;
 }

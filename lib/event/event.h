@@ -272,6 +272,8 @@ const char *errno_name(int error, char *buf, size_t size);
 bool event_concerns(const struct event *e, uint32_t pid);
 /* The refusal is that of a hold helper of ptraced in the place of a tracer. */
 bool event_refused_by_hold(const struct event *e);
+/* Who takes part; returns how many were written (at most 4). One may be there twice. */
+size_t event_parts(const struct event *e, struct task_ref parts[4]);
 /* Distinct non-zero pids that take part; returns how many were written (at most 4). */
 size_t event_pids(const struct event *e, uint32_t pids[4]);
 

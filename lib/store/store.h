@@ -18,6 +18,7 @@
 
 #include "lib/event/event.h"
 #include "lib/event/finding.h"
+#include "lib/event/lifetime.h"
 
 struct store;
 
@@ -76,6 +77,7 @@ void store_get_stats(struct store *s, struct store_stats *ret);
 
 struct event_filter {
         uint32_t pid;                          /* 0: any; else event_concerns() */
+        struct lifetime of;                    /* of all that had the pid this one; start 0: all of them */
         uint64_t since_wall_ns, until_wall_ns; /* 0: no limit; both inclusive */
         uint64_t types;                        /* EVENT_BIT()s; 0: all */
         uint64_t after_seq;                    /* only events with a larger seq */
@@ -93,11 +95,20 @@ int store_cursor_next(struct store_cursor *c, struct event *ret);
 int store_cursor_step(struct store_cursor *c, struct event *ret);
 struct store_cursor *store_cursor_free(struct store_cursor *c); /* returns NULL */
 
-/* The ids of findings, at most STORE_FINDINGS_MAX, in the same order as below: for an event loop, which
- * reads them a few at a time. *ret is to be freed. */
-int store_list_findings(struct store *s, uint32_t pid, uint64_t since_wall_ns, int64_t **ret, size_t *ret_n);
+struct finding_filter {
+        uint32_t pid;           /* 0: all; else target or other party */
+        uint64_t since_wall_ns; /* by last time */
+        bool in_pages;          /* in the order of their ids, which never changes, from after_id on */
+        int64_t after_id;
+        size_t max; /* 0: STORE_FINDINGS_MAX, which is the most, too */
+};
+/* The ids of findings, in the same order as below unless in pages: for an event loop, which reads them a few
+ * at a time. *ret is to be freed. */
+int store_list_findings(struct store *s, const struct finding_filter *f, int64_t **ret, size_t *ret_n);
 /* -ENOENT: removed meanwhile, or damaged. */
 int store_get_finding(struct store *s, int64_t id, struct finding *ret);
+/* Start time of the process that had that pid last, as far as events are stored; -ENOENT: none tells. */
+int store_last_start(struct store *s, uint32_t pid, uint64_t *ret_start);
 /* Findings, oldest last_wall_ns first. pid 0: all; else target or other party. since: by last time. */
 int store_each_finding(struct store *s, uint32_t pid, uint64_t since_wall_ns,
                        int (*fn)(void *userdata, const struct finding *f), void *userdata);

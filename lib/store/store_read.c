@@ -14,7 +14,8 @@
 #include "lib/base/cleanup.h"
 #include "lib/store/sql.h"
 
-#define CURSOR_ROWS 256 /* of a page; at most 256 * EVENT_PACKED_MAX bytes */
+#define LAST_OF_PID_MAX 64  /* events looked at for the start time of a process */
+#define CURSOR_ROWS     256 /* of a page; at most 256 * EVENT_PACKED_MAX bytes */
 
 /* A row as it is stored; its body lies at `offset` of the page's bytes. */
 struct cursor_row {
@@ -31,6 +32,7 @@ struct store_cursor {
         uint64_t span; /* being searched */
         uint64_t since_wall_ns, until_wall_ns;
         uint64_t types;
+        struct lifetime of;
         struct cursor_row rows[CURSOR_ROWS];
         size_t n_rows, next_row;
         bool at_end;
@@ -77,6 +79,7 @@ int store_query(struct store *s, const struct event_filter *f, struct store_curs
         c->since_wall_ns = f->since_wall_ns;
         c->until_wall_ns = f->until_wall_ns ?: UINT64_MAX;
         c->types = f->types;
+        c->of = f->of;
         c->last = (uint64_t)sql_number(s->read_db, "SELECT max(seq) FROM events", 0);
         r = sql_prepare(s->read_db, span_sql, &c->find_span);
         if (r == 0)
@@ -201,9 +204,10 @@ int store_cursor_step(struct store_cursor *c, struct event *ret)
                 if (r < 0)
                         return r;
         }
-        if (c->next_row < c->n_rows) {
+        while (c->next_row < c->n_rows) {
                 event_from_row(c, &c->rows[c->next_row++], ret);
-                return 1;
+                if (!c->of.start || ret->type == EV_LOSS || lifetime_has_event(&c->of, ret))
+                        return 1;
         }
         return c->at_end ? 0 : -EAGAIN;
 }
@@ -247,6 +251,9 @@ static const char pid_findings_sql[] =
         " SELECT id FROM findings WHERE other_pid = ?1) AND last_wall >= ?2"
         " ORDER BY last_wall DESC, id DESC LIMIT ?3";
 
+static const char page_of_findings_sql[] =
+        "SELECT id FROM findings WHERE id > ?1 AND last_wall >= ?2 ORDER BY id LIMIT ?3";
+
 static void turn_round(int64_t *ids, size_t n)
 {
         for (size_t i = 0; i < n / 2; i++) {
@@ -257,34 +264,80 @@ static void turn_round(int64_t *ids, size_t n)
         }
 }
 
-/* Newest first, so that those left out are old ones. */
-int store_list_findings(struct store *s, uint32_t pid, uint64_t since_wall_ns, int64_t **ret, size_t *ret_n)
+static const char *findings_sql(const struct finding_filter *f)
 {
-        _cleanup_free_ int64_t *ids = calloc(STORE_FINDINGS_MAX, sizeof(*ids));
+        if (f->in_pages)
+                return page_of_findings_sql;
+        return f->pid ? pid_findings_sql : all_findings_sql;
+}
+
+/* Newest first, so that those left out are old ones. */
+int store_list_findings(struct store *s, const struct finding_filter *f, int64_t **ret, size_t *ret_n)
+{
+        size_t n = 0, max = f->max ? MIN_OF(f->max, (size_t)STORE_FINDINGS_MAX) : STORE_FINDINGS_MAX;
+        _cleanup_free_ int64_t *ids = calloc(max, sizeof(*ids));
         sqlite3_stmt *statement = NULL;
         int step = SQLITE_DONE, r;
-        size_t n = 0;
 
         if (!ids)
                 return -ENOMEM;
-        r = sql_prepare(s->read_db, pid ? pid_findings_sql : all_findings_sql, &statement);
+        r = sql_prepare(s->read_db, findings_sql(f), &statement);
         if (r < 0)
                 return r;
-        if (pid)
-                sqlite3_bind_int64(statement, 1, pid);
-        sqlite3_bind_int64(statement, 2, as_signed(since_wall_ns));
-        sqlite3_bind_int64(statement, 3, STORE_FINDINGS_MAX);
-        while (n < STORE_FINDINGS_MAX && (step = sqlite3_step(statement)) == SQLITE_ROW)
+        if (f->pid || f->in_pages)
+                sqlite3_bind_int64(statement, 1, f->in_pages ? f->after_id : f->pid);
+        sqlite3_bind_int64(statement, 2, as_signed(f->since_wall_ns));
+        sqlite3_bind_int64(statement, 3, (int64_t)max);
+        while (n < max && (step = sqlite3_step(statement)) == SQLITE_ROW)
                 ids[n++] = sqlite3_column_int64(statement, 0);
         if (step != SQLITE_DONE && step != SQLITE_ROW)
                 r = -sql_errno(s->read_db);
         sqlite3_finalize(statement);
         if (r < 0)
                 return r;
-        turn_round(ids, n);
+        if (!f->in_pages)
+                turn_round(ids, n);
         *ret = TAKE_PTR(ids);
         *ret_n = n;
         return 0;
+}
+
+/* The newest first, of which some may not tell when the process began. */
+static const char last_of_pid_sql[] =
+        "SELECT e.type, e.body FROM (SELECT id FROM span ORDER BY id DESC) s"
+        " CROSS JOIN event_pid p ON p.span = s.id AND p.pid = ?1"
+        " CROSS JOIN events e ON e.seq = p.seq ORDER BY s.id DESC, p.seq DESC LIMIT ?2";
+
+static uint64_t start_in_row(sqlite3_stmt *row, uint32_t pid)
+{
+        int64_t type = sqlite3_column_int64(row, 0);
+        const void *body = sqlite3_column_blob(row, 1);
+        struct event e;
+
+        if (!body || type <= EV_NONE || type >= _EV_MAX ||
+            event_unpack((enum event_type)type, body, (size_t)sqlite3_column_bytes(row, 1), &e) < 0)
+                return 0;
+        return lifetime_start_in(&e, pid);
+}
+
+int store_last_start(struct store *s, uint32_t pid, uint64_t *ret_start)
+{
+        sqlite3_stmt *statement = NULL;
+        int step = SQLITE_DONE, r = sql_prepare(s->read_db, last_of_pid_sql, &statement);
+
+        if (r < 0)
+                return r;
+        *ret_start = 0;
+        sqlite3_bind_int64(statement, 1, pid);
+        sqlite3_bind_int64(statement, 2, LAST_OF_PID_MAX);
+        while (!*ret_start && (step = sqlite3_step(statement)) == SQLITE_ROW)
+                *ret_start = start_in_row(statement, pid);
+        if (step != SQLITE_ROW && step != SQLITE_DONE)
+                r = -sql_errno(s->read_db);
+        sqlite3_finalize(statement);
+        if (r < 0)
+                return r;
+        return *ret_start ? 0 : -ENOENT;
 }
 
 int store_get_finding(struct store *s, int64_t id, struct finding *ret)
@@ -310,7 +363,8 @@ int store_each_finding(struct store *s, uint32_t pid, uint64_t since_wall_ns,
         _cleanup_free_ int64_t *ids = NULL;
         struct finding f;
         size_t n = 0;
-        int r = store_list_findings(s, pid, since_wall_ns, &ids, &n);
+        const struct finding_filter filter = {.pid = pid, .since_wall_ns = since_wall_ns};
+        int r = store_list_findings(s, &filter, &ids, &n);
 
         for (size_t i = 0; i < n && r == 0; i++) {
                 r = store_get_finding(s, ids[i], &f);

@@ -112,8 +112,10 @@ static int set_after(struct request_args *a, const char *value, uint64_t now_ns 
 
         if (parse_u64(value, &a->after_seq) == 0)
                 return 0;
-        snprintf(error, size, "after cannot be '%s': give the number of an event, its seq.",
-                 escaped(value, buf));
+        snprintf(
+                error, size,
+                "after cannot be '%s': give the number of an event, its seq, or what an answer says is next.",
+                escaped(value, buf));
         return -EINVAL;
 }
 
@@ -127,6 +129,12 @@ static int set_ended(struct request_args *a, const char *value, uint64_t now_ns 
                      size_t size)
 {
         return set_flag("ended", value, &a->ended, error, size);
+}
+
+static int set_earlier(struct request_args *a, const char *value, uint64_t now_ns _unused_, char *error,
+                       size_t size)
+{
+        return set_flag("earlier", value, &a->earlier, error, size);
 }
 
 static int set_token(struct request_args *a, const char *value, uint64_t now_ns _unused_, char *error,
@@ -174,6 +182,7 @@ static const struct {
         {"ended", ARG_ENDED, set_ended},
         {"token", ARG_TOKEN, set_token},
         {"seccomp", ARG_SECCOMP, set_seccomp},
+        {"earlier", ARG_EARLIER, set_earlier},
 };
 
 int request_arg_set(struct request_args *a, const struct request_terms *terms, const char *key,

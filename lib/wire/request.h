@@ -23,6 +23,7 @@ enum request_arg {
         ARG_ENDED = 1 << 6,
         ARG_TOKEN = 1 << 7,
         ARG_SECCOMP = 1 << 8,
+        ARG_EARLIER = 1 << 9,
 };
 
 struct request_args {
@@ -32,6 +33,7 @@ struct request_args {
         uint64_t types; /* EVENT_BIT()s */
         uint64_t after_seq;
         bool follow, ended;
+        bool earlier; /* also what is about those that had the pid before */
         char token[GUARD_TOKEN_MAX];
         /* What a ptrace call of the client met in its seccomp filter: "0" is nothing, a number an errno,
          * "SIGSYS" (REQUEST_SECCOMP_KILLS) its end. */

@@ -225,6 +225,37 @@ ok "export --gzip: gunzips and parses" bash -c "gzip -dc '$T/trace.gz' | jq -se 
 exits 1 "export to a directory that is not there" "$PTRACECTL" export --format jsonl -o "$T/no/such/file"
 one_sentence "export to a directory that is not there"
 
+# ---- a pid that is used again: what is told is about who has it now, or had it last
+exits 2 "--earlier without a pid" "$PTRACECTL" diagnose --earlier
+one_sentence "--earlier without a pid"
+if sees_signals; then
+        fixture first target raise 1
+        reused=$PID
+        go "$reused"
+        ended "$reused"
+        wait_for 10 has_finding trap-without-tracer/ "$reused"
+        exits 10 "the newest one that ended is told" "$PTRACECTL" diagnose "$reused" --exit-code
+        trapped() { ctl events --pid "$reused" --json "$@" | jq -s '[.[] | select(.type == "signal.generate" and .sig == 5)] | length'; }
+        ok "and its events" test "$(trapped)" -gt 0
+        if fixture again target reuse "$reused"; then
+                exits 0 "not for the living one that has its pid now" "$PTRACECTL" diagnose "$reused" --exit-code
+                is "$(ctl diagnose "$reused" --json | jq '.findings | length')" 0 "which has no findings"
+                is "$(trapped)" 0 "nor events of the former one"
+                is "$(ctl export --format jsonl --pid "$reused" | jq -s '[.[] | select(.sig? == 5)] | length')" 0 "nor in an export"
+                exits 10 "--earlier has those before it" "$PTRACECTL" diagnose "$reused" --earlier --exit-code
+                like "$(ctl diagnose "$reused" --earlier)" 'Process: +started 20' "told apart by when they started"
+                ok "with their events" test "$(trapped --earlier)" -gt 0
+                like "$(ctl events --pid "$reused" --earlier)" "PID $reused, started 20" "told apart, too"
+                ctl export --format jsonl --pid "$reused" --earlier -o "$T/reused.jsonl"
+                is "$(ctl diagnose "$reused" --file "$T/reused.jsonl" --earlier --json | jq '.findings | length')" \
+                        "$(ctl diagnose "$reused" --earlier --json | jq '.findings | length')" "an export tells the same"
+                kill -KILL "$PID"
+                ended "$PID"
+        else
+                skip "a pid that is used again" "$(cat "$T/again.err")"
+        fi
+fi
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 
@@ -236,6 +267,16 @@ if sees_signals; then
         ok "record: the file parses" jq -se 'length > 0' "$T/rec.jsonl"
         like "$(cat "$T/o" "$T/e")" trap-without-tracer "record: prints the finding"
         is "$("$PTRACECTL" diagnose --file "$T/rec.jsonl" --json | jq -r '.findings[0].code')" trap-without-tracer "record: the file can be diagnosed"
+fi
+# its own finding, although the rest of the machine has more than one answer takes
+if sees_signals; then
+        spawn recorded "$PTRACECTL" record --json -o "$T/beside.jsonl" -- bash -c 'echo ready; (kill -TRAP $BASHPID); read -r; exit 0'
+        recorded=$PID
+        said recorded '^ready' 30
+        for ((i = 0; i < 1300; i++)); do (kill -TRAP "$BASHPID"); done 2>/dev/null
+        tell recorded go
+        ended "$recorded" 60
+        is "$(sed 1d "$T/recorded.out" | jq -r '.findings[].code')" trap-without-tracer "record: the command's finding, beside 1300 others"
 fi
 exits 0 "record of a quiet command" "$PTRACECTL" record -o "$T/true.jsonl" -- true
 exits 7 "record of a failing command" "$PTRACECTL" record -o "$T/seven.jsonl" -- bash -c 'exit 7'

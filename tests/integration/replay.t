@@ -53,6 +53,18 @@ gzip -k "$T/trace.jsonl"
 ok "a compressed trace is read too, or refused with a sentence" bash -c \
         "'$PTRACECTL' diagnose --file '$T/trace.jsonl.gz' --json | jq -e .schema"
 
+# Recorded later, in a tier that sees less: what was found before is judged by the tier of then.
+tier=$(ctl status --json | jq -r .tier)
+{
+        cat "$T/trace.jsonl"
+        jq -c 'select(.type == "daemon.start") | .tier = "proc" | .path = "proc" | .seq = 99999999 | .time = "2099-01-01T00:00:00Z" |
+                .boottime_ns += 1000000000000' "$T/trace.jsonl" | head -n 1
+} >"$T/two.jsonl"
+is "$(ctl diagnose --file "$T/two.jsonl" --json 2>/dev/null | jq -r '.findings[].tier' | sort -u)" "$tier" \
+        "a finding has the tier that it was recorded in"
+like "$(ctl diagnose --file "$T/two.jsonl" 2>&1 >/dev/null)" 'From 20.* to 20.*tier proc' "the part in another tier is named"
+unlike "$(ctl diagnose --file "$T/trace.jsonl" 2>&1 >/dev/null)" 'tier proc' "and only that"
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 

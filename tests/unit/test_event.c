@@ -9,6 +9,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/event/event.h"
+#include "lib/event/lifetime.h"
 #include "tests/unit/random_event.h"
 
 #define ROUNDS 400 /* random events of each type */
@@ -552,6 +553,38 @@ START_TEST(same_process_needs_the_same_start)
 }
 END_TEST
 
+START_TEST(a_pid_is_of_one_process_at_a_time)
+{
+        const struct lifetime first = {.pid = 7, .start = 100, .start_wall_ns = 5000 * NSEC_PER_SEC},
+                              second = {.pid = 7, .start = 300, .start_wall_ns = 5002 * NSEC_PER_SEC};
+        struct event e = {.type = EV_TASK_EXIT, .target = {.pid = 7, .start = 100}};
+        struct finding f = {.target = {.pid = 7, .start = 100}, .other_pid = 9};
+
+        ck_assert(lifetime_has_event(&first, &e) && !lifetime_has_event(&second, &e));
+        ck_assert(lifetime_has_finding(&first, &f) && !lifetime_has_finding(&second, &f));
+        ck_assert_uint_eq(lifetime_start_in(&e, 7), 100);
+        ck_assert_uint_eq(lifetime_start_in(&e, 8), 0);
+        /* Without a start time the moment decides; in another boot the wall clock does. */
+        e.target.start = 0;
+        e.time_ns = 2 * NSEC_PER_SEC;
+        e.wall_ns = 5001 * NSEC_PER_SEC;
+        ck_assert(lifetime_has_event(&first, &e) && !lifetime_has_event(&second, &e));
+        e.time_ns = 900 * NSEC_PER_SEC;
+        e.wall_ns = 100 * NSEC_PER_SEC;
+        ck_assert(!lifetime_has_event(&first, &e));
+        f = (struct finding){.target = {.pid = 9, .start = 1},
+                             .other_pid = 7,
+                             .last_ns = 2 * NSEC_PER_SEC,
+                             .last_wall_ns = 5001 * NSEC_PER_SEC};
+        ck_assert(lifetime_has_finding(&first, &f) && !lifetime_has_finding(&second, &f));
+        /* All that had the pid; and anything at all. */
+        ck_assert(lifetime_has_finding(&(struct lifetime){.pid = 7}, &f));
+        ck_assert(!lifetime_has_finding(&(struct lifetime){.pid = 8}, &f));
+        ck_assert(lifetime_has_finding(&(struct lifetime){}, &f) &&
+                  lifetime_has_event(&(struct lifetime){}, &e));
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("event");
@@ -584,6 +617,7 @@ int main(void)
         tcase_add_test(t, who_takes_part);
         tcase_add_loop_test(t, who_takes_part_survives_storing, EV_NONE + 1, _EV_MAX);
         tcase_add_test(t, same_process_needs_the_same_start);
+        tcase_add_test(t, a_pid_is_of_one_process_at_a_time);
         suite_add_tcase(s, t);
 
         SRunner *runner = srunner_create(s);

@@ -362,7 +362,7 @@ START_TEST(findings_are_read_one_by_one)
                 ck_assert_int_eq(store_put_finding(s, &f), 0);
         }
         sync_store(s);
-        ck_assert_int_eq(store_list_findings(s, 0, 0, &ids, &n), 0);
+        ck_assert_int_eq(store_list_findings(s, &(struct finding_filter){}, &ids, &n), 0);
         ck_assert_uint_eq(n, 3);
         for (size_t i = 0; i < n; i++) { /* oldest first */
                 ck_assert_int_eq(store_get_finding(s, ids[i], &f), 0);
@@ -370,6 +370,62 @@ START_TEST(findings_are_read_one_by_one)
         }
         ck_assert_int_eq(store_get_finding(s, ids[0] + 1000, &f), -ENOENT);
         free(ids);
+        store_close(s);
+}
+END_TEST
+
+START_TEST(findings_are_read_page_by_page)
+{
+        struct finding_filter page = {.in_pages = true, .max = 2};
+        struct store *s = open_store();
+        uint64_t now = wall_now();
+        int64_t *ids = NULL;
+        struct finding f;
+        size_t n, all = 0;
+
+        for (uint32_t pid = 1; pid <= 5; pid++) {
+                f = finding_of(pid, 0, now + 10 - pid, pid);
+                ck_assert_int_eq(store_put_finding(s, &f), 0);
+        }
+        sync_store(s);
+        do {
+                ck_assert_int_eq(store_list_findings(s, &page, &ids, &n), 0);
+                for (size_t i = 0; i < n; i++) { /* as they were found */
+                        ck_assert_int_eq(store_get_finding(s, ids[i], &f), 0);
+                        ck_assert_uint_eq(f.target.pid, ++all);
+                        page.after_id = ids[i];
+                }
+                free(ids);
+        } while (n == page.max);
+        ck_assert_uint_eq(all, 5);
+        store_close(s);
+}
+END_TEST
+
+START_TEST(former_owners_of_a_pid_are_told_apart)
+{
+        struct store *s = open_store();
+        struct store_cursor *c = NULL;
+        struct event e;
+        uint64_t start;
+
+        for (uint64_t seq = 1; seq <= 600; seq++) {
+                e = event_of(seq, 7);
+                e.target.start = seq <= 300 ? 5 : 9;
+                append(s, &e);
+        }
+        sync_store(s);
+        ck_assert_int_eq(store_last_start(s, 7, &start), 0);
+        ck_assert_uint_eq(start, 9);
+        ck_assert_int_eq(store_last_start(s, 8, &start), -ENOENT);
+        ck_assert_int_eq(store_query(s, &(struct event_filter){.pid = 7, .of = {.pid = 7, .start = 9}}, &c),
+                         0);
+        for (uint64_t seq = 301; seq <= 600; seq++) {
+                ck_assert_int_eq(store_cursor_next(c, &e), 1);
+                ck_assert_uint_eq(e.seq, seq);
+        }
+        ck_assert_int_eq(store_cursor_next(c, &e), 0);
+        store_cursor_free(c);
         store_close(s);
 }
 END_TEST
@@ -654,6 +710,8 @@ static TCase *content_cases(void)
         tcase_add_test(t, a_damaged_row_is_shown_as_a_loss);
         tcase_add_test(t, findings_grow_in_place);
         tcase_add_test(t, findings_are_read_one_by_one);
+        tcase_add_test(t, findings_are_read_page_by_page);
+        tcase_add_test(t, former_owners_of_a_pid_are_told_apart);
         tcase_add_test(t, too_many_findings_at_once_are_counted);
         tcase_add_test(t, appending_does_not_wait_for_the_disk);
         tcase_add_test(t, large_events_fill_the_queue_sooner);
