@@ -20,8 +20,9 @@
 #include "cli/trace/private_daemon.h"
 #include "cli/base/session.h"
 
-#define SETTLE_MS      500 /* after the command's end: late answers (left-over stops, text scans) arrive */
-#define NAME_SHOWN_MAX 32
+#define SETTLE_MS         500 /* after the command's end: late answers (left-over stops, text scans) arrive */
+#define NAME_SHOWN_MAX    32
+#define FINDING_PAGES_MAX 1024 /* of 1,024 findings; the store keeps fewer */
 
 /*
  * Waits for its end. Keys of the terminal reach it directly; what is sent to us to end us is passed on to
@@ -104,10 +105,10 @@ static void default_path(const struct command *cmd, char *buf, size_t size)
 
 /* ---- the verdict ------------------------------------------------------------------------------------ */
 
-/* Only findings about the command and its children stay. */
-static void keep_own_findings(struct json_object *diagnosis, const struct family *family)
+/* Those about the command and its children, of one page of all. */
+static void add_own_findings(struct json_object *page, const struct family *family, struct json_object *own)
 {
-        struct json_object *all = member_array(diagnosis, "findings"), *own = json_object_new_array();
+        struct json_object *all = member_array(page, "findings");
 
         for (size_t i = 0; i < array_length(all); i++) {
                 struct json_object *f = json_object_array_get_idx(all, i);
@@ -116,7 +117,35 @@ static void keep_own_findings(struct json_object *diagnosis, const struct family
                     family_has(family, (uint32_t)member_u64(f, "other_pid"), 0))
                         json_object_array_add(own, json_object_get(f));
         }
-        json_object_object_add(diagnosis, "findings", own);
+}
+
+/* The rest of the machine may have found thousands meanwhile: all of them are looked through, page by page.
+ * *ret: the last page, with the command's findings in place of its own. */
+static int find_own(struct client *client, const struct family *family, struct json_object **ret,
+                    struct client_error *e)
+{
+        struct json_object *own = json_object_new_array(), *page = NULL;
+        char path[64];
+        uint64_t after = 0;
+        int r = 0;
+
+        for (unsigned i = 0; i < FINDING_PAGES_MAX && (i == 0 || after); i++) {
+                json_object_put(TAKE_PTR(page));
+                snprintf(path, sizeof(path), "/v1/diagnosis?after=%lu", after);
+                r = client_get(client, path, &page, e);
+                if (r < 0)
+                        break;
+                add_own_findings(page, family, own);
+                after = member_u64(page, "next");
+        }
+        if (r < 0) {
+                json_object_put(own);
+                return r;
+        }
+        json_object_object_del(page, "next");
+        json_object_object_add(page, "findings", own);
+        *ret = page;
+        return 0;
 }
 
 static void print_recording(const struct cli *c, const struct command *cmd, const struct keeping *k,
@@ -162,11 +191,12 @@ static int diagnose_recording(const struct cli *c, const struct command *cmd, co
         if (family_new(&k.family, &cmd->task) < 0)
                 return cli_no_memory(c);
         r = client_new(&client, d->socket, &e);
-        if (r == 0)
-                r = client_get(client, "/v1/diagnosis", &o, &e);
         r = r < 0 ? cli_fail_client(c, r, &e) : save_events(c, client, &k, file);
         if (r == EXIT_DONE) {
-                keep_own_findings(o, k.family);
+                r = find_own(client, k.family, &o, &e);
+                r = r < 0 ? cli_fail_client(c, r, &e) : EXIT_DONE;
+        }
+        if (r == EXIT_DONE) {
                 print_recording(c, cmd, &k, file, o, status);
                 if (client_get(client, "/v1/status", &about, &e) == 0)
                         diagnosis_note_tier(member_string(about, "tier"),
