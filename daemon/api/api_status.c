@@ -19,11 +19,11 @@ static struct json_object *counts_json(const struct api *api, const struct store
         api_totals(api, &t);
         json_add_int(o, "events", (int64_t)t.model.events);
         json_add_int(o, "stored", (int64_t)stats->events);
-        json_add_int(o, "findings", (int64_t)t.model.findings);
+        json_add_int(o, "findings", (int64_t)t.findings);
         json_add_int(o, "processes", (int64_t)t.model.processes);
         json_add_int(o, "traced_threads", (int64_t)t.model.sessions_live);
         json_add_int(o, "tracers", (int64_t)t.tracers);
-        json_add_int(o, "sessions_ended", (int64_t)t.model.sessions_ended);
+        json_add_int(o, "sessions_ended", (int64_t)t.store.sessions);
         json_add_int(o, "followers", (int64_t)api->http->followers);
         return o;
 }

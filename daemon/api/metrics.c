@@ -13,7 +13,6 @@ struct figures {
         struct api_totals totals;
         struct store_stats store;
         struct guard_status guard;
-        uint64_t findings[_FIND_MAX];
 };
 
 static uint64_t started_s(const struct figures *f)
@@ -35,6 +34,10 @@ static uint64_t traced_threads(const struct figures *f)
 static uint64_t tracers(const struct figures *f)
 {
         return f->totals.tracers;
+}
+static uint64_t sessions_ended(const struct figures *f)
+{
+        return f->totals.store.sessions;
 }
 static uint64_t followers(const struct figures *f)
 {
@@ -117,6 +120,8 @@ static const struct {
         {"ptraced_processes", "gauge", "Processes the model knows.", processes},
         {"ptraced_traced_threads", "gauge", "Threads that have a tracer now.", traced_threads},
         {"ptraced_tracers", "gauge", "Processes that trace a thread now.", tracers},
+        {"ptraced_sessions_ended_total", "counter", "Tracing sessions that ended since the store began.",
+         sessions_ended},
         {"ptraced_followers", "gauge", "Clients that follow events now.", followers},
         {"ptraced_http_requests_total", "counter", "Requests answered since the start.", requests},
         {"ptraced_http_connections", "gauge", "Connections that are open now.", connections},
@@ -141,14 +146,6 @@ static const struct {
         {"ptraced_store_failing", "gauge", "1 while the last write to the store failed.", store_failing},
 };
 
-static int count_finding(void *userdata, const struct finding *f)
-{
-        struct figures *fig = userdata;
-
-        fig->findings[f->code]++;
-        return 0;
-}
-
 static void print_head(FILE *f, const char *name, const char *type, const char *help)
 {
         fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -171,6 +168,24 @@ static void print_loop(FILE *f, const struct loop_times *loop)
         print_seconds(f, "ptraced_loop_busy_seconds_total", loop->busy_ns);
 }
 
+/* With the severity that a code usually has it is there before the first one, so that the first counts. */
+static void print_findings(FILE *f, const struct store_totals *totals)
+{
+#define USUAL(code, function, name, severity, listens, meaning) [FIND_##code] = SEVERITY_##severity,
+        static const enum severity usual[_FIND_MAX] = {FINDINGS(USUAL)};
+#undef USUAL
+
+        print_head(f, "ptraced_findings_total", "counter",
+                   "Findings since the store began, by code and severity.");
+        for (int code = FIND_NONE + 1; code < _FIND_MAX; code++)
+                for (int severity = 0; severity < _SEVERITY_MAX; severity++)
+                        if (totals->findings[code][severity] || usual[code] == (enum severity)severity)
+                                fprintf(f,
+                                        "ptraced_findings_total{code=\"%s\",severity=\"%s\"} %" PRIu64 "\n",
+                                        finding_code_to_string(code), severity_to_string(severity),
+                                        totals->findings[code][severity]);
+}
+
 static void print_families(FILE *f, const struct figures *fig)
 {
         uint64_t losses[_LOST_MAX];
@@ -186,10 +201,7 @@ static void print_families(FILE *f, const struct figures *fig)
         for (int i = 0; i < _LOST_MAX; i++)
                 fprintf(f, "ptraced_lost_events_total{cause=\"%s\"} %" PRIu64 "\n", loss_cause_to_string(i),
                         losses[i]);
-        print_head(f, "ptraced_findings", "gauge", "Findings since the start, by code.");
-        for (int i = FIND_NONE + 1; i < _FIND_MAX; i++)
-                fprintf(f, "ptraced_findings{code=\"%s\"} %" PRIu64 "\n", finding_code_to_string(i),
-                        fig->findings[i]);
+        print_findings(f, &fig->totals.store);
 }
 
 char *metrics_text(const struct api *api)
@@ -204,7 +216,6 @@ char *metrics_text(const struct api *api)
         api_totals(api, &fig.totals);
         store_get_stats(api->store, &fig.store);
         guard_get_status(api->guard, &fig.guard);
-        model_each_finding(pump_model(api->pump), 0, count_finding, &fig);
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 print_head(f, rows[i].name, rows[i].type, rows[i].help);
                 fprintf(f, "%s %" PRIu64 "\n", rows[i].name, rows[i].get(&fig));

@@ -41,6 +41,11 @@ void api_totals(const struct api *api, struct api_totals *ret)
                 model_each_session(model, 0, false, count_tracer, &c);
         free(c.seen);
         ret->tracers = c.n;
+        store_get_totals(api->store, &ret->store);
+        ret->findings = 0;
+        for (size_t code = 0; code < _FIND_MAX; code++)
+                for (size_t severity = 0; severity < _SEVERITY_MAX; severity++)
+                        ret->findings += ret->store.findings[code][severity];
 }
 
 struct json_object *api_losses_json(const struct api *api)

@@ -72,6 +72,7 @@ struct pump {
         size_t n_questions;
 
         uint64_t refusals; /* by the guard */
+        uint64_t sessions_counted;
         uint64_t bad_records, follower_losses, unresolved, deferred_lost;
         uint64_t reported[_LOST_MAX]; /* losses already told as loss events */
         uint64_t reconciled_ns, departed_ns;
@@ -109,6 +110,16 @@ static void count_refusal(struct pump *p, const struct event *e)
                 p->refusals += e->count;
 }
 
+/* They go into the store with the event that ended them. */
+static void count_ended_sessions(struct pump *p)
+{
+        struct model_counts counts;
+
+        model_count(p->model, &counts);
+        store_count_sessions(p->store, counts.sessions_over - p->sessions_counted);
+        p->sessions_counted = counts.sessions_over;
+}
+
 static int take_in(struct pump *p, struct event *e)
 {
         int r;
@@ -116,6 +127,7 @@ static int take_in(struct pump *p, struct event *e)
         count_refusal(p, e);
         stamp(p, e);
         r = diagnosis_apply(p->diagnosis, e);
+        count_ended_sessions(p);
         store_append(p->store, e);
         tell_followers(p, e);
         return r;

@@ -309,5 +309,6 @@ void model_count(const struct model *m, struct model_counts *ret)
                 .findings = m->n_findings,
                 .evicted = m->n_evicted,
                 .events = m->n_events,
+                .sessions_over = m->n_sessions_over,
         };
 }

@@ -196,6 +196,7 @@ void slot_end(struct model *m, struct slot *s, int cause)
         s->s.end_cause = cause;
         slot_view(s, &s->s);
         note_end(m, p, &s->s);
+        m->n_sessions_over++;
         remember_session(m, &s->s);
         list_remove(&s->in_model);
         list_remove(&s->of_tracer);

@@ -139,7 +139,7 @@ struct model {
         void *userdata;
 
         uint64_t now_ns, now_wall_ns;
-        uint64_t n_events, n_evicted, last_loss_ns;
+        uint64_t n_events, n_evicted, n_sessions_over, last_loss_ns;
         char boot_id[EVENT_NOTE_MAX];
         bool finding_older; /* the recording has begun, and tells of the tracers that were there before */
 

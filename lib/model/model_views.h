@@ -79,4 +79,5 @@ struct process_view {
 
 struct model_counts {
         uint64_t processes, threads, sessions_live, sessions_ended, findings, evicted, events;
+        uint64_t sessions_over; /* all that ended; of these, sessions_ended are remembered */
 };

@@ -100,6 +100,7 @@ static void load_stats(struct store *s, sqlite3 *db)
         s->stats.oldest_wall_ns =
                 (uint64_t)sql_number(db, "SELECT wall FROM events ORDER BY seq LIMIT 1", 0);
         s->page_size = (uint64_t)sql_number(db, "PRAGMA page_size", 0);
+        store_totals_load(s, db);
         s->stats.bytes = s->page_size * (uint64_t)sql_number(db, "PRAGMA page_count", 0);
 }
 

@@ -75,6 +75,16 @@ struct store_stats {
 };
 void store_get_stats(struct store *s, struct store_stats *ret);
 
+/* Since the store began, by whatever daemons; kept in it, so that neither retention nor a restart changes them.
+ * A finding is counted once, however often it was seen. */
+struct store_totals {
+        uint64_t sessions; /* that ended */
+        uint64_t findings[_FIND_MAX][_SEVERITY_MAX];
+};
+void store_get_totals(struct store *s, struct store_totals *ret);
+/* So many more sessions ended, with the event that is appended next. Never blocks. */
+void store_count_sessions(struct store *s, uint64_t n);
+
 struct event_filter {
         uint32_t pid;                          /* 0: any; else event_concerns() */
         struct lifetime of;                    /* of all that had the pid this one; start 0: all of them */

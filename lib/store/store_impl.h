@@ -49,6 +49,7 @@ struct store_batch {
         uint64_t n_events;
         struct finding **findings;
         size_t n_findings;
+        struct store_totals totals; /* what it adds to them */
 };
 
 /* Statements of the writer. */
@@ -71,6 +72,7 @@ enum write_statement {
         WRITE_OLDEST_WALL,
         WRITE_FREE_PAGES,
         WRITE_PAGES,
+        WRITE_TOTAL,
         _WRITE_MAX,
 };
 
@@ -101,12 +103,23 @@ struct store {
         uint64_t sync_target;       /* write at once until settled reaches this */
         bool stop;
         struct store_stats stats;
+        struct store_totals totals;
+        uint64_t sessions_waiting; /* counted, and not yet with the writer */
 };
 
 /* store_schema.c: 0, or -errno with a sentence in error. Nothing is changed unless the result is 0. */
 int store_lock_dir(const char *dir, int *ret_fd, char *error, size_t size);
 int store_open_files(struct store *s, const char *dir, char *error, size_t size);
 int store_open_file_readonly(struct store *s, const char *file, char *error, size_t size);
+
+/* store_totals.c. They are in a table of their own, which a store that has none is given. Where that fails, or
+ * the store is only read and has none, they begin at 0 and are not kept. */
+void store_totals_prepare(struct store *s);
+void store_totals_load(struct store *s, sqlite3 *db);
+#define STORE_TOTAL_NAME_MAX 96
+/* The n-th of them that is not 0, with its name in the table; 0 at the end. *at: where to go on, at first 0. */
+uint64_t store_totals_next(const struct store_totals *t, size_t *at, char name[static STORE_TOTAL_NAME_MAX]);
+void store_totals_add(struct store_totals *to, const struct store_totals *more);
 
 /* store_write.c */
 int store_writer_prepare(struct store *s);

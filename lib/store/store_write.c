@@ -46,14 +46,18 @@ static const char *const statement_texts[] = {
         [WRITE_OLDEST_WALL] = "SELECT wall FROM events ORDER BY seq LIMIT 1",
         [WRITE_FREE_PAGES] = "PRAGMA freelist_count",
         [WRITE_PAGES] = "PRAGMA page_count",
+        [WRITE_TOTAL] = "INSERT INTO total(name, n) VALUES(?1, ?2)"
+                        " ON CONFLICT(name) DO UPDATE SET n = n + excluded.n",
 };
 static_assert(ELEMENTSOF(statement_texts) == _WRITE_MAX, "each statement has a text");
 
 int store_writer_prepare(struct store *s)
 {
+        store_totals_prepare(s);
         for (int i = 0; i < _WRITE_MAX; i++)
                 if (sqlite3_prepare_v3(s->write_db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
-                                       &s->statements[i], NULL) != SQLITE_OK)
+                                       &s->statements[i], NULL) != SQLITE_OK &&
+                    i != WRITE_TOTAL)
                         return -sql_errno(s->write_db);
         return 0;
 }
@@ -165,7 +169,7 @@ static int write_events(struct store *s, const struct queue_chunk *chunks)
         return r == 0 ? write_span(s, &span) : r;
 }
 
-static int write_finding(struct store *s, const struct finding *f)
+static int write_finding(struct store *s, const struct finding *f, struct store_totals *totals)
 {
         sqlite3_stmt *insert = s->statements[WRITE_FINDING];
         struct json_object *o = NULL;
@@ -182,7 +186,10 @@ static int write_finding(struct store *s, const struct finding *f)
         sqlite3_bind_int64(insert, 6, (int64_t)f->last_wall_ns);
         sqlite3_bind_text(insert, 7, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN), -1,
                           SQLITE_STATIC);
+        sqlite3_set_last_insert_rowid(s->write_db, 0);
         r = run(s, WRITE_FINDING);
+        /* One that grows in place is no row more. */
+        totals->findings[f->code][f->severity] += r == 0 && sqlite3_last_insert_rowid(s->write_db) != 0;
         sqlite3_clear_bindings(insert);
         json_object_put(o);
         return r;
@@ -195,7 +202,23 @@ static void roll_back(struct store *s)
                 run(s, WRITE_ROLLBACK);
 }
 
-static int write_batch(struct store *s, const struct store_batch *b)
+static int write_totals(struct store *s, const struct store_totals *totals)
+{
+        char name[STORE_TOTAL_NAME_MAX];
+        sqlite3_stmt *statement = s->statements[WRITE_TOTAL];
+        uint64_t n;
+        int r = 0;
+
+        for (size_t at = 0; statement && r == 0 && (n = store_totals_next(totals, &at, name)) > 0;) {
+                sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+                sqlite3_bind_int64(statement, 2, (int64_t)n);
+                r = run(s, WRITE_TOTAL);
+                sqlite3_clear_bindings(statement);
+        }
+        return r;
+}
+
+static int write_batch(struct store *s, struct store_batch *b)
 {
         int r;
 
@@ -203,7 +226,9 @@ static int write_batch(struct store *s, const struct store_batch *b)
         if (r == 0)
                 r = write_events(s, b->chunks);
         for (size_t i = 0; r == 0 && i < b->n_findings; i++)
-                r = write_finding(s, b->findings[i]);
+                r = write_finding(s, b->findings[i], &b->totals);
+        if (r == 0)
+                r = write_totals(s, &b->totals);
         if (r == 0)
                 r = run(s, WRITE_COMMIT);
         if (r < 0)
@@ -396,6 +421,7 @@ static void take_batch(struct store *s, struct store_batch *b)
         s->n_waiting -= b->n_events;
         memcpy(b->findings, s->findings, s->n_findings * sizeof(*s->findings));
         b->n_findings = TAKE(s->n_findings, 0);
+        b->totals = (struct store_totals){.sessions = TAKE(s->sessions_waiting, 0)};
 }
 
 /* Findings are state, not history: one that could not be written waits, unless it has grown meanwhile. */
@@ -430,8 +456,11 @@ static void settle(struct store *s, struct store_batch *b, int r)
         if (r == 0) {
                 s->stats.written += b->n_events;
                 s->stats.events += b->n_events;
+                b->totals.sessions = 0; /* is in since it was counted */
+                store_totals_add(&s->totals, &b->totals);
         } else {
                 s->stats.lost += b->n_events;
+                s->sessions_waiting += b->totals.sessions;
         }
         awaited = s->settled < s->sync_target;
         s->settled += b->n_events + b->n_findings;
@@ -491,7 +520,7 @@ void *store_writer_main(void *store)
                 take_batch(s, &b);
                 stop = s->stop && !s->first;
                 pthread_mutex_unlock(&s->lock);
-                if (b.n_events > 0 || b.n_findings > 0) {
+                if (b.n_events > 0 || b.n_findings > 0 || b.totals.sessions > 0) {
                         r = write_batch(s, &b);
                         settle(s, &b, r);
                         batch_clear(s, &b);

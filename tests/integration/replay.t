@@ -65,6 +65,18 @@ is "$(ctl diagnose --file "$T/two.jsonl" --json 2>/dev/null | jq -r '.findings[]
 like "$(ctl diagnose --file "$T/two.jsonl" 2>&1 >/dev/null)" 'From 20.* to 20.*tier proc' "the part in another tier is named"
 unlike "$(ctl diagnose --file "$T/trace.jsonl" 2>&1 >/dev/null)" 'tier proc' "and only that"
 
+# ---- totals
+totals() { ctl status --json | jq -r '"\(.counts.findings) \(.counts.sessions_ended)"'; }
+metric() { curl -s --unix-socket "$PTRACED_SOCKET" http://x/metrics | awk -v m="$1" 'index($1, m) == 1 { n += $2 } END { print n + 0 }'; }
+before=$(totals)
+ok "findings and sessions are counted" test "${before% *}" -ge 7 -a "${before#* }" -ge 2
+if need curl; then
+        is "$(metric ptraced_findings_total) $(metric ptraced_sessions_ended_total)" "$before" "and are the same in the metrics"
+        ok "by code and severity" test "$(metric 'ptraced_findings_total{code="left-stopped",severity="error"}')" -ge 1
+else
+        skip "the metrics" "curl is not installed"
+fi
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 
@@ -73,6 +85,9 @@ start_daemon
 for pid in "${provoked[@]}"; do
         ctl diagnose "$pid" --json
 done | jq -r '.findings[] | "\(.code)/\(.cause // "") \(.pid) \(.other_pid // 0) \(.count)"' | sort -u >"$T/restarted"
+after=$(totals)
+is "${after% *}" "${before% *}" "the total of findings outlives it, too"
+ok "and that of sessions" test "${after#* }" -ge "${before#* }"
 if cmp -s "$T/live" "$T/restarted"; then
         pass "the findings outlive a restart of the daemon"
 else

@@ -374,6 +374,81 @@ START_TEST(findings_are_read_one_by_one)
 }
 END_TEST
 
+static uint64_t findings_counted(struct store *s, enum severity severity)
+{
+        struct store_totals totals;
+
+        store_get_totals(s, &totals);
+        return totals.findings[FIND_ORPHAN_BREAKPOINT][severity];
+}
+
+static uint64_t sessions_counted(struct store *s)
+{
+        struct store_totals totals;
+
+        store_get_totals(s, &totals);
+        return totals.sessions;
+}
+
+START_TEST(totals_outlive_restarts_and_retention)
+{
+        struct store *s = open_store();
+        uint64_t now = wall_now();
+        struct event e = event_of(1, 7);
+        struct finding f;
+
+        for (uint32_t round = 1; round <= 3; round++) /* they grow, and are the same ones */
+                for (uint32_t pid = 1; pid <= 5; pid++) {
+                        f = finding_of(pid, 0, now + round, round);
+                        f.severity = pid == 5 ? SEVERITY_INFO : SEVERITY_ERROR;
+                        ck_assert_int_eq(store_put_finding(s, &f), 0);
+                        sync_store(s);
+                }
+        store_count_sessions(s, 3);
+        append(s, &e);
+        sync_store(s);
+        ck_assert_uint_eq(findings_counted(s, SEVERITY_ERROR), 4);
+        ck_assert_uint_eq(findings_counted(s, SEVERITY_INFO), 1);
+        ck_assert_uint_eq(sessions_counted(s), 3);
+        store_count_sessions(s, 2); /* with nothing behind it but the end */
+        store_close(s);
+
+        run_sql("DELETE FROM findings WHERE pid <= 3");
+        s = open_store();
+        f = finding_of(4, 0, now + 9, 9); /* known already */
+        ck_assert_int_eq(store_put_finding(s, &f), 0);
+        f = finding_of(6, 0, now + 9, 9);
+        ck_assert_int_eq(store_put_finding(s, &f), 0);
+        sync_store(s);
+        ck_assert_uint_eq(findings_counted(s, SEVERITY_ERROR), 5);
+        ck_assert_uint_eq(sessions_counted(s), 5);
+        store_close(s);
+}
+END_TEST
+
+START_TEST(a_store_without_totals_begins_with_what_is_in_it)
+{
+        struct store *s = open_store();
+        struct finding f;
+
+        for (uint32_t pid = 1; pid <= 4; pid++) {
+                f = finding_of(pid, 0, wall_now(), 1);
+                ck_assert_int_eq(store_put_finding(s, &f), 0);
+        }
+        store_close(s);
+        run_sql("DROP TABLE total");
+        s = open_store();
+        ck_assert_uint_eq(findings_counted(s, SEVERITY_ERROR), 4);
+        ck_assert_uint_eq(sessions_counted(s), 0);
+        f = finding_of(9, 0, wall_now(), 1);
+        ck_assert_int_eq(store_put_finding(s, &f), 0);
+        store_close(s);
+        s = open_store();
+        ck_assert_uint_eq(findings_counted(s, SEVERITY_ERROR), 5);
+        store_close(s);
+}
+END_TEST
+
 START_TEST(findings_are_read_page_by_page)
 {
         struct finding_filter page = {.in_pages = true, .max = 2};
@@ -711,6 +786,8 @@ static TCase *content_cases(void)
         tcase_add_test(t, findings_grow_in_place);
         tcase_add_test(t, findings_are_read_one_by_one);
         tcase_add_test(t, findings_are_read_page_by_page);
+        tcase_add_test(t, totals_outlive_restarts_and_retention);
+        tcase_add_test(t, a_store_without_totals_begins_with_what_is_in_it);
         tcase_add_test(t, former_owners_of_a_pid_are_told_apart);
         tcase_add_test(t, too_many_findings_at_once_are_counted);
         tcase_add_test(t, appending_does_not_wait_for_the_disk);
