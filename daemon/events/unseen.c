@@ -76,7 +76,7 @@ struct unseen *unseen_free(struct unseen *u)
         return NULL;
 }
 
-static int look_at_thread(const struct unseen *u, uint32_t tid, scan_emit emit, void *userdata)
+static int look_who_traces(const struct unseen *u, uint32_t tid, scan_emit emit, void *userdata)
 {
         struct event e = {.type = EV_PTRACE_ATTACH, .origin = ORIGIN_SCAN};
         struct proc_status status;
@@ -101,7 +101,7 @@ int unseen_step(struct unseen *u, uint64_t until_ns, scan_emit emit, void *userd
                 if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
                         continue;
                 u->left--;
-                r = look_at_thread(u, (uint32_t)strtoul(entry->d_name, NULL, 10), emit, userdata);
+                r = look_who_traces(u, (uint32_t)strtoul(entry->d_name, NULL, 10), emit, userdata);
                 if (r < 0)
                         return r;
                 if (clock_mono_ns() >= until_ns)

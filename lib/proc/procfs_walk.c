@@ -74,7 +74,7 @@ struct living_search {
         unsigned n;
 };
 
-static bool is_over(char state)
+static bool state_is_over(char state)
 {
         return state == 'Z' || state == 'X';
 }
@@ -83,7 +83,7 @@ static int look_whether_it_lives(void *userdata, uint32_t pid, uint32_t tid)
 {
         struct living_search *search = userdata;
 
-        if (procfs_status(pid, tid, search->ret) == 0 && !is_over(search->ret->state))
+        if (procfs_status(pid, tid, search->ret) == 0 && !state_is_over(search->ret->state))
                 return 1;
         return ++search->n < PROC_LIVING_MAX ? 0 : -ESRCH;
 }
@@ -93,7 +93,7 @@ int procfs_living_thread(uint32_t pid, struct proc_status *ret)
         struct living_search search = {.ret = ret};
         int r = procfs_status(pid, 0, ret);
 
-        if (r < 0 || !is_over(ret->state))
+        if (r < 0 || !state_is_over(ret->state))
                 return r;
         r = procfs_each_thread(pid, look_whether_it_lives, &search);
         return r == 1 ? 0 : -ESRCH;
