@@ -237,11 +237,11 @@ enum access_cause access_rights(const struct access_facts *f, char why[ACCESS_TE
         const char *gap;
         struct telling t;
 
-        begin_telling(&t, f);
         why[0] = '\0';
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
                 if (!is_right(f, checks[i].cause) || !checks[i].refuses(f))
                         continue;
+                begin_telling(&t, f);
                 checks[i].tell(&t, &out);
                 return checks[i].cause;
         }

@@ -16,22 +16,6 @@
 /* A person reads code at a prompt for that long, easily. */
 #define IDLE_WORTH_TELLING_NS (60 * NSEC_PER_SEC)
 
-void access_know(struct access_facts *f, uint32_t bit, bool value)
-{
-        f->known |= bit;
-        f->facts = value ? f->facts | bit : f->facts & ~bit;
-}
-
-bool access_is(const struct access_facts *f, uint32_t bit)
-{
-        return f->known & f->facts & bit;
-}
-
-bool access_is_not(const struct access_facts *f, uint32_t bit)
-{
-        return f->known & ~f->facts & bit;
-}
-
 /* ---- capabilities over a user namespace -------------------------------------------------------------- */
 
 enum access_answer access_over_target(const struct access_facts *f)

@@ -72,6 +72,24 @@ struct access_facts {
         struct access_guard guard;
 };
 
+/* State one fact. */
+static inline void access_know(struct access_facts *f, uint32_t bit, bool value)
+{
+        f->known |= bit;
+        f->facts = value ? f->facts | bit : f->facts & ~bit;
+}
+
+/* A bit that is known to be set, or not to be. */
+static inline bool access_is(const struct access_facts *f, uint32_t bit)
+{
+        return f->known & f->facts & bit;
+}
+
+static inline bool access_is_not(const struct access_facts *f, uint32_t bit)
+{
+        return f->known & ~f->facts & bit;
+}
+
 /* Ids as /proc/PID/status tells them. */
 struct access_ids {
         uint32_t ruid, euid, suid, rgid, egid, sgid;
@@ -81,14 +99,9 @@ struct access_ids {
 /* The capabilities over both namespaces: access_facts.cap_over_*. */
 enum access_answer access_over_target(const struct access_facts *f);
 enum access_answer access_over_memory(const struct access_facts *f);
-/* A bit that is known to be set, or not to be. */
-bool access_is(const struct access_facts *f, uint32_t bit);
-bool access_is_not(const struct access_facts *f, uint32_t bit);
 /* Fill in what a comparison of both tells: ATT_F_UID_MATCH, CAP_PTRACE, CAPS_SUBSET, and both uids. */
 void access_compare(struct access_facts *f, const struct access_ids *caller,
                     const struct access_ids *target);
-/* State one fact. */
-void access_know(struct access_facts *f, uint32_t bit, bool value);
 /* What the session says of the tracer in the way; NULL: it is not known. now_ns: CLOCK_BOOTTIME. */
 void access_holder(struct access_facts *f, const struct session *s, uint64_t now_ns);
 /* The facts of a ptrace.refused event (not about the holder beyond who it is). */
