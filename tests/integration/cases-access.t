@@ -41,6 +41,8 @@ done
 # ---- root of a container: every capability but SYS_PTRACE
 container() { setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$@"; }
 if container true 2>/dev/null; then
+        fixture all target idle
+        all=$PID
         as_nobody_fixture other target idle
         other=$PID
         spawn hidden setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$FIXTURES/target" nodump
@@ -55,7 +57,7 @@ if container true 2>/dev/null; then
                 is "$(value caller errno)" EPERM "it is refused"
                 concludes "diagnose says the same: $what" "$pid" "attach-refused-permission/$cause $CALLER" 'sudo'
         done <<PAIRS
-$plain capability a root with all capabilities
+$all capability a root with all capabilities
 $other uid another user
 $hidden not-dumpable a root that is not dumpable
 PAIRS

@@ -60,7 +60,7 @@ JAVA
         if wait_for 30 is_traced; then
                 settle
                 name=$(</proc/"$hsdb"/comm)
-                like "$(ctl who "$jvm")" "$name\\($hsdb\\)" "who names a tracer as its process, not as its thread"
+                like "$(ctl who "$jvm")" "$name\\($hsdb(/[0-9]+)?\\)" "who names a tracer as its process, not as its thread"
                 unlike "$(ctl who "$jvm"; ctl why "$jvm")" 'Thread-[0-9]+\(' "nor does why"
         fi
         kill -KILL "$hsdb" "$jvm"
