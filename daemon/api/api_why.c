@@ -38,6 +38,15 @@ static int note_holder(void *userdata, const struct session *s)
         return 1;
 }
 
+/* By the name that its process has now: a thread has one of its own, and a session that of its beginning. */
+static void name_holder(struct access_facts *f)
+{
+        struct proc_stat st;
+
+        if (procfs_stat(f->holder.pid, 0, &st) == 0)
+                memcpy(f->holder.comm, st.comm, sizeof(f->holder.comm));
+}
+
 /* Only the client knows, by trying. It can deceive nobody but itself. */
 static void note_filter(const struct api_call *call, struct access_facts *f)
 {
@@ -50,7 +59,7 @@ static void note_filter(const struct api_call *call, struct access_facts *f)
 static void gather_why_facts(const struct api_call *call, const struct proc_status *caller,
                              struct access_facts *ret)
 {
-        struct proc_status target;
+        struct proc_status target, holder;
 
         if (procfs_status(call->pid, call->pid, &target) < 0 && procfs_status(call->pid, 0, &target) < 0) {
                 attach_facts(caller, NULL, ret);
@@ -62,9 +71,13 @@ static void gather_why_facts(const struct api_call *call, const struct proc_stat
         attach_facts(caller, &target, ret);
         ret->vpid = call->pid;
         note_filter(call, ret);
-        if (target.tracer_tid && procfs_task(target.tracer_tid, &ret->holder) == 0) {
+        if (target.tracer_tid && procfs_status(target.tracer_tid, 0, &holder) == 0) {
+                ret->holder = holder.task;
+                ret->holder_uid = holder.euid;
+                ret->holder_uid_known = true;
                 access_holder(ret, NULL, 0); /* unless the model knows more */
                 model_each_session(pump_model(call->api->pump), target.task.pid, false, note_holder, ret);
+                name_holder(ret);
         }
 }
 

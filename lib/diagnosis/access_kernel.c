@@ -371,6 +371,9 @@ void tell_traced(const struct telling *t, const struct reasons *out)
                 say(out->why, ", idle for %s", text_duration(f->holder_idle_ns, idle, sizeof(idle)));
         guard_say_single(f, out->why);
         say_release(out->remedy, &f->holder);
+        if (f->holder_uid_known && f->caller_uid != 0 && f->caller_uid != f->holder_uid)
+                say(out->remedy, ": it runs as uid %" PRIu32 ", so only that user or root can",
+                    f->holder_uid);
         say_release_risk(out->risk, &ties);
         if (access_is(f, ATT_F_SAME_MM) || access_is(f, ATT_F_CHILD_OF_TARGET))
                 say(out->remedy,

@@ -87,6 +87,14 @@ static const struct session *holder_at_refusal(const struct model *m, const stru
         return h.found;
 }
 
+static void note_uid_of_holder(const struct model *m, struct access_facts *f)
+{
+        const struct process *p = process_of(m, &f->holder);
+
+        f->holder_uid_known = p && p->info_known;
+        f->holder_uid = f->holder_uid_known ? p->uid : 0;
+}
+
 /* What was known at the call wins: the session that was open then over what /proc said afterwards. */
 static void find_holder(const struct model *m, const struct event *e, struct access_facts *f)
 {
@@ -105,6 +113,7 @@ static void find_holder(const struct model *m, const struct event *e, struct acc
         if (!f->holder.pid)
                 return;
         process_name(m, &f->holder);
+        note_uid_of_holder(m, f);
         access_holder(f, s, e->time_ns);
 }
 

@@ -478,6 +478,25 @@ START_TEST(the_same_user_suffices_outside)
 }
 END_TEST
 
+START_TEST(a_tracer_of_another_user_is_not_theirs_to_end)
+{
+        struct access_facts f = ordinary();
+
+        f.holder = named(4802, "gdb");
+        f.holder_uid_known = true;
+        ck_assert_ptr_nonnull(strstr(decide(&f).remedy, "it runs as uid 0, so only that user or root can"));
+        f.holder_uid = 1000;
+        ck_assert_ptr_null(strstr(decide(&f).remedy, "runs as uid"));
+        f.holder_uid = 33;
+        become(&f, ROOT);
+        ck_assert_ptr_null(strstr(decide(&f).remedy, "runs as uid"));
+        become(&f, USER);
+        f.caller_uid = 1000;
+        f.holder_uid_known = false;
+        ck_assert_ptr_null(strstr(decide(&f).remedy, "runs as uid"));
+}
+END_TEST
+
 START_TEST(who_asks_is_told)
 {
         struct access_facts f = ordinary();
@@ -770,6 +789,7 @@ int main(void)
         tcase_add_test(t, capabilities_count_where_the_target_is);
         tcase_add_loop_test(t, a_fix_is_for_who_asks, 0, ELEMENTSOF(rows));
         tcase_add_test(t, the_same_user_suffices_outside);
+        tcase_add_test(t, a_tracer_of_another_user_is_not_theirs_to_end);
         tcase_add_test(t, who_asks_is_told);
         tcase_add_test(t, ids_are_compared_as_the_kernel_does);
         tcase_add_test(t, guard_is_asked_before_an_attach);
