@@ -192,7 +192,7 @@ struct linux_binprm {
 } __core_types;
 
 struct pt_regs {
-        unsigned long bx, r10, dx, si, di, orig_ax, ip;
+        unsigned long bx, r10, ax, dx, si, di, orig_ax, ip;
 } __core_types;
 
 struct rusage;

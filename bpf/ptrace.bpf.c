@@ -321,6 +321,39 @@ static __always_inline int send_detach_by_pid(struct task_struct *t, __u32 vpid,
         return 0;
 }
 
+/* What came of a call that may have been an attach. */
+static __always_inline int send_attach_or_traceme(struct task_struct *t, const struct attach_call *call)
+{
+        if (is_attach(call->request))
+                return send_attach_by_pid(t, call);
+        return send_traceme(t, call->ret, !call->entered && has_seccomp_filter(t) ? ATT_F_SECCOMP : 0);
+}
+
+/*
+ * Tier full, only where it is asked for: it runs for every system call of every sandboxed program. The filter has
+ * put its answer where the call's result goes; of an answer by SIGSYS that is the number of the call. One that
+ * kills never returns.
+ */
+SEC("fexit/__secure_computing")
+int on_secure_computing(void *ctx)
+{
+        struct task_struct *t = bpf_get_current_task_btf();
+        struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
+        struct attach_call call = {};
+        __u64 skip = 0;
+
+        if (!in_ptrace_call(t) || BPF_CORE_READ(t, thread_info.status) & TS_COMPAT)
+                return 0;
+        if (bpf_get_func_ret(ctx, &skip) || (__s32)skip != -1)
+                return 0;
+        call.request = BPF_CORE_READ(regs, di);
+        call.vpid = BPF_CORE_READ(regs, si);
+        call.ret = BPF_CORE_READ(regs, ax);
+        if (!call.ret || (!is_attach(call.request) && call.request != PTRACE_TRACEME))
+                return 0;
+        return send_attach_or_traceme(t, &call);
+}
+
 SEC("tp/syscalls/sys_enter_ptrace")
 int enter_ptrace(struct sys_enter *ctx)
 {
@@ -373,14 +406,14 @@ int exit_ptrace_call(struct sys_exit *ctx)
                         watch_process(t->group_leader, WATCH_TRACER);
                 if (call.request == PTRACE_SEIZE)
                         call.options = BPF_CORE_READ(regs, r10);
-                return send_attach_by_pid(t, &call);
+                return send_attach_or_traceme(t, &call);
         }
         if (call.request == PTRACE_TRACEME) {
                 if (!call.ret && !call.entered && !t->ptrace)
                         return 0;
                 if (!call.ret)
                         watch_process(t->group_leader, WATCH_TRACEE);
-                return send_traceme(t, call.ret, !call.entered && has_seccomp_filter(t) ? ATT_F_SECCOMP : 0);
+                return send_attach_or_traceme(t, &call);
         }
         if (call.request == PTRACE_DETACH && !call.ret)
                 return send_detach_by_pid(t, call.vpid, BPF_CORE_READ(regs, r10));

@@ -172,7 +172,7 @@ static int set_up_loader(struct daemon *d, char *error, size_t size)
                 snprintf(error, size, "The guard's pins cannot be looked for: %s.", strerror(-r));
                 return r;
         }
-        return loader_new(&d->loader, d->options.tier, d->pins, error, size);
+        return loader_new(&d->loader, d->options.tier, d->config.watch.seccomp, d->pins, error, size);
 }
 
 static int set_up_guard(struct daemon *d, char *error, size_t size)
@@ -441,7 +441,7 @@ static int report_probe(const struct options *o)
         struct json_object *report;
         char error[ERROR_MAX];
 
-        if (loader_new(&loader, o->tier, NULL, error, sizeof(error)) < 0) {
+        if (loader_new(&loader, o->tier, false, NULL, error, sizeof(error)) < 0) {
                 log_error("%s", error);
                 return STATUS_FAILED;
         }

@@ -21,6 +21,7 @@
 #define F (1U << TIER_FULL)
 #define T (1U << TIER_TRACEPOINT)
 #define P (1U << TIER_PROC)
+#define S (P << 2) /* tier full without the program that sees what filters answer */
 #define L (P << 1) /* tier tracepoint on a kernel where programs cannot look up a pid */
 
 /*
@@ -45,8 +46,10 @@ static const struct {
             "/proc again."},
         {F, "Requests that a 32-bit debugger makes are not counted; its attaches and "
             "detaches are seen."},
-        {F, "An attach that a seccomp filter refuses never gets as far as ptrace, and is not "
-            "seen; ptracectl why, run under the filter, tries what it makes of ptrace."},
+        {S, "An attach that a seccomp filter refuses never gets as far as ptrace, and is not "
+            "seen, unless ptraced.conf has seccomp = yes in [watch], which makes every system "
+            "call of every sandboxed program a little slower; ptracectl why, run under the "
+            "filter, tries what it makes of ptrace."},
         {L, "The tracee of a ptrace call is worked out from the call's pid argument "
             "afterwards; where it is gone by then the loss is counted as target-unknown."},
         {L, "What refused an attach is looked up in /proc afterwards, as this kernel has no "
@@ -69,12 +72,14 @@ static uint32_t limits_of(const struct loader *loader)
 {
         enum tier tier = loader_tier(loader);
 
-        return 1U << tier | (tier == TIER_TRACEPOINT && !loader_finds_targets(loader) ? L : 0);
+        return 1U << tier | (tier == TIER_TRACEPOINT && !loader_finds_targets(loader) ? L : 0) |
+               (tier == TIER_FULL && !loader_watches_seccomp(loader) ? S : 0);
 }
 #undef F
 #undef T
 #undef P
 #undef L
+#undef S
 
 static const char *const hook_state_names[] = {
         [HOOK_UNUSED] = "unused",

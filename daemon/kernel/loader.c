@@ -24,8 +24,9 @@
 #include "daemon/kernel/selftest.h"
 #include "daemon/kernel/tracepoint.h"
 
-#define F (1u << TIER_FULL)
-#define T (1u << TIER_TRACEPOINT)
+#define F          (1u << TIER_FULL)
+#define T          (1u << TIER_TRACEPOINT)
+#define ON_REQUEST (1u << 31) /* among the tiers: it costs programs that are of no interest */
 
 /* One row a program. A tier needs all its required hooks; of the others it makes do with what there is. */
 static const struct hook_plan {
@@ -51,6 +52,8 @@ static const struct hook_plan {
          "requests of tracers, attaches to pids that do not exist", F, false, "__x64_sys_ptrace"},
         {"on_access_check", "fexit/security_ptrace_access_check", "what the security modules answered", F,
          false, "security_ptrace_access_check"},
+        {"on_secure_computing", "fexit/__secure_computing", "attaches that a seccomp filter refuses",
+         F | ON_REQUEST, false, "__secure_computing"},
         {"on_force_sig", "fentry/force_sig_info_to_task",
          "blocks and ignores that the kernel overrides for a trap", F, false, "force_sig_info_to_task"},
         {"on_wait", "fexit/do_wait", "who reaped whom, and failed waits", F, false, "do_wait"},
@@ -71,6 +74,7 @@ static const struct hook_plan {
 
 struct loader {
         enum tier tier;
+        bool requested; /* so are those that are only loaded on request */
         struct ptraced_bpf *skel;
         struct bpf_link *links[ELEMENTSOF(plans)];
         struct hook hooks[ELEMENTSOF(plans)];
@@ -167,7 +171,8 @@ static int choose_programs(struct loader *l, struct ptraced_bpf *skel, enum tier
         for (size_t i = 0; i < ELEMENTSOF(plans); i++) {
                 const struct hook_plan *p = &plans[i];
                 struct bpf_program *prog = bpf_object__find_program_by_name(skel->obj, p->program);
-                bool wanted = p->tiers & (1u << tier) && (p->required || with_optional);
+                bool wanted = p->tiers & (1u << tier) && (p->required || with_optional) &&
+                              (l->requested || !(p->tiers & ON_REQUEST));
 
                 if (!prog)
                         return -ENOENT;
@@ -401,7 +406,8 @@ static void mark_those_that_ran(struct loader *l)
                         l->hooks[i].state = HOOK_WORKING;
 }
 
-int loader_new(struct loader **ret, int wanted, const struct guard_pins *pins, char *error, size_t size)
+int loader_new(struct loader **ret, int wanted, bool watch_seccomp, const struct guard_pins *pins,
+               char *error, size_t size)
 {
         struct loader *l = calloc(1, sizeof(*l));
         int r = 0;
@@ -413,6 +419,7 @@ int loader_new(struct loader **ret, int wanted, const struct guard_pins *pins, c
         libbpf_set_print(swallow_log);
         init_hooks(l);
         l->tier = TIER_PROC;
+        l->requested = watch_seccomp;
         l->pins = pins;
         l->counters_read = l->losses_read = -1;
         if (wanted != TIER_PROC)
@@ -466,6 +473,12 @@ const struct hook *loader_hooks(struct loader *l, size_t *ret_n)
 {
         *ret_n = ELEMENTSOF(plans);
         return l->hooks;
+}
+
+bool loader_watches_seccomp(const struct loader *l)
+{
+        return l->tier == TIER_TRACEPOINT || (l->requested && l->tier == TIER_FULL && l->skel &&
+                                              bpf_program__autoload(l->skel->progs.on_secure_computing));
 }
 
 bool loader_finds_targets(const struct loader *l)

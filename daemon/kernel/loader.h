@@ -23,9 +23,11 @@ struct guard_pins;
  * wanted: a tier, or TIER_BEST to take the most this kernel allows. A forced tier that does not load is an
  * error; TIER_BEST never is: at worst the result's tier is TIER_PROC with the reason in loader_reason().
  * error gets one sentence. pins: what an earlier daemon left pinned (guard_pins.h), whose ring, counters and
- * losses are used on; NULL: nothing.
+ * losses are used on; NULL: nothing. watch_seccomp: in tier full, attaches that a filter refuses are watched,
+ * which costs all programs that run under one.
  */
-int loader_new(struct loader **ret, int wanted, const struct guard_pins *pins, char *error, size_t size);
+int loader_new(struct loader **ret, int wanted, bool watch_seccomp, const struct guard_pins *pins,
+               char *error, size_t size);
 struct loader *loader_free(struct loader *l); /* detaches everything; returns NULL */
 
 enum tier loader_tier(const struct loader *l);
@@ -34,6 +36,8 @@ const char *loader_reason(const struct loader *l);
 /* Every hook of every tier, with its state refreshed. The array belongs to the loader. */
 const struct hook *loader_hooks(struct loader *l, size_t *ret_n);
 
+/* An attach that a seccomp filter refuses is seen. */
+bool loader_watches_seccomp(const struct loader *l);
 /* The programs find the target of a refused attach themselves: always in tier full, elsewhere where the kernel
  * has a function for it. Otherwise /proc is asked afterwards. */
 bool loader_finds_targets(const struct loader *l);

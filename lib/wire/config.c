@@ -38,7 +38,7 @@ static const struct unit units_nanoseconds[] = {
 static const struct unit units_count[] = {{"", 1}, {NULL, 0}};
 
 /* What is no number with a unit. */
-static const struct unit level_name[1], absolute_path[1];
+static const struct unit level_name[1], absolute_path[1], yes_or_no[1];
 
 struct setting {
         const char *section, *key;
@@ -61,6 +61,7 @@ static const struct setting settings[] = {
          NSEC_PER_MSEC, 86400 * NSEC_PER_SEC, "a time from 1ms to 24h, such as 300ms"},
         {"thresholds", "attach-storm", units_count, IN_CONFIG(thresholds.attach_storm_per_s), 1, 1000000,
          "a number of refusals a second from 1 to 1000000"},
+        {"watch", "seccomp", yes_or_no, IN_CONFIG(watch.seccomp), 0, 0, "yes or no"},
         {"guard", "policy-dir", absolute_path, IN_CONFIG(guard.policy_dir), 0, 0,
          "a directory, with its whole path"},
         {"guard", "grace", units_nanoseconds, IN_CONFIG(guard.grace_ns), 0, 86400 * NSEC_PER_SEC,
@@ -157,6 +158,14 @@ static int apply_setting(const struct setting *s, const char *value, struct conf
                         memcpy(to, &r, sizeof(r));
                 return r < 0 ? r : 0;
         }
+        if (s->units == yes_or_no) {
+                bool yes = !strcmp(value, "yes");
+
+                if (!yes && strcmp(value, "no"))
+                        return -EINVAL;
+                memcpy(to, &yes, sizeof(yes));
+                return 0;
+        }
         if (s->units == absolute_path) {
                 if (value[0] != '/' || strlen(value) >= s->width)
                         return -EINVAL;
@@ -204,8 +213,8 @@ static int take_config(void *userdata, const char *section, const char *key, con
         else if (*section)
                 complain_of_setting(
                         p,
-                        "there is no section [%s]: the sections are [store], [thresholds], [guard] "
-                        "and [log]",
+                        "there is no section [%s]: the sections are [store], [thresholds], [watch], "
+                        "[guard] and [log]",
                         shown_section);
         else
                 complain_of_setting(p, "'%s' stands before the first section", shown_key);

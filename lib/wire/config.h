@@ -6,6 +6,7 @@
  * and its limits. Nothing is logged: an error is one sentence that starts with FILE:LINE.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,9 +23,14 @@ struct guard_settings {
         uint64_t grace_ns; /* for a claim with a token whose owner is gone */
 };
 
+struct watch_settings {
+        bool seccomp; /* attaches that a filter refuses, in tier full: costs every sandboxed program's calls */
+};
+
 struct config {
         struct store_limits store;
         struct model_thresholds thresholds;
+        struct watch_settings watch;
         struct guard_settings guard;
         int log_level; /* LOG_ERR to LOG_DEBUG of syslog.h */
 };

@@ -27,6 +27,7 @@ START_TEST(test_defaults)
         ck_assert_uint_eq(d.thresholds.tracer_hung_ns, 3 * NSEC_PER_SEC);
         ck_assert_str_eq(d.guard.policy_dir, "/etc/ptraced/policy.d");
         ck_assert_uint_eq(d.guard.grace_ns, 10 * NSEC_PER_SEC);
+        ck_assert(!d.watch.seccomp);
         ck_assert_int_eq(parse("", &c, error), 0);
         ck_assert_uint_eq(c.store.max_bytes, d.store.max_bytes);
         ck_assert_uint_eq(c.thresholds.attach_storm_per_s, d.thresholds.attach_storm_per_s);
@@ -41,6 +42,7 @@ START_TEST(test_settings)
         ck_assert_msg(parse("# comment\n"
                             "[store]\nmax-size = 2G\nmax-age=12 h ; two ways to write it\n"
                             "[thresholds]\ntracer-hung = 1500ms\nleft-stopped = 1s\nattach-storm = 7\n"
+                            "[watch]\nseccomp = yes\n"
                             "[guard]\npolicy-dir = /etc/p.d\ngrace = 0\n"
                             "[log]\nlevel = debug",
                             &c, error) == 0,
@@ -52,6 +54,12 @@ START_TEST(test_settings)
         ck_assert_uint_eq(c.thresholds.attach_storm_per_s, 7);
         ck_assert_str_eq(c.guard.policy_dir, "/etc/p.d");
         ck_assert_uint_eq(c.guard.grace_ns, 0);
+        ck_assert(c.watch.seccomp);
+        ck_assert_int_eq(parse("[watch]\nseccomp = no\n", &c, error), 0);
+        ck_assert(!c.watch.seccomp);
+        ck_assert_int_eq(parse("[watch]\nseccomp = 1\n", &c, error), -EINVAL);
+        ck_assert_str_eq(error, "x.conf:2: seccomp in [watch] cannot be '1': give yes or no.");
+        ck_assert_int_eq(parse("[log]\nlevel = debug\n", &c, error), 0);
         ck_assert_int_eq(c.log_level, LOG_DEBUG);
         ck_assert_int_eq(parse("[store]\nmax-age = 0\n", &c, error), 0);
         ck_assert_uint_eq(c.store.max_age_s, 0);

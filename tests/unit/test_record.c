@@ -39,7 +39,7 @@ START_TEST(a_short_record_is_refused)
 END_TEST
 
 static const struct rec_guard refusal = {
-        .h = {.type = REC_GUARD, .time_ns = 5},
+        .h = {.type = REC_GUARD, .time_ns = 5, .seq = 9},
         .caller = {.pid = 20, .tid = 21, .start_ns = 30 * NSEC_PER_TICK, .comm = "gdb"},
         .target = {.pid = 10, .tid = 11, .start_ns = 7 * NSEC_PER_TICK, .comm = "server"},
         .holder = {.pid = 40, .comm = "strace"},
@@ -78,6 +78,8 @@ START_TEST(a_refusal_of_the_guard_is_told_in_full)
         ck_assert_uint_eq(e.ns_level, 1);
         ck_assert_uint_eq(e.facts, ATT_F_TARGET_KNOWN);
         ck_assert_int_eq(e.yama, -1);
+        ck_assert_str_eq(e.modules, MODULES_UNKNOWN);
+        ck_assert_uint_eq(e.kernel_seq, 9);
         ck_assert_str_eq(e.note, "rule 3");
 }
 END_TEST
