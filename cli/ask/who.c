@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "lib/proc/procfs.h"
-#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "cli/base/json.h"
 #include "cli/base/session.h"
@@ -122,7 +121,7 @@ static void thread_row(struct text_table *t, struct json_object *process, struct
                        bool split)
 {
         struct json_object *tracer = member_object(thread, "tracer");
-        uint64_t active = member_time(thread, "last_active"), now = clock_wall_ns();
+        bool seen = json_object_object_get_ex(thread, "idle_s", NULL);
         bool found = !strcmp(member_string(thread, "how"), "scan");
         char text[TASK_TEXT_MAX], options[OPTIONS_TEXT_MAX];
         const struct thread_state *state = thread_state_of(thread);
@@ -139,9 +138,9 @@ static void thread_row(struct text_table *t, struct json_object *process, struct
         duration_of_seconds(member_double(thread, "for_s"), text, sizeof(text));
         text_table_cell(t, COL_SINCE, PAINT_NONE, "%s%s", found ? "> " : "", text);
         text_table_cell(t, COL_STATE, state->paint, "%s", state->text);
-        if (active)
+        if (seen)
                 text_table_cell(t, COL_ACTIVITY, PAINT_NONE, "%s ago",
-                                text_duration(now > active ? now - active : 0, text, sizeof(text)));
+                                duration_of_seconds(member_double(thread, "idle_s"), text, sizeof(text)));
         else
                 text_table_cell(t, COL_ACTIVITY, PAINT_DIM, "none seen");
         exitkill = options_text(thread, options, sizeof(options));

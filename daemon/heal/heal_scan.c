@@ -265,8 +265,9 @@ static int find_tracer(void *userdata, uint32_t pid, uint32_t tid)
 
         if (procfs_tracer_tid(pid, tid, &tracer) < 0 || !tracer)
                 return 0;
-        if (procfs_task(tracer, &s->tracer) < 0)
-                s->tracer = (struct task_ref){.pid = tracer};
+        /* A tool is called as its process, not as the thread of it that attached. */
+        if (procfs_task(tracer, &s->tracer) < 0 || procfs_task(s->tracer.pid, &s->tracer) < 0)
+                s->tracer = (struct task_ref){.pid = s->tracer.pid ?: tracer};
         return s->h->helper && s->tracer.pid == s->h->helper ? 0 : 1;
 }
 

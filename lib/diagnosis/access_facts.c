@@ -78,8 +78,8 @@ void access_holder(struct access_facts *f, const struct session *s, uint64_t now
                 f->holder_since_wall_ns = s->since_wall_ns;
                 f->holder_for_ns = now_ns - s->since_ns;
         }
-        if (now_ns > s->last_active_ns + IDLE_WORTH_TELLING_NS)
-                f->holder_idle_ns = now_ns - s->last_active_ns;
+        if (session_idle_ns(s, now_ns) > IDLE_WORTH_TELLING_NS)
+                f->holder_idle_ns = session_idle_ns(s, now_ns);
 }
 
 void access_from_event(struct access_facts *f, const struct event *e)

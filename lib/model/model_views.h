@@ -55,6 +55,13 @@ struct session {
         uint64_t n_requests, n_traps, n_stops; /* ptrace requests; SIGTRAPs; stops reported to the tracer */
 };
 
+/* How long its tracer has done nothing for it; 0: it is active, or its calls are not seen. */
+static inline uint64_t session_idle_ns(const struct session *s, uint64_t now_ns)
+{
+        return !s->missed && s->last_active_ns && now_ns > s->last_active_ns ? now_ns - s->last_active_ns
+                                                                             : 0;
+}
+
 /* Whose stop (state T) a process is in, as far as was seen. */
 struct stop_view {
         bool by_tracer;         /* a tracer's SIGSTOP, and nobody else's */

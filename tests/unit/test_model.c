@@ -146,6 +146,78 @@ SCENE(last_thread_of_a_tracer_does_not_leave_it_behind)
         ck_assert(!only_session(s, 4711).thread_only);
 }
 
+static size_t times_asked_who_traces(const struct scene *s, uint32_t pid)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < s->n_questions; i++)
+                n += s->questions[i].kind == ASK_TRACER && s->questions[i].task.pid == pid;
+        return n;
+}
+
+static void is_found_in_proc(struct scene *s, struct task_ref tracer, struct task_ref target)
+{
+        feed(s,
+             (struct event){
+                     .type = EV_PTRACE_ATTACH, .tracer = tracer, .target = target, .origin = ORIGIN_SCAN});
+}
+
+SCENE(tracer_that_only_a_signal_tells_of_is_asked_for)
+{
+        sends(s, GDB, API, GDB, SIGSTOP, SI_KERNEL_CODE);
+        sends(s, API, GDB, NOBODY, SIGCHLD, CLD_TRAPPED);
+        ck_assert_uint_eq(times_asked_who_traces(s, 4711), 1); /* the second time it is asked already */
+        wait_ns(s, 2 * S);
+        is_found_in_proc(s, GDB, API);
+        ck_assert(only_session(s, 4711).missed);
+        wait_ns(s, 60 * S);
+        ck_assert_uint_eq(session_idle_ns(&(struct session){.missed = true, .last_active_ns = 1}, s->now),
+                          0);
+        traps(s, API, GDB);
+        ck_assert_uint_eq(times_asked_who_traces(s, 4711), 1);
+        tracer_ends(s, GDB, KILLED(SIGKILL));
+        ck_assert_int_eq(only_session(s, 4711).end_cause, DETACHED_TRACER_EXIT);
+}
+
+SCENE(tracer_whose_attach_is_seen_is_not_asked_for)
+{
+        attaches(s, GDB, API);
+        sends(s, GDB, API, GDB, SIGSTOP, SI_KERNEL_CODE);
+        sends(s, API, GDB, NOBODY, SIGCHLD, CLD_TRAPPED);
+        ck_assert_uint_eq(times_asked_who_traces(s, 4711), 0);
+}
+
+SCENE(attach_that_comes_after_it_was_found_is_that_one)
+{
+        sends(s, GDB, API, GDB, SIGSTOP, SI_KERNEL_CODE);
+        is_found_in_proc(s, GDB, API);
+        attaches(s, GDB, API);
+        ck_assert(!only_session(s, 4711).missed);
+        ck_assert_int_eq(only_session(s, 4711).origin, ORIGIN_KERNEL);
+}
+
+SCENE(tracer_that_a_start_finds_was_not_missed)
+{
+        starts(s, "boot");
+        is_found_in_proc(s, GDB, API);
+        ck_assert(!only_session(s, 4711).missed);
+        traps(s, API, GDB);
+        is_found_in_proc(s, DLV, named(5120, "other"));
+        ck_assert(only_session(s, 5120).missed);
+}
+
+SCENE(tools_and_programs_are_called_as_they_are_now)
+{
+        seizes(s, thread_named(4820, 4823, "worker-3"), named(5120, "strace"), 0);
+        feed(s, (struct event){.type = EV_TASK_INFO,
+                               .target = {.pid = 4820, .start = 48200, .comm = "strace"}});
+        execs(s, named(5120, "sleep"), thread_named(4820, 4823, "worker-3"), 5120, "/bin/sleep");
+        ck_assert_str_eq(only_session(s, 5120).target.comm, "sleep");
+        ck_assert_str_eq(only_session(s, 5120).tracer.comm, "strace");
+        detaches(s, thread_named(4820, 4823, "worker-3"), named(5120, "sleep"));
+        ck_assert_str_eq(only_session(s, 5120).tracer.comm, "strace");
+}
+
 SCENE(exit_of_a_tracer_that_was_not_announced_ends_its_sessions)
 {
         attaches(s, GDB, API);
@@ -535,6 +607,11 @@ int main(void)
                 tracer_whose_threads_all_end_does_not_go_on,
                 signal_ends_all_threads_of_a_tracer,
                 last_thread_of_a_tracer_does_not_leave_it_behind,
+                tracer_that_only_a_signal_tells_of_is_asked_for,
+                tracer_whose_attach_is_seen_is_not_asked_for,
+                attach_that_comes_after_it_was_found_is_that_one,
+                tracer_that_a_start_finds_was_not_missed,
+                tools_and_programs_are_called_as_they_are_now,
                 exit_of_a_tracer_that_was_not_announced_ends_its_sessions,
                 exit_of_a_thread_ends_its_session,
                 new_tracer_of_a_thread_ends_the_old_session_unseen,
