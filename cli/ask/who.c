@@ -95,6 +95,17 @@ static const char *user_text(struct json_object *process, char *buf, size_t size
         return buf;
 }
 
+/* How it began is not known: only /proc told of it. */
+static bool is_found(struct json_object *session)
+{
+        return !strcmp(member_string(session, "how"), "scan");
+}
+
+static const char *how_text(struct json_object *session)
+{
+        return is_found(session) ? "found" : member_string(session, "how");
+}
+
 struct thread_state {
         const char *letter, *text;
         enum paint paint;
@@ -122,7 +133,7 @@ static void thread_row(struct text_table *t, struct json_object *process, struct
 {
         struct json_object *tracer = member_object(thread, "tracer");
         bool seen = json_object_object_get_ex(thread, "idle_s", NULL);
-        bool found = !strcmp(member_string(thread, "how"), "scan");
+        bool found = is_found(thread);
         char text[TASK_TEXT_MAX], options[OPTIONS_TEXT_MAX];
         const struct thread_state *state = thread_state_of(thread);
         bool exitkill;
@@ -134,7 +145,7 @@ static void thread_row(struct text_table *t, struct json_object *process, struct
         text_table_cell(t, COL_USER, PAINT_NONE, "%s", user_text(process, text, sizeof(text)));
         text_table_cell(t, COL_TRACER, split ? PAINT_RED : PAINT_NONE, "%s",
                         party(tracer, text, sizeof(text)));
-        text_table_cell(t, COL_HOW, PAINT_NONE, "%s", found ? "found" : member_string(thread, "how"));
+        text_table_cell(t, COL_HOW, PAINT_NONE, "%s", how_text(thread));
         duration_of_seconds(member_double(thread, "for_s"), text, sizeof(text));
         text_table_cell(t, COL_SINCE, PAINT_NONE, "%s%s", found ? "> " : "", text);
         text_table_cell(t, COL_STATE, state->paint, "%s", state->text);
@@ -319,7 +330,7 @@ static int print_ended(const struct cli *c, const char *title, struct json_objec
                 text_table_cell(t, 0, PAINT_NONE, "%s", local_time(member_time(s, "until"), true, text));
                 text_table_cell(t, 1, PAINT_NONE, "%s", party(tracer, text, sizeof(text)));
                 text_table_cell(t, 2, PAINT_NONE, "%s", party(s, text, sizeof(text)));
-                text_table_cell(t, 3, PAINT_NONE, "%s", member_string(s, "how"));
+                text_table_cell(t, 3, PAINT_NONE, "%s", how_text(s));
                 text_table_cell(t, 4, PAINT_NONE, "%s",
                                 duration_of_seconds(member_double(s, "lasted_s"), text, sizeof(text)));
                 text_table_cell(t, 5, PAINT_NONE, "%lu", member_u64(s, "traps"));

@@ -144,6 +144,21 @@ if [[ $(value small errno) == 0 ]]; then
         ok "it comes into the table without being asked for" wait_for 30 in_table
         go "$other"
         ended "$other"
+        # what it leaves is told to be its own
+        fixture small_target target once
+        small_target=$PID
+        fixture planter tracer seize32 "$small_target" "$(value small_target work)"
+        planter=$PID
+        like "$(traced_by "$small_target")" "^$planter " "one that set a breakpoint is shown"
+        kill -KILL "$planter"
+        ended "$planter"
+        wait_for 10 eval '[[ -n $(ended_sessions $small_target) ]]'
+        go "$small_target"
+        ended "$small_target"
+        if sees_signals; then
+                finds "its breakpoint, after it was killed" orphan-breakpoint/tracer-died "$small_target"
+                like "$(finding_text "$small_target" orphan-breakpoint/tracer-died)" "PID $planter" "the finding names it"
+        fi
 else
         skip "a tracer with 32-bit calls" "this kernel takes none: $(value small errno)"
         go "$small"

@@ -20,6 +20,18 @@ go "$left"
 ended "$left"
 is "$RC" 0 "SIGCONT heals it"
 
+# The main thread has ended: the state that counts is that of the others.
+fixture headless target leader-gone
+headless=$PID
+wait_for 10 has_state "$headless" Z
+spawn attacher "$FIXTURES/tracer" attach-exit "$(value headless tid1)"
+ended "$PID"
+finds "left-stopped, without a main thread" left-stopped/ "$headless"
+is "$(ctl heal "$headless" --json | jq .resumed)" true "and it is resumed"
+go "$headless"
+ended "$headless"
+is "$RC" 0 "and ends well"
+
 # ---- clean twins
 fixture user target idle
 user=$PID

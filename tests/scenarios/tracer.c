@@ -200,13 +200,29 @@ static long ptrace32(long request, pid_t tid)
         return r;
 }
 
-/* seize32 TID: trace it as a 32-bit tool does, whose calls tier tracepoint does not see. ENOSYS: this kernel
- * takes no such calls. */
+/* Without ptrace(2), as debuggers do. */
+static void write_int3(pid_t tid, off_t address)
+{
+        const unsigned char int3 = 0xcc;
+        char path[32];
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%d/mem", tid);
+        fd = open(path, O_RDWR);
+        if (fd < 0 || pwrite(fd, &int3, 1, address) != 1)
+                die(path);
+        close(fd);
+}
+
+/* seize32 TID [ADDRESS]: trace it as a 32-bit tool does, whose calls tier tracepoint does not see, and leave a
+ * breakpoint there. ENOSYS: this kernel takes no such calls. */
 static int mode_seize32(int n, char **args)
 {
         pid_t tid = n > 0 ? atoi(args[0]) : -1;
         long r = ptrace32(PTRACE_SEIZE, tid);
 
+        if (r == 0 && n > 1)
+                write_int3(tid, (off_t)strtoul(args[1], NULL, 0));
         printf("ready pid=%d errno=%s\n", getpid(), r < 0 ? strerrorname_np((int)-r) : "0");
         fixture_go(-1);
         if (r == 0 && ptrace32(PTRACE_INTERRUPT, tid) == 0 && waitpid(tid, NULL, __WALL) == tid)
