@@ -150,9 +150,10 @@ struct json_object *api_session_json(const struct api *api, const struct session
         json_object_object_add(o, "options", options_json(s));
         json_add_text(o, "state", "");
         json_add_time(o, "last_active",
-                      s->last_active_ns && !s->missed ? s->since_wall_ns + (s->last_active_ns - s->since_ns)
-                                                      : 0);
-        if (!s->until_ns && s->last_active_ns && !s->missed)
+                      s->last_active_ns && !s->calls_unseen
+                              ? s->since_wall_ns + (s->last_active_ns - s->since_ns)
+                              : 0);
+        if (!s->until_ns && s->last_active_ns && !s->calls_unseen)
                 json_add_seconds(o, "idle_s", session_idle_ns(s, until));
         json_add_int(o, "requests", (int64_t)s->n_requests);
         json_add_int(o, "traps", (int64_t)s->n_traps);

@@ -40,7 +40,7 @@ static void see_attach(struct slot *s, const struct event *e)
         if (s->s.origin != ORIGIN_SCAN || e->origin != ORIGIN_KERNEL)
                 return;
         s->s.origin = ORIGIN_KERNEL;
-        s->s.missed = false;
+        s->s.missed = s->s.calls_unseen = false;
         s->s.how = (int)e->type;
         s->s.vpid = e->vpid;
 }
@@ -580,6 +580,7 @@ static void apply_start(struct model *m, const struct event *e)
         m->now_ns = e->time_ns;
         memcpy(m->boot_id, e->boot_id, sizeof(m->boot_id));
         m->finding_older = true;
+        m->sees_no_calls = strcmp(e->path, "proc") == 0;
 }
 
 /* What a start finds comes right behind it, before anything that is seen to happen. */

@@ -43,10 +43,11 @@ struct session {
         struct task_ref tracer, target; /* target is one thread */
         int how;                        /* enum event_type: EV_PTRACE_ATTACH, SEIZE, TRACEME, AUTOATTACH */
         int origin;                     /* enum event_origin */
-        bool missed;      /* found in /proc while the recording was under way: its attach was not seen */
-        uint64_t options; /* PTRACE_O_*, as far as known */
-        uint32_t ptrace;  /* task_struct.ptrace as last seen, 0: not known */
-        uint32_t vpid;    /* the tracee as its tracer numbers it */
+        bool missed; /* found in /proc while the recording was under way, and would have seen an attach */
+        bool calls_unseen; /* what its tracer does is not seen: missed, or in tier proc */
+        uint64_t options;  /* PTRACE_O_*, as far as known */
+        uint32_t ptrace;   /* task_struct.ptrace as last seen, 0: not known */
+        uint32_t vpid;     /* the tracee as its tracer numbers it */
         uint64_t since_ns, since_wall_ns;
         uint64_t until_ns, until_wall_ns; /* 0: lasts */
         int end_cause;                    /* enum detach_cause, 0: lasts */
@@ -58,8 +59,9 @@ struct session {
 /* How long its tracer has done nothing for it; 0: it is active, or its calls are not seen. */
 static inline uint64_t session_idle_ns(const struct session *s, uint64_t now_ns)
 {
-        return !s->missed && s->last_active_ns && now_ns > s->last_active_ns ? now_ns - s->last_active_ns
-                                                                             : 0;
+        return !s->calls_unseen && s->last_active_ns && now_ns > s->last_active_ns
+                       ? now_ns - s->last_active_ns
+                       : 0;
 }
 
 /* Whose stop (state T) a process is in, as far as was seen. */

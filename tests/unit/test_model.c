@@ -171,8 +171,8 @@ SCENE(tracer_that_only_a_signal_tells_of_is_asked_for)
         is_found_in_proc(s, GDB, API);
         ck_assert(only_session(s, 4711).missed);
         wait_ns(s, 60 * S);
-        ck_assert_uint_eq(session_idle_ns(&(struct session){.missed = true, .last_active_ns = 1}, s->now),
-                          0);
+        ck_assert_uint_eq(
+                session_idle_ns(&(struct session){.calls_unseen = true, .last_active_ns = 1}, s->now), 0);
         traps(s, API, GDB);
         ck_assert_uint_eq(times_asked_who_traces(s, 4711), 1);
         tracer_ends(s, GDB, KILLED(SIGKILL));
@@ -204,6 +204,17 @@ SCENE(tracer_that_a_start_finds_was_not_missed)
         traps(s, API, GDB);
         is_found_in_proc(s, DLV, named(5120, "other"));
         ck_assert(only_session(s, 5120).missed);
+}
+
+SCENE(in_tier_proc_all_are_found_and_none_is_missed)
+{
+        struct event e = {.type = EV_DAEMON_START, .path = "proc"};
+
+        feed(s, e);
+        traps(s, API, NOBODY);
+        is_found_in_proc(s, GDB, API);
+        ck_assert(!only_session(s, 4711).missed);
+        ck_assert(only_session(s, 4711).calls_unseen);
 }
 
 SCENE(tools_and_programs_are_called_as_they_are_now)
@@ -611,6 +622,7 @@ int main(void)
                 tracer_whose_attach_is_seen_is_not_asked_for,
                 attach_that_comes_after_it_was_found_is_that_one,
                 tracer_that_a_start_finds_was_not_missed,
+                in_tier_proc_all_are_found_and_none_is_missed,
                 tools_and_programs_are_called_as_they_are_now,
                 exit_of_a_tracer_that_was_not_announced_ends_its_sessions,
                 exit_of_a_thread_ends_its_session,
