@@ -27,7 +27,7 @@ static void suspect(struct model *m, struct process *p, uint64_t since_ns)
  * not seen, neither was what state it found the process in: then it cannot be told. */
 static bool may_be_a_tracers(const struct history *h)
 {
-        return h && h->stop.tracer.pid && !h->stop.by_other && !h->stop.older;
+        return h && h->stop.tracer.pid && !h->stop.by_other && !h->stop.older && !h->stop.unknown;
 }
 
 /* A SIGSTOP took effect with nobody tracing. */

@@ -16,16 +16,14 @@ static bool is_since(const struct lifetime *l, uint64_t time_ns, uint64_t wall_n
 bool lifetime_has_event(const struct lifetime *l, const struct event *e)
 {
         struct task_ref parts[4];
-        size_t n = event_parts(e, parts);
+        size_t n = l->pid ? event_parts(e, parts) : 0;
 
-        if (!l->pid)
-                return true;
         for (size_t i = 0; i < n; i++)
                 if (parts[i].pid == l->pid &&
                     (!l->start ||
                      (parts[i].start ? parts[i].start == l->start : is_since(l, e->time_ns, e->wall_ns))))
                         return true;
-        return false;
+        return !l->pid;
 }
 
 bool lifetime_has_finding(const struct lifetime *l, const struct finding *f)

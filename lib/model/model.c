@@ -257,7 +257,7 @@ int model_stop(const struct model *m, const struct task_ref *process, struct sto
         if (!h || (!h->stop.tracer.pid && !h->stop.by_other && !h->stop.older))
                 return -ENOENT;
         *ret = (struct stop_view){
-                .by_tracer = h->stop.tracer.pid && !h->stop.by_other && !h->stop.older,
+                .by_tracer = h->stop.tracer.pid && !h->stop.by_other && !h->stop.older && !h->stop.unknown,
                 .older = h->stop.older,
                 .tracer = h->stop.tracer.pid ? h->stop.tracer : h->ended.tracer,
                 .other = h->stop.other,

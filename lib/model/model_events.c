@@ -45,6 +45,21 @@ static void see_attach(struct slot *s, const struct event *e)
         s->s.vpid = e->vpid;
 }
 
+/* Was it stopped already? */
+static void note_stop_at_link(struct model *m, struct process *p, const struct event *e)
+{
+        struct history *h;
+        bool seen = p->state == 'T' && p->n_traced == 0; /* and by nobody continued since */
+
+        if (!seen && e->origin != ORIGIN_SCAN)
+                return;
+        h = process_history(m, p);
+        if (h && seen)
+                h->stop.older = true;
+        else if (h && !h->stop.tracer.pid)
+                h->stop.unknown = true;
+}
+
 static void apply_link(struct model *m, const struct event *e)
 {
         struct process *target = process_get(m, &e->target), *tracer = process_get(m, &e->tracer);
@@ -66,9 +81,7 @@ static void apply_link(struct model *m, const struct event *e)
                 see_attach(t->slot, e);
                 return;
         }
-        /* It was seen stopped, and by nobody continued since. */
-        if (target->state == 'T' && target->n_traced == 0 && process_history(m, target))
-                target->history->stop.older = true;
+        note_stop_at_link(m, target, e);
         /* A slot holds one tracer: the earlier one left unseen. */
         if (t->slot)
                 slot_end(m, t->slot, DETACHED_UNSEEN);

@@ -80,7 +80,8 @@ struct history {
                 struct task_ref tracer; /* who sent it, pid 0: no tracer did */
                 struct task_ref other;  /* who else sent one, pid 0: not seen */
                 bool by_other, delivered;
-                bool older; /* it was stopped when nobody traced it, or already when the tracer came: no
+                bool unknown; /* what the tracer found it in: its attach was not seen */
+                bool older;   /* it was stopped when nobody traced it, or already when the tracer came: no
                              * tracer's doing */
                 uint64_t at_ns, seq;              /* of the tracer's SIGSTOP */
                 uint64_t since_ns, since_wall_ns; /* of the stop that is not a tracer's, 0: not seen */

@@ -173,6 +173,28 @@ SCENE(stop_after_an_attach_that_was_not_seen_is_silent)
         silent(s);
 }
 
+/* It sends another SIGSTOP later; that says nothing of how the process was when it came. */
+SCENE(stop_by_a_tracer_that_was_there_before_is_silent)
+{
+        feed(s,
+             (struct event){.type = EV_PTRACE_ATTACH, .tracer = GDB, .target = API, .origin = ORIGIN_SCAN});
+        sends(s, GDB, API, GDB, SIGSTOP, SI_TKILL);
+        detaches(s, GDB, API);
+        delivers(s, API, NOBODY, SIGSTOP, SI_TKILL, 0);
+        wait_ns(s, 400 * MS);
+        is_seen(s, API, 'T', NOBODY, 0);
+        silent(s);
+        /* Continued, it is known how the next one finds it. */
+        sends(s, SHELL, API, NOBODY, SIGCONT, 0);
+        attaches(s, GDB, API);
+        sends(s, GDB, API, GDB, SIGSTOP, SI_KERNEL_CODE);
+        tracer_ends(s, GDB, KILLED(SIGKILL));
+        delivers(s, API, NOBODY, SIGSTOP, SI_KERNEL_CODE, 0);
+        wait_ns(s, 400 * MS);
+        is_seen(s, API, 'T', NOBODY, 0);
+        expect(s, FIND_LEFT_STOPPED, "");
+}
+
 /* A tracer that is the parent, too, hears of the stop that it left behind as a parent. */
 SCENE(parent_that_leaves_its_own_sigstop_behind_is_told)
 {
@@ -393,6 +415,7 @@ int main(void)
                 stop_that_was_seen_before_a_tracer_came_is_silent,
                 stop_that_was_over_when_a_tracer_came_is_no_excuse,
                 stop_after_an_attach_that_was_not_seen_is_silent,
+                stop_by_a_tracer_that_was_there_before_is_silent,
                 parent_that_leaves_its_own_sigstop_behind_is_told,
                 left_over_stop_that_somebody_continues_is_silent,
                 clean_attach_and_detach_is_silent,
