@@ -274,6 +274,7 @@ enum {
         PF_EXITING = 0x4,
         PF_KTHREAD = 0x00200000,
         JOBCTL_STOP_DEQUEUED = 0x10000,
+        PF_FORKNOEXEC = 0x40, /* has not called exec since it was forked */
         PTRACE_TRACEME = 0,
         PTRACE_ATTACH = 16,
         PTRACE_DETACH = 17,

@@ -91,6 +91,7 @@ enum rec_signal_flags {
         SIG_F_FORCED_BLOCK = 1 << 6,   /* the kernel forced it through a block ... */
         SIG_F_FORCED_IGN = 1 << 7,     /* ... or through SIG_IGN */
         SIG_F_PARENT_TRACED = 1 << 8,  /* the target's real parent is traced */
+        SIG_F_EXECED = 1 << 9,         /* the target's process has called exec since it was forked */
         SIG_F_SENDER_TRACES = 1 << 11, /* the sender is the target's tracer */
 };
 

@@ -93,6 +93,8 @@ static __always_inline void describe_target(struct rec_signal *r, struct task_st
                 r->flags |= SIG_F_RESIDUE;
         if (t->blocked.sig[0] & (1UL << (r->sig - 1)))
                 r->flags |= SIG_F_BLOCKED;
+        if (!(BPF_CORE_READ(t, group_leader, flags) & PF_FORKNOEXEC))
+                r->flags |= SIG_F_EXECED;
 }
 
 /* What the kernel reset to force a trap through, noted by on_force_sig (full) or kept by watch_mask
@@ -378,8 +380,9 @@ static __always_inline void send_delivered(struct task_struct *t, const struct s
 {
         if (action->handler > 1 && !t->ptrace)
                 send_text(t, action->handler, TEXT_HANDLER);
-        /* Held, it has not been kept: the breakpoint is nobody's now as much as without. */
-        if (info->code == SI_KERNEL && t->ptrace && is_held(t))
+        /* Held, it has not been kept: the breakpoint is nobody's now as much as without. A process that dies
+         * of what its tracer passed on has met its own breakpoint, or the tracer's. */
+        if (info->code == SI_KERNEL && t->ptrace && (is_held(t) || !action->handler))
                 send_trap(t);
 }
 

@@ -106,6 +106,10 @@ static int match_text_address(void *userdata, const struct elf_mapping *m)
 
         if (search->address < m->start || search->address >= m->end)
                 return 0;
+        if (!m->inode && (!m->path[0] || m->path[0] == '/')) {
+                strcpy(file->path, SCAN_NO_FILE);
+                return 1;
+        }
         file->inode = m->inode;
         file->dev = m->dev;
         file->offset = m->offset + (search->address - m->start);
@@ -130,6 +134,10 @@ static void file_from_process(const struct rec_text *r, struct text_file *file)
 
 static void file_from_record(const struct rec_text *r, struct text_file *file)
 {
+        if (r->inode == 0 && r->flags & TEXT_F_NO_FILE) {
+                strcpy(file->path, SCAN_NO_FILE);
+                return;
+        }
         if (r->inode == 0) {
                 file_from_process(r, file);
                 return;

@@ -115,6 +115,9 @@ enum scan_kind {
         _SCAN_MAX
 };
 
+/* Path of a text.scan where no file is mapped: the code was generated at run time. "": it is not known. */
+#define SCAN_NO_FILE "[anon]"
+
 /* Bits of event.facts in ptrace.refused: the same values as ATT_F_* of bpf/records.h. */
 
 #define EVENT_PATH_MAX    256
@@ -154,6 +157,7 @@ struct event {
         uint64_t ip;                   /* user instruction pointer; for text.scan the address asked about */
         int32_t info_pid, info_status; /* si_pid and si_status, which are macros of <signal.h> */
         bool group, blocked, residue, noinfo, priv;
+        bool execed; /* the target's process has called exec since it was forked; false: or it is not known */
         bool forced_blocked,
                 forced_ignored; /* the kernel reset the disposition to force this signal through */
         bool sender_is_tracer;

@@ -60,6 +60,7 @@ static void signal_event(const void *data, struct event *e)
         e->residue = r->flags & SIG_F_RESIDUE;
         e->noinfo = r->flags & SIG_F_NOINFO;
         e->priv = r->flags & SIG_F_PRIV;
+        e->execed = r->flags & SIG_F_EXECED;
         e->forced_blocked = r->flags & SIG_F_FORCED_BLOCK;
         e->forced_ignored = r->flags & SIG_F_FORCED_IGN;
         e->sender_is_tracer = r->flags & SIG_F_SENDER_TRACES;

@@ -347,6 +347,32 @@ START_TEST(asks_the_process_when_the_record_names_no_file)
 }
 END_TEST
 
+START_TEST(generated_code_has_no_file)
+{
+        char *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        uint32_t pid = child_new(NULL);
+        struct rec_text r = text_record(pid, breakpoint_here + 8);
+        struct event e;
+
+        /* As the process shows it, while it lives. */
+        r.inode = r.dev = r.depth = 0;
+        r.file_offset = 0;
+        r.address = (uint64_t)(uintptr_t)code;
+        enrich_text(&r, &e);
+        ck_assert(!e.file_known);
+        ck_assert_str_eq(e.path, SCAN_NO_FILE);
+        child_end(pid);
+
+        /* Afterwards the kernel's word counts; without it nothing is known. */
+        enrich_text(&r, &e);
+        ck_assert_str_eq(e.path, "");
+        r.flags = TEXT_F_NO_FILE;
+        enrich_text(&r, &e);
+        ck_assert_str_eq(e.path, SCAN_NO_FILE);
+        munmap(code, 4096);
+}
+END_TEST
+
 START_TEST(remembers_a_place_for_a_while)
 {
         uint32_t pid = child_new(NULL);
@@ -414,6 +440,7 @@ int main(void)
         tcase_add_test(t, resolves_numbers_of_another_namespace);
         tcase_add_test(t, finds_the_breakpoint_of_the_file);
         tcase_add_test(t, asks_the_process_when_the_record_names_no_file);
+        tcase_add_test(t, generated_code_has_no_file);
         tcase_add_test(t, remembers_a_place_for_a_while);
         tcase_add_test(t, hostile_records_are_survived);
         suite_add_tcase(s, t);
