@@ -112,6 +112,7 @@ static struct json_object *diagnosis_of_trace(struct trace_reading *r, uint32_t 
         if (pid && !earlier && model_process(diagnosis_model(r->diagnosis), pid, &v) == 0)
                 r->of.start = v.task.start;
 
+        diagnosis_finish(r->diagnosis);
         model_count(diagnosis_model(r->diagnosis), &counts);
         losses_count(&r->losses, "model-evicted", counts.evicted);
         r->findings = json_object_new_array();

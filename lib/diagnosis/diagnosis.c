@@ -3,14 +3,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/diagnosis/diagnosis.h"
 #include "lib/diagnosis/rule.h"
 #include "lib/diagnosis/rules.h"
+#include "lib/diagnosis/verdict.h"
 
-/* The fixed part, suspenses included, is one allocation. */
-static_assert(sizeof(struct diagnosis) < 512 * 1024, "a diagnosis itself stays small");
+/* The fixed part, accidents included, is one allocation; what was never used of it takes no memory. */
+static_assert(sizeof(struct diagnosis) < 1024 * 1024, "a diagnosis itself stays small");
 
 int diagnosis_new(struct diagnosis **ret, const struct model_thresholds *t, const struct model_sink *sink,
                   void *userdata)
@@ -25,8 +27,9 @@ int diagnosis_new(struct diagnosis **ret, const struct model_thresholds *t, cons
                 free(d);
                 return r;
         }
-        d->suspenses.diagnosis = d;
-        d->suspenses.model = d->model;
+        d->accidents.diagnosis = d;
+        d->accidents.model = d->model;
+        d->accidents.tell = verdict_tell;
         *ret = d;
         return 0;
 }
@@ -39,23 +42,33 @@ struct diagnosis *diagnosis_free(struct diagnosis *d)
         return NULL;
 }
 
+static void restart(struct diagnosis *d, const struct event *e)
+{
+        /* What waits is told before the model forgets whom it is about. */
+        accidents_finish(&d->accidents);
+        d->n_storms = d->stops.n = d->n_deaths = 0;
+        d->since_ns = e->time_ns;
+        d->tier_full = strcmp(e->path, "full") == 0;
+}
+
 int diagnosis_apply(struct diagnosis *d, const struct event *e)
 {
-        int r = model_admit(d->model, e, d->suspenses.n);
+        int r = model_admit(d->model, e, d->accidents.n);
 
         if (r < 0)
                 return r;
-        suspense_expire(&d->suspenses, d->model->now_ns);
-        /* What waits is told before the model forgets whom it is about. */
-        if (e->type == EV_DAEMON_START) {
-                suspense_finish_all(&d->suspenses);
-                d->n_storms = 0;
-        }
+        accidents_expire(&d->accidents, d->model->now_ns);
+        if (e->type == EV_DAEMON_START)
+                restart(d, e);
         events_apply(d->model, e);
-        suspense_answer(&d->suspenses, e);
         rules_run(d, e);
         events_settle(d->model, e);
         return 0;
+}
+
+void diagnosis_finish(struct diagnosis *d)
+{
+        accidents_finish(&d->accidents);
 }
 
 const struct model *diagnosis_model(const struct diagnosis *d)

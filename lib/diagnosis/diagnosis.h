@@ -22,6 +22,8 @@ struct diagnosis *diagnosis_free(struct diagnosis *d); /* returns NULL */
 /* Feed the next event, in order of seq. -ENOMEM, -EINVAL for a type that does not exist; state is unchanged
  * then. */
 int diagnosis_apply(struct diagnosis *d, const struct event *e);
+/* No event will follow: what still waits for one is told as it stands. */
+void diagnosis_finish(struct diagnosis *d);
 
 /* What is known: to read, between two events. Lives as long as d. */
 const struct model *diagnosis_model(const struct diagnosis *d);

@@ -20,16 +20,3 @@ void finding_begin(const struct model *m, struct finding *f, const struct rule *
                 f->n_evidence = 1;
         }
 }
-
-void finding_from_suspense(const struct model *m, struct finding *f, const struct suspense *s)
-{
-        const struct event e = {
-                .seq = s->seq,
-                .time_ns = s->time_ns,
-                .wall_ns = s->wall_ns,
-                .target = s->target,
-        };
-
-        finding_begin(m, f, s->rule, &e);
-        f->count = s->count;
-}

@@ -3,14 +3,15 @@
 
 /*
  * What a rule is, and what it works with. A rule looks at one event and at what the model knows after it,
- * and reports. It changes nothing but what it alone uses (suspenses, storms, suspicions), and asks nobody:
+ * and reports. It changes nothing but what it alone uses (accidents, storms, suspicions), and asks nobody:
  * time is the event's.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/diagnosis/suspense.h"
+#include "lib/diagnosis/accident.h"
+#include "lib/diagnosis/stops.h"
 #include "lib/event/finding.h"
 #include "lib/model/model_state.h"
 
@@ -21,9 +22,21 @@ struct storm {
         uint64_t window_ns, in_window, last_ns;
 };
 
+#define DEATHS_MAX 64 /* of SIGTRAP, that are remembered for those who repeat them */
+
+struct death {
+        struct task_ref task, parent;
+        uint64_t time_ns, seq;
+};
+
 struct diagnosis {
         struct model *model;
-        struct suspenses suspenses;
+        uint64_t since_ns; /* the recording began then, 0: nobody said */
+        bool tier_full;    /* its tier saw every tracer */
+        struct accidents accidents;
+        struct stops stops;
+        struct death deaths[DEATHS_MAX]; /* ring */
+        size_t n_deaths;
         struct storm storms[STORMS_MAX];
         size_t n_storms;
 };
@@ -37,9 +50,9 @@ struct rule {
 
 /* About e->target; named as its process, seen at e's time, with e as evidence. */
 void finding_begin(const struct model *m, struct finding *f, const struct rule *r, const struct event *e);
-void finding_from_suspense(const struct model *m, struct finding *f, const struct suspense *s);
 
-/* The functions of the table: rule_orphan_breakpoint() and the like, each in one of rules_*.c. */
+/* The functions of the table: rule_attach_storm() and the like, each in one of rules_*.c; codes that are told
+ * by the same one name it each. */
 #define RULE(code, function, name, severity, listens, meaning) \
         void rule_##function(struct diagnosis *d, const struct rule *r, const struct event *e);
 FINDINGS(RULE)

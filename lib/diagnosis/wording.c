@@ -148,10 +148,10 @@ void say_release_risk(struct sentence to, const struct tracer_ties *ties)
                 return;
         if (ties->n_traps)
                 say(to,
-                    "%s has stopped %s at breakpoints or steps %" PRIu64
-                    " times: killed by SIGKILL it leaves its breakpoints in the program, which dies at the "
-                    "next one",
-                    tracer, target, ties->n_traps);
+                    "%s has got %" PRIu64
+                    " SIGTRAPs of %s: killed by SIGKILL it leaves its breakpoints, if it has any there, in the "
+                    "program, which dies at the next one",
+                    tracer, ties->n_traps, target);
         else
                 say(to,
                     "a debugger that is ended by SIGKILL or SIGTERM may leave the breakpoints it has set in "

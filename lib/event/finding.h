@@ -30,7 +30,7 @@ enum severity {
 };
 
 #define FINDING_EVIDENCE_MAX 8
-#define FINDING_TEXT_MAX     512
+#define FINDING_TEXT_MAX     1024
 
 struct finding {
         enum finding_code code;
@@ -47,9 +47,6 @@ struct finding {
         char summary[FINDING_TEXT_MAX]; /* one sentence naming pids and commands */
         char remedy[FINDING_TEXT_MAX];  /* the smallest fix */
         char risk[FINDING_TEXT_MAX];    /* of that fix, "" for none */
-        /* For the rules that may add to it; not stored. */
-        bool handler_ran; /* the summary says that a handler ran */
-        bool end_told;    /* and how the process ended after that */
 };
 
 const char *finding_code_to_string(enum finding_code code); /* "attach-refused-traced" */

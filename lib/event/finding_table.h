@@ -6,6 +6,8 @@
  * the prototype of the rule (rule_FUNCTION, in one of lib/diagnosis/rules_*.c); the meaning is for whoever
  * reads this. Codes are stored by name: a row may be added anywhere, and its name never changes.
  *
+ * The SIGTRAPs of one accident are told as one finding: rule_sigtrap() listens once, for all of its codes.
+ *
  *   X(CODE, function, name, severity unless the case says otherwise, EVENT_BIT()s it listens to, meaning)
  */
 
@@ -15,42 +17,46 @@
 #define ON_LINKS     (ON(PTRACE_ATTACH) | ON(PTRACE_SEIZE) | ON(PTRACE_TRACEME) | ON(PTRACE_AUTOATTACH))
 #define ON_SIGNALLED (ON(SIGNAL_GENERATE) | ON(COUNTER))
 
-#define FINDINGS(X)                                                                                         \
-        X(ATTACH_REFUSED_TRACED, attach_refused_traced, "attach-refused-traced", ERROR,                     \
-          ON(PTRACE_REFUSED) | ON(COUNTER),                                                                 \
-          "a second debugger was refused: the thread already has a tracer")                                 \
-        X(ATTACH_REFUSED_PERMISSION, attach_refused_permission, "attach-refused-permission", ERROR,         \
-          ON(PTRACE_REFUSED),                                                                               \
-          "an attach was refused by ids, capabilities, dumpability, a namespace, seccomp or a security "    \
-          "module")                                                                                         \
-        X(ATTACH_REFUSED_TARGET, attach_refused_target, "attach-refused-target", WARNING,                   \
-          ON(PTRACE_REFUSED), "an attach was refused because nobody can attach to that target")             \
-        X(SPLIT_TRACERS, split_tracers, "split-tracers", ERROR, ON_LINKS | ON(TASK_STATE),                  \
-          "different tracers hold different threads of one process")                                        \
-        X(TRACER_CYCLE, tracer_cycle, "tracer-cycle", ERROR, ON_LINKS, "tracers trace each other")          \
-        X(UNTRACED_THREADS, untraced_threads, "untraced-threads", WARNING, ON(SIGNAL_GENERATE),             \
-          "a process is debugged with breakpoints, but not all of its threads are traced")                  \
-        X(ORPHAN_BREAKPOINT, orphan_breakpoint, "orphan-breakpoint", ERROR,                                 \
-          ON_SIGNALLED | ON(SIGNAL_DELIVER), "a breakpoint instruction ran in a thread that nobody traces") \
-        X(TRAP_WITHOUT_TRACER, trap_without_tracer, "trap-without-tracer", ERROR, ON_SIGNALLED,             \
-          "somebody sent SIGTRAP to a process that nobody traces")                                          \
-        X(TRAP_TO_HANDLER, trap_to_handler, "trap-to-handler", WARNING,                                     \
-          ON(SIGNAL_DELIVER) | ON(COUNTER) | ON(TASK_EXIT),                                                 \
-          "a SIGTRAP ran a handler in the process instead of stopping in a debugger")                       \
-        X(TRAP_FORCED, trap_forced, "trap-forced", WARNING, ON(SIGNAL_GENERATE),                            \
-          "a SIGTRAP was forced through: the program's own handler, block or ignore is gone")               \
-        X(BREAKPOINT_COLLIDED, breakpoint_collided, "breakpoint-collided", WARNING, ON_SIGNALLED,           \
-          "a breakpoint was hit while a SIGTRAP was pending: the debugger cannot tell it from a stray "     \
-          "signal")                                                                                         \
-        X(TRAP_LEAKED, trap_leaked, "trap-leaked", ERROR, ON(SIGNAL_DELIVER),                               \
-          "a tracer passed a breakpoint's SIGTRAP on to the program")                                       \
-        X(ATTACH_STORM, attach_storm, "attach-storm", WARNING, ON(PTRACE_REFUSED) | ON(COUNTER),            \
-          "a debugger repeats a refused attach without end")                                                \
-        X(LEFT_STOPPED, left_stopped, "left-stopped", ERROR,                                                \
-          ON(SIGNAL_GENERATE) | ON(SIGNAL_DELIVER) | ON(PTRACE_DETACH) | ON(TRACER_EXIT) | ON(TASK_STATE),  \
-          "a process is stopped by a SIGSTOP that a departed tracer left behind")                           \
-        X(TRACER_HUNG, tracer_hung, "tracer-hung", WARNING, ON(TASK_STATE),                                 \
-          "a tracer is itself stopped while its tracee waits for it")                                       \
-        X(ATTACH_REFUSED_CLAIMED, attach_refused_claimed, "attach-refused-claimed", WARNING,                \
-          ON(PTRACE_REFUSED) | ON(COUNTER),                                                                 \
+#define FINDINGS(X)                                                                                        \
+        X(ATTACH_REFUSED_TRACED, attach_refused_traced, "attach-refused-traced", ERROR,                    \
+          ON(PTRACE_REFUSED) | ON(COUNTER),                                                                \
+          "a second debugger was refused: the thread already has a tracer")                                \
+        X(ATTACH_REFUSED_PERMISSION, attach_refused_permission, "attach-refused-permission", ERROR,        \
+          ON(PTRACE_REFUSED),                                                                              \
+          "an attach was refused by ids, capabilities, dumpability, a namespace, seccomp or a security "   \
+          "module")                                                                                        \
+        X(ATTACH_REFUSED_TARGET, attach_refused_target, "attach-refused-target", WARNING,                  \
+          ON(PTRACE_REFUSED), "an attach was refused because nobody can attach to that target")            \
+        X(SPLIT_TRACERS, split_tracers, "split-tracers", ERROR, ON_LINKS | ON(TASK_STATE),                 \
+          "different tracers hold different threads of one process")                                       \
+        X(TRACER_CYCLE, tracer_cycle, "tracer-cycle", ERROR, ON_LINKS, "tracers trace each other")         \
+        X(UNTRACED_THREADS, untraced_threads, "untraced-threads", WARNING, ON(SIGNAL_GENERATE),            \
+          "a process is debugged with breakpoints, but not all of its threads are traced")                 \
+        X(ORPHAN_BREAKPOINT, sigtrap, "orphan-breakpoint", ERROR,                                          \
+          ON_SIGNALLED | ON(SIGNAL_DELIVER) | ON(TEXT_SCAN) | ON(TASK_EXEC) | ON(TASK_EXIT),               \
+          "a breakpoint instruction ran in a thread that nobody traces")                                   \
+        X(ORPHAN_WATCHPOINT, sigtrap, "orphan-watchpoint", ERROR, 0,                                       \
+          "a debug register that a departed tracer left fired")                                            \
+        X(ORPHAN_STEP, sigtrap, "orphan-step", ERROR, 0,                                                   \
+          "the SIGTRAP of a single step or an exec came when its tracer had gone")                         \
+        X(TRAP_WITHOUT_TRACER, sigtrap, "trap-without-tracer", ERROR, 0,                                   \
+          "a SIGTRAP that no debugger asked for reached a process that nobody traces")                     \
+        X(TRAP_TO_HANDLER, sigtrap, "trap-to-handler", WARNING, 0,                                         \
+          "a SIGTRAP ran a handler in the process instead of stopping in a debugger")                      \
+        X(TRAP_FORCED, trap_forced, "trap-forced", WARNING, ON(SIGNAL_GENERATE),                           \
+          "a SIGTRAP was forced through: the program's own handler, block or ignore is gone")              \
+        X(BREAKPOINT_COLLIDED, breakpoint_collided, "breakpoint-collided", WARNING, ON_SIGNALLED,          \
+          "a breakpoint was hit while a SIGTRAP was pending: the debugger cannot tell it from a stray "    \
+          "signal")                                                                                        \
+        X(TRAP_LEAKED, sigtrap, "trap-leaked", ERROR, 0,                                                   \
+          "a tracer passed a breakpoint's SIGTRAP on to the program")                                      \
+        X(ATTACH_STORM, attach_storm, "attach-storm", WARNING, ON(PTRACE_REFUSED) | ON(COUNTER),           \
+          "a debugger repeats a refused attach without end")                                               \
+        X(LEFT_STOPPED, left_stopped, "left-stopped", ERROR,                                               \
+          ON(SIGNAL_GENERATE) | ON(SIGNAL_DELIVER) | ON(PTRACE_DETACH) | ON(TRACER_EXIT) | ON(TASK_STATE), \
+          "a process is stopped by a SIGSTOP that a departed tracer left behind")                          \
+        X(TRACER_HUNG, tracer_hung, "tracer-hung", WARNING, ON(TASK_STATE),                                \
+          "a tracer is itself stopped while its tracee waits for it")                                      \
+        X(ATTACH_REFUSED_CLAIMED, attach_refused_claimed, "attach-refused-claimed", WARNING,               \
+          ON(PTRACE_REFUSED) | ON(COUNTER),                                                                \
           "an attach was refused by a claim, the policy or a hold of ptraced's")

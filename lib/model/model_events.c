@@ -575,6 +575,7 @@ static void apply_scan(struct model *m, const struct event *e)
                 return;
         h->scans[h->n_scans++ % SCANS_MAX] = (struct scan){
                 .address = e->ip,
+                .at_ns = e->time_ns,
                 .file_known = e->file_known,
                 .found_int3 = e->found_int3,
         };

@@ -93,7 +93,7 @@ struct history {
                 uint64_t handler, seq;
         } trap;
         struct scan {
-                uint64_t address;
+                uint64_t address, at_ns;
                 bool file_known, found_int3;
         } scans[SCANS_MAX];
         uint32_t n_scans;

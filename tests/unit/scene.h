@@ -246,6 +246,13 @@ static inline void delivers(struct scene *s, struct task_ref target, struct task
                                                           : DISP_DEFAULT});
 }
 
+/* Of a SIGTRAP that nobody took. */
+static inline void dies(struct scene *s, struct task_ref target, int code)
+{
+        delivers(s, target, NOBODY, SIGTRAP, code, 0);
+        process_ends(s, target, KILLED(SIGTRAP));
+}
+
 static inline void handles(struct scene *s, struct task_ref target, uint64_t handler)
 {
         feed(s, (struct event){.type = EV_SIGACTION,

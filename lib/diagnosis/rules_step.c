@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What a tracer leaves behind in a thread rather than in its text: debug registers, a step under way. */
+
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "lib/base/text.h"
+#include "lib/diagnosis/inquest.h"
+#include "lib/diagnosis/wording.h"
+#include "lib/event/tools.h"
+
+/* ---- orphan-watchpoint ------------------------------------------------------------------------------- */
+
+/* The tracers that this thread is known to have had: only one of them can have set its debug registers. */
+struct suspects {
+        struct task_ref last;
+        size_t n; /* different ones */
+};
+
+static void add_suspect(struct suspects *all, const struct task_ref *tracer)
+{
+        if (!plants_breakpoints(tracer) || (all->n && task_same_process(&all->last, tracer)))
+                return;
+        all->last = *tracer;
+        all->n++;
+}
+
+static struct suspects suspects_of(const struct inquest *i)
+{
+        const struct model *m = i->m;
+        struct suspects all = {};
+
+        for (size_t k = 0; k < m->n_ended; k++) {
+                const struct session *s = &m->ended[(m->ended_first + k) % m->ended_size];
+
+                if (s->target.tid == i->t->target.tid && task_same_process(&s->target, &i->t->target))
+                        add_suspect(&all, &s->tracer);
+        }
+        return all;
+}
+
+void tell_watchpoint(const struct inquest *i)
+{
+        const struct suspects suspects = suspects_of(i);
+        struct sentence summary = SENTENCE(i->f->summary);
+        char name[WORD_MAX];
+
+        i->f->code = FIND_ORPHAN_WATCHPOINT;
+        say(summary, "A hardware watchpoint fired in %s", word_thread(&i->f->target, name));
+        if (suspects.n == 1 && i->t->history.ended.cause &&
+            task_same_process(&suspects.last, &i->t->history.ended.tracer)) {
+                say(SENTENCE(i->f->cause), "%s", leaver_cause(i));
+                say(summary,
+                    ". Only a tracer of the thread can set one, and the only one that was seen is gone: ");
+                say_leaver(i, "left it");
+        } else if (suspects.n)
+                say(summary,
+                    ". Only a tracer of the thread can set one: which of the %zu that were there did cannot "
+                    "be told",
+                    suspects.n);
+        else
+                say(summary, ". Only a tracer of the thread can set one: %s",
+                    i->t->whole ? "one that was not seen" : "one that left before recording began");
+        say_outcome(i);
+        say_fix(i, "attach a debugger and detach it again, with no watchpoint set",
+                "delete the watchpoints and detach before the debugger ends");
+}
+
+/* ---- orphan-step ------------------------------------------------------------------------------------- */
+
+/* The trap flag stays set when a tracer ends, and not when it detaches. */
+static bool tracer_ended(const struct inquest *i)
+{
+        return i->t->history.ended.cause == DETACHED_TRACER_EXIT &&
+               plants_breakpoints(&i->t->history.ended.tracer);
+}
+
+/* The tracer had it stopped for that very SIGTRAP. */
+static bool left_in_stop(const struct inquest *i)
+{
+        return i->t->stopped_by.pid && i->t->history.ended.cause &&
+               task_same_process(&i->t->stopped_by, &i->t->history.ended.tracer);
+}
+
+static void say_own_step(const struct inquest *i)
+{
+        struct sentence summary = SENTENCE(i->f->summary);
+
+        i->f->code = FIND_TRAP_WITHOUT_TRACER;
+        say(SENTENCE(i->f->cause), "single-step");
+        if (i->t->whole && was_never_traced(i))
+                say(summary, ". Nobody ever traced it: it set the trap flag itself, or ran int1");
+        else
+                say(summary, ". Whether it set the trap flag itself, or who did, cannot be told");
+        say_outcome(i);
+        say_fix(i, sigtrap_ran_handler(i->t) ? "its handler has dealt with it" : "", "");
+}
+
+void tell_step(const struct inquest *i)
+{
+        struct sentence summary = SENTENCE(i->f->summary);
+        bool exec = i->t->kind == SIGTRAP_EXEC;
+        char name[WORD_MAX];
+
+        i->f->code = FIND_ORPHAN_STEP;
+        say(summary, "%s got the SIGTRAP of %s", word_thread(&i->f->target, name),
+            exec ? "its exec, which is for a tracer" : "a single step");
+        if (!exec && !tracer_ended(i) && !left_in_stop(i)) {
+                say_own_step(i);
+                return;
+        }
+        if (i->t->history.ended.cause) {
+                say(SENTENCE(i->f->cause), "%s", leaver_cause(i));
+                say(summary, ", and its tracer had gone: ");
+                say_leaver(i, "left it");
+        } else
+                say(summary, ", and whoever traced it had gone");
+        say_outcome(i);
+        say_fix(i, "",
+                "keep the thread that traces alive until it has detached: each request must come from it");
+}
