@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/event/finding.h"
 #include "lib/base/text.h"
 #include "cli/base/json.h"
@@ -62,28 +63,131 @@ static void print_evidence(const struct cli *c, struct json_object *f)
         print_part(c, "Evidence:", text);
 }
 
-void finding_print(const struct cli *c, struct json_object *f)
+static void print_headline(const struct cli *c, struct json_object *f, uint64_t times, const char *whom)
 {
         const char *severity = member_string(f, "severity"), *cause = member_string(f, "cause");
-        uint64_t pid = member_u64(f, "pid"), tid = member_u64(f, "tid");
-        char raw[256], safe[256], thread[32] = "";
+        char raw[256], safe[256], more[32] = "";
 
-        if (tid && tid != pid)
-                snprintf(thread, sizeof(thread), "/%lu", tid);
-        snprintf(raw, sizeof(raw), "%s: %s%s%s%s", severity, member_string(f, "code"), *cause ? " (" : "",
-                 cause, *cause ? ")" : "");
+        if (times > 1)
+                snprintf(more, sizeof(more), " x%lu", times);
+        snprintf(raw, sizeof(raw), "%s: %s%s%s%s%s", severity, member_string(f, "code"), *cause ? " (" : "",
+                 cause, *cause ? ")" : "", more);
         paint(c, severity_paint(severity), text_escape(raw, safe, sizeof(safe)));
-        if (pid) {
-                snprintf(raw, sizeof(raw), "  %s(%lu%s)", member_string(f, "comm"), pid, thread);
+        if (*whom) {
+                snprintf(raw, sizeof(raw), "  %s", whom);
                 paint(c, PAINT_BOLD, text_escape(raw, safe, sizeof(safe)));
         }
         putchar('\n');
         print_wrapped(c, "  ", member_string(f, "summary"));
+}
+
+static void print_advice(const struct cli *c, struct json_object *f)
+{
+        print_part(c, "Fix:", member_string(f, "remedy"));
+        print_part(c, "Risk:", member_string(f, "risk"));
+}
+
+void finding_print(const struct cli *c, struct json_object *f)
+{
+        uint64_t pid = member_u64(f, "pid"), tid = member_u64(f, "tid");
+        char whom[128] = "", thread[32] = "";
+
+        if (tid && tid != pid)
+                snprintf(thread, sizeof(thread), "/%lu", tid);
+        if (pid)
+                snprintf(whom, sizeof(whom), "%s(%lu%s)", member_string(f, "comm"), pid, thread);
+        print_headline(c, f, 1, whom);
         print_life(c, f);
         print_when(c, f);
         print_evidence(c, f);
-        print_part(c, "Fix:", member_string(f, "remedy"));
-        print_part(c, "Risk:", member_string(f, "risk"));
+        print_advice(c, f);
+}
+
+/* ---- many of a kind -------------------------------------------------------------------------------- */
+
+#define STORM_MIN  4 /* findings that differ in nothing but the process: fewer are told one by one */
+#define STORM_PIDS 8 /* that are named */
+
+static bool same_kind(struct json_object *a, struct json_object *b)
+{
+        static const char *const members[] = {"severity", "code", "cause", "comm"};
+
+        for (size_t i = 0; i < ELEMENTSOF(members); i++)
+                if (strcmp(member_string(a, members[i]), member_string(b, members[i])) != 0)
+                        return false;
+        return member_u64(a, "other_pid") == member_u64(b, "other_pid");
+}
+
+/* How many of the findings from i on are of its kind; before: whether one before it is, too. */
+static size_t count_kind(struct json_object *findings, size_t i, bool *ret_before)
+{
+        struct json_object *f = json_object_array_get_idx(findings, i);
+        size_t n = 0;
+
+        *ret_before = false;
+        for (size_t k = 0; k < array_length(findings); k++) {
+                if (!same_kind(json_object_array_get_idx(findings, k), f))
+                        continue;
+                n++;
+                *ret_before |= k < i;
+        }
+        return n;
+}
+
+static void print_others(const struct cli *c, struct json_object *findings, size_t i, size_t n)
+{
+        struct json_object *f = json_object_array_get_idx(findings, i), *last = f;
+        char first[TIME_STRING_MAX], until[TIME_STRING_MAX], text[256];
+        size_t len = 0, named = 0;
+
+        for (size_t k = i + 1; k < array_length(findings); k++) {
+                struct json_object *other = json_object_array_get_idx(findings, k);
+
+                if (!same_kind(other, f))
+                        continue;
+                last = other;
+                if (named++ < STORM_PIDS)
+                        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%lu",
+                                                named > 1 ? ", " : "the same of PID ",
+                                                member_u64(other, "pid"));
+        }
+        if (n - 1 > STORM_PIDS)
+                snprintf(text + len, sizeof(text) - len, " and %zu more", n - 1 - STORM_PIDS);
+        print_part(c, "Others:", text);
+        local_time(member_time(f, "first"), true, first);
+        local_time(member_time(last, "last"), true, until);
+        snprintf(text, sizeof(text), "%s to %s", first, until);
+        print_part(c, "When:", text);
+}
+
+static void print_storm(const struct cli *c, struct json_object *findings, size_t i, size_t n)
+{
+        struct json_object *f = json_object_array_get_idx(findings, i);
+
+        print_headline(c, f, n, member_string(f, "comm"));
+        print_others(c, findings, i, n);
+        print_advice(c, f);
+}
+
+static void print_findings(const struct cli *c, struct json_object *findings)
+{
+        /* Former owners of one pid are told apart. */
+        bool any = false, before, grouped = !(c->args.given & OPTION(OPT_EARLIER));
+
+        for (size_t i = 0; i < array_length(findings); i++) {
+                size_t n = count_kind(findings, i, &before);
+                bool storm = n >= STORM_MIN && grouped;
+
+                if (storm && before)
+                        continue;
+                if (any)
+                        putchar('\n');
+                any = true;
+                if (storm)
+                        print_storm(c, findings, i, n);
+                else
+                        finding_print(c, json_object_array_get_idx(findings, i));
+        }
 }
 
 /* Worst first, then oldest first. */
@@ -135,11 +239,7 @@ void diagnosis_print(const struct cli *c, struct json_object *diagnosis, const c
                 print_none(c, whom, since_wall_ns);
         else
                 json_object_array_sort(findings, by_severity);
-        for (size_t i = 0; i < n; i++) {
-                if (i)
-                        putchar('\n');
-                finding_print(c, json_object_array_get_idx(findings, i));
-        }
+        print_findings(c, findings);
         if (omitted)
                 printf("\n%lu older findings are left out: ask for one process, or with --since.\n",
                        omitted);

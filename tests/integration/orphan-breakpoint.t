@@ -97,6 +97,18 @@ is "$RC" 133 "hard-coded: the program's own int3 kills it"
 finds "hard-coded: orphan-breakpoint/hard-coded" orphan-breakpoint/hard-coded "$own"
 like "$(finding_text "$own" orphan-breakpoint/hard-coded)" 'hit_int3' "hard-coded: the finding names the function"
 
+# ---- a storm of them is told once
+for _ in 1 2 3 4; do
+        fixture own target int3
+        go "$PID"
+        ended "$PID"
+        wait_for 10 has_finding orphan-breakpoint/hard-coded "$PID"
+done
+text=$(ctl diagnose 2>&1)
+like "$text" 'orphan-breakpoint \(hard-coded\) x5  target' "a storm is told once, with its number"
+is "$(grep -c 'orphan-breakpoint (hard-coded)' <<<"$text")" 1 "and not one by one"
+is "$(ctl diagnose --json | jq '[.findings[] | select(.cause == "hard-coded")] | length')" 5 "for programs each is there"
+
 # ---- clean twin: the same under gdb
 if need gdb; then
         fixture stopped target int3
@@ -129,7 +141,8 @@ if need dlv && [[ -x $FIXTURES/worker ]]; then
         like "$text" "$dlv" "dlv killed: and its pid"
         like "$text" "main.report" "dlv killed: and the function" ||
                 diag "$(ctl events --pid "$go" --type text.scan --json 2>&1)"
-        finds "dlv killed: trap-to-handler, the Go runtime's" trap-to-handler/ "$go"
+        like "$text" 'handler ran at runtime\.' "dlv killed: and the Go runtime's handler"
+        is "$(ctl diagnose "$go" --json | jq '.findings | length')" 1 "dlv killed: one accident, one finding"
 
         # clean twin: dlv stops there, clears and detaches
         spawn go "$FIXTURES/worker"
