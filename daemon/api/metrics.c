@@ -169,7 +169,7 @@ static void print_loop(FILE *f, const struct loop_times *loop)
 }
 
 /* With the severity that a code usually has it is there before the first one, so that the first counts. */
-static void print_findings(FILE *f, const struct store_totals *totals)
+static void print_finding_totals(FILE *f, const struct store_totals *totals)
 {
 #define USUAL(code, function, name, severity, listens, meaning) [FIND_##code] = SEVERITY_##severity,
         static const enum severity usual[_FIND_MAX] = {FINDINGS(USUAL)};
@@ -201,7 +201,7 @@ static void print_families(FILE *f, const struct figures *fig)
         for (int i = 0; i < _LOST_MAX; i++)
                 fprintf(f, "ptraced_lost_events_total{cause=\"%s\"} %" PRIu64 "\n", loss_cause_to_string(i),
                         losses[i]);
-        print_findings(f, &fig->totals.store);
+        print_finding_totals(f, &fig->totals.store);
 }
 
 char *metrics_text(const struct api *api)
