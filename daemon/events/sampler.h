@@ -18,7 +18,7 @@
 #define SAMPLER_PERIOD_NS     1000000000ULL /* between two walks over the live sessions */
 #define SAMPLER_WALK_MAX      1024          /* sessions looked at in one walk; the next one goes on there */
 #define SAMPLER_EPISODES_MAX  1024          /* tracees at once whose tracer cannot serve them */
-#define SAMPLER_PROBES_MAX    64            /* processes asked in one period who traces them, unseen */
+#define SAMPLER_PROBES_MAX    16            /* processes asked in one period who traces them, unseen */
 #define SAMPLER_UNSEEN_MAX    256           /* threads looked at of one that may be traced, unseen */
 #define SAMPLER_REPEATS_MAX   16            /* task.state events of one such episode, and one at its end */
 

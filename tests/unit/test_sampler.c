@@ -158,6 +158,57 @@ START_TEST(tells_of_a_tracer_that_cannot_serve)
 }
 END_TEST
 
+START_TEST(tells_of_a_tracer_that_was_not_seen)
+{
+        struct model_question q = {.kind = ASK_TRACER};
+        uint32_t tracer, tracee;
+        size_t n;
+
+        tracer = tracer_new(&tracee);
+        ck_assert_int_eq(sampler_new(&sampler), 0);
+        q.task = task_of(tracee);
+        ck_assert_int_eq(sampler_ask(sampler, &q), 0);
+        run_at(1);
+        ck_assert_uint_eq(fake_event(&model, EV_PTRACE_ATTACH, tracee, &n)->tracer.pid, tracer);
+        ck_assert_int_eq(fake_event(&model, EV_PTRACE_ATTACH, tracee, &n)->origin, ORIGIN_SCAN);
+        ck_assert_uint_eq(n, 1);
+        ck_assert_int_eq(sampler_ask(sampler, &q), 0); /* known by now */
+        run_at(2);
+        fake_event(&model, EV_PTRACE_ATTACH, tracee, &n);
+        ck_assert_uint_eq(n, 1);
+        /* Nobody traces the tracer. */
+        q.task = task_of(tracer);
+        ck_assert_int_eq(sampler_ask(sampler, &q), 0);
+        run_at(3);
+        ck_assert_ptr_null(fake_event(&model, EV_PTRACE_ATTACH, tracer, NULL));
+        child_end(tracer);
+        sampler_free(sampler);
+}
+END_TEST
+
+#define PROBE_ROUNDS 4000 /* of SAMPLER_PROBES_MAX processes */
+
+START_TEST(looks_for_tracers_that_are_not_seen_where_it_is_told_to)
+{
+        uint32_t tracer, tracee;
+        size_t n = 0;
+
+        tracer = tracer_new(&tracee);
+        ck_assert_int_eq(sampler_new(&sampler), 0);
+        for (unsigned i = 1; i <= 60; i++)
+                run_at(i);
+        ck_assert_ptr_null(fake_event(&model, EV_PTRACE_ATTACH, tracee, NULL));
+        sampler_probe(sampler);
+        for (unsigned i = 61; n == 0 && i < PROBE_ROUNDS; i++) {
+                run_at(i);
+                fake_event(&model, EV_PTRACE_ATTACH, tracee, &n);
+        }
+        ck_assert_uint_eq(n, 1);
+        child_end(tracer);
+        sampler_free(sampler);
+}
+END_TEST
+
 /* Each is seen when its turn comes: the last one in the third walk, then the first one. */
 START_TEST(walks_more_sessions_than_one_turn_takes)
 {
@@ -205,6 +256,8 @@ int main(void)
         tcase_add_test(t, describes_on_request);
         tcase_add_test(t, a_full_queue_says_so);
         tcase_add_test(t, tells_of_a_tracer_that_cannot_serve);
+        tcase_add_test(t, tells_of_a_tracer_that_was_not_seen);
+        tcase_add_test(t, looks_for_tracers_that_are_not_seen_where_it_is_told_to);
         tcase_add_test(t, walks_more_sessions_than_one_turn_takes);
         suite_add_tcase(s, t);
 
