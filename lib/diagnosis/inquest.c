@@ -83,16 +83,6 @@ bool ran_before_tracers(const struct inquest *i)
                !model_each_session(i->m, i->t->target.pid, true, attached_before, (void *)i);
 }
 
-bool left_by_last_tracer(const struct inquest *i)
-{
-        const struct task_ref *tracer = &i->t->history.ended.tracer;
-
-        if (!i->t->history.ended.cause || !plants_breakpoints(tracer))
-                return false;
-        return (only_memory_has_int3(i) && !ran_before_tracers(i)) ||
-               stopped_there(i, &i->t->target, tracer);
-}
-
 bool was_never_traced(const struct inquest *i)
 {
         const struct sigtrap *t = i->t;
@@ -101,17 +91,12 @@ bool was_never_traced(const struct inquest *i)
                !t->stopped_by.pid && !t->passed_by.pid;
 }
 
-static bool ended_by_exit(const struct sigtrap *t)
-{
-        return t->history.ended.cause == DETACHED_TRACER_EXIT;
-}
-
 /* A thread of the tracer has ended, and the tracer has not to this moment. */
-static bool only_thread_ended(const struct inquest *i)
+static bool only_thread_ended(const struct inquest *i, const struct departure *left)
 {
-        const struct process *tracer = process_of(i->m, &i->t->history.ended.tracer);
+        const struct process *tracer = process_of(i->m, &left->tracer);
 
-        return ended_by_exit(i->t) && i->t->history.ended.thread_only && (!tracer || tracer->alive);
+        return left->cause == DETACHED_TRACER_EXIT && left->thread_only && (!tracer || tracer->alive);
 }
 
 /* ---- words ----------------------------------------------------------------------------------------------- */
@@ -137,47 +122,44 @@ void say_spot(struct sentence to, const struct text_spot *spot, uint64_t address
                 say(to, " (%.*s)", EVENT_PATH_MAX / 2, text_escape(spot->path, path, sizeof(path)));
 }
 
-const char *leaver_cause(const struct inquest *i)
+const char *leaver_cause(const struct inquest *i, const struct departure *left)
 {
-        if (only_thread_ended(i))
+        if (only_thread_ended(i, left))
                 return "tracer-thread-ended";
-        return ended_by_exit(i->t) ? "tracer-died" : "dirty-detach";
+        return left->cause == DETACHED_TRACER_EXIT ? "tracer-died" : "dirty-detach";
 }
 
-static void say_how_it_left(const struct inquest *i)
+static void say_how_it_left(const struct inquest *i, const struct departure *left)
 {
-        const struct history *h = &i->t->history;
         struct sentence summary = SENTENCE(i->f->summary);
         char exit[WORD_MAX], name[WORD_MAX];
 
-        if (only_thread_ended(i)) {
+        if (only_thread_ended(i, left)) {
                 say(summary, "its thread %" PRIu32 " ended without a detach; the tool itself runs on",
-                    h->ended.tracer.tid);
+                    left->tracer.tid);
                 return;
         }
-        if (!ended_by_exit(i->t)) {
-                say(summary, "it %s", h->ended.cause == DETACHED_BY_CALL ? "detached" : "left unseen");
+        if (left->cause != DETACHED_TRACER_EXIT) {
+                say(summary, "it %s", left->cause == DETACHED_BY_CALL ? "detached" : "left unseen");
                 return;
         }
-        say(summary, "it %s", h->ended.status_known ? word_exit(h->ended.tracer_status, exit) : "ended");
-        if (h->ended.killer.pid)
-                say(summary, " (sent by %s, uid %u)", word_process(&h->ended.killer, name),
-                    h->ended.killer_uid);
+        say(summary, "it %s", left->status_known ? word_exit(left->tracer_status, exit) : "ended");
+        if (left->killer.pid)
+                say(summary, " (sent by %s, uid %u)", word_process(&left->killer, name), left->killer_uid);
 }
 
-void say_leaver(const struct inquest *i, const char *what)
+void say_leaver(const struct inquest *i, const struct departure *left, const char *what)
 {
-        const struct history *h = &i->t->history;
-        struct task_ref tracer = h->ended.tracer;
+        struct task_ref tracer = left->tracer;
         char name[WORD_MAX], ago[64], clock[WORD_MAX];
 
         process_name(i->m, &tracer);
         i->f->other_pid = tracer.pid;
-        add_evidence(i->f, h->ended.seq);
+        add_evidence(i->f, left->seq);
         say(SENTENCE(i->f->summary), "%s %s %s before, at %s, when ", word_process(&tracer, name), what,
-            text_duration(i->t->time_ns - MIN_OF(h->ended.until_ns, i->t->time_ns), ago, sizeof(ago)),
-            word_clock(h->ended.until_wall_ns, clock));
-        say_how_it_left(i);
+            text_duration(i->t->time_ns - MIN_OF(left->until_ns, i->t->time_ns), ago, sizeof(ago)),
+            word_clock(left->until_wall_ns, clock));
+        say_how_it_left(i, left);
 }
 
 /* ---- what came of it --------------------------------------------------------------------------------- */
@@ -266,7 +248,9 @@ void say_outcome(const struct inquest *i)
         char name[WORD_MAX];
 
         if (i->t->passed_by.pid)
-                say(summary, ". %s, which traces it, passed the SIGTRAP on",
+                say(summary,
+                    file_has_int3(i) ? ". %s traced it and has no part in that"
+                                     : ". %s, which traces it, passed the SIGTRAP on",
                     word_process(&i->t->passed_by, name));
         else
                 say(summary, ". Nobody traced it");

@@ -39,8 +39,14 @@ bool only_memory_has_int3(const struct inquest *i);
 bool is_generated(const struct inquest *i);
 /* That tracer was stopped by the breakpoint, of this process or of that one. */
 bool stopped_there(const struct inquest *i, const struct task_ref *process, const struct task_ref *tracer);
-/* The tracer that left last may have left it: it was there, and memory or a stop speaks for it. */
-bool left_by_last_tracer(const struct inquest *i);
+/*
+ * The one tracer that may have left the breakpoint: it was stopped there; or memory differs from the file, and
+ * of all that have been in this text and plant breakpoints it is the only one, or the only one that ended
+ * without a detach while the others left in good order without a stop. False: none, or it cannot be told which.
+ * *ret_n (may be NULL): how many of them there are, up to LEAVERS_MAX.
+ */
+bool find_leaver(const struct inquest *i, struct departure *ret, size_t *ret_n);
+#define LEAVERS_MAX 8
 /* No tracer of it is known, now or before; or the breakpoint ran before the first of them came. */
 bool was_never_traced(const struct inquest *i);
 bool ran_before_tracers(const struct inquest *i);
@@ -51,9 +57,9 @@ void add_evidence(struct finding *f, uint64_t seq);
 /* " at main.tick+0x12 (/usr/bin/api)"; address 0: not known */
 void say_spot(struct sentence to, const struct text_spot *spot, uint64_t address);
 /* "PID 4802 (dlv) left in it 3.2 s before, at 14:02:11 UTC, when it was killed by SIGKILL (sent by ...)" */
-void say_leaver(const struct inquest *i, const char *what);
-/* The name for how the last tracer left: "tracer-died", "tracer-thread-ended", "dirty-detach". */
-const char *leaver_cause(const struct inquest *i);
+void say_leaver(const struct inquest *i, const struct departure *left, const char *what);
+/* The name for how that tracer left: "tracer-died", "tracer-thread-ended", "dirty-detach". */
+const char *leaver_cause(const struct inquest *i, const struct departure *left);
 /* Who traced it, what ran, what followed and how it ended; sets the severity. */
 void say_outcome(const struct inquest *i);
 /* The fix for a program that lives on ("" where starting it again is all), and what to do the next time. */

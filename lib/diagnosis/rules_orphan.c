@@ -109,12 +109,24 @@ static void tell_untraced_thread(const struct inquest *i)
         say_fix(i, "detach the debugger and attach it again: it then takes every thread", next_time);
 }
 
+static bool left_by_a_tracer(const struct inquest *i)
+{
+        struct departure left;
+
+        return find_leaver(i, &left, NULL);
+}
+
 static void tell_leaver(const struct inquest *i)
 {
+        struct departure left;
+
+        if (!find_leaver(i, &left, NULL))
+                return; /* it was asked before */
+        say(SENTENCE(i->f->cause), "%s", leaver_cause(i, &left));
         say(SENTENCE(i->f->summary), " that ");
-        say_leaver(i, "left in it");
+        say_leaver(i, &left, "left in it");
         say_outcome(i);
-        say_orphan_fix(i, strcmp(leaver_cause(i), "dirty-detach") == 0
+        say_orphan_fix(i, strcmp(leaver_cause(i, &left), "dirty-detach") == 0
                                   ? "delete the breakpoints (\"delete\", \"clearall\") before the debugger "
                                     "detaches"
                                   : "detach in the debugger before it ends");
@@ -173,9 +185,14 @@ static void tell_stranger(const struct inquest *i)
 static void tell_unknown_writer(const struct inquest *i)
 {
         struct sentence summary = SENTENCE(i->f->summary);
+        struct departure left;
+        size_t n;
 
         say(summary, " that its file does not have. Who wrote it there cannot be told: ");
-        if (!i->t->whole)
+        (void)find_leaver(i, &left, &n);
+        if (n > 1)
+                say(summary, "%zu tracers that may have done it have come and gone", n);
+        else if (!i->t->whole)
                 say(summary, "the program itself, or a debugger before recording began");
         else if (i->d->tier_full)
                 say(summary, "the program itself, or somebody through /proc/%" PRIu32 "/mem",
@@ -212,14 +229,14 @@ static void tell_unseen(const struct inquest *i)
 
 /* First match. The file is the best witness; then who is there; then who was. */
 static const struct orphan_cause {
-        const char *name; /* NULL: as its tracer left */
+        const char *name; /* NULL: its teller says it */
         bool (*applies)(const struct inquest *i);
         void (*tell)(const struct inquest *i);
 } orphan_causes[] = {
         {"hard-coded", file_has_int3, tell_hard_coded},
         {"file-unseen", is_generated, tell_generated},
         {"untraced-thread", left_to_sibling, tell_untraced_thread},
-        {NULL, left_by_last_tracer, tell_leaver},
+        {NULL, left_by_a_tracer, tell_leaver},
         {"inherited-by-fork", is_inherited, tell_inherited},
         {"file-unseen", is_file_unseen, tell_unseen},
         {"self-patched", wrote_it_itself, tell_self_patched},
@@ -312,6 +329,7 @@ void tell_breakpoint(const struct inquest *i)
                 tell_to_handler(i);
                 return;
         }
-        say(SENTENCE(i->f->cause), "%s", c->name ?: leaver_cause(i));
+        if (c->name)
+                say(SENTENCE(i->f->cause), "%s", c->name);
         c->tell(i);
 }

@@ -51,10 +51,10 @@ void tell_watchpoint(const struct inquest *i)
         say(summary, "A hardware watchpoint fired in %s", word_thread(&i->f->target, name));
         if (suspects.n == 1 && i->t->history.ended.cause &&
             task_same_process(&suspects.last, &i->t->history.ended.tracer)) {
-                say(SENTENCE(i->f->cause), "%s", leaver_cause(i));
+                say(SENTENCE(i->f->cause), "%s", leaver_cause(i, &i->t->history.ended));
                 say(summary,
                     ". Only a tracer of the thread can set one, and the only one that was seen is gone: ");
-                say_leaver(i, "left it");
+                say_leaver(i, &i->t->history.ended, "left it");
         } else if (suspects.n)
                 say(summary,
                     ". Only a tracer of the thread can set one: which of the %zu that were there did cannot "
@@ -112,9 +112,9 @@ void tell_step(const struct inquest *i)
                 return;
         }
         if (i->t->history.ended.cause) {
-                say(SENTENCE(i->f->cause), "%s", leaver_cause(i));
+                say(SENTENCE(i->f->cause), "%s", leaver_cause(i, &i->t->history.ended));
                 say(summary, ", and its tracer had gone: ");
-                say_leaver(i, "left it");
+                say_leaver(i, &i->t->history.ended, "left it");
         } else
                 say(summary, ", and whoever traced it had gone");
         say_outcome(i);

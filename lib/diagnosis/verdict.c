@@ -10,9 +10,11 @@
 
 static bool is_somebodys(struct inquest *i, const struct sigtrap *t)
 {
+        struct departure left;
+
         i->t = t;
         return t->kind == SIGTRAP_BREAKPOINT && !file_has_int3(i) &&
-               (left_by_last_tracer(i) || t->sibling_tracer || t->passed_by.pid);
+               (find_leaver(i, &left, NULL) || t->sibling_tracer || t->passed_by.pid);
 }
 
 /* The first one, but for a breakpoint that somebody left: the program's own before it did no harm. Where all

@@ -500,6 +500,7 @@ static void apply_exec(struct model *m, const struct event *e)
                 p->history->trap.known = true, p->history->trap.handler = 1;
         p->vm_parent = 0;
         p->execed = true;
+        p->exec_ns = e->time_ns;
         free(p->info);
         p->info = new_info(e);
         p->info_known = p->asked = false;

@@ -56,20 +56,22 @@ struct thread {
         uint64_t hung_seq;
 };
 
+/* How a tracer left a process. */
+struct departure {
+        struct task_ref tracer;
+        uint64_t until_ns, until_wall_ns, seq, n_traps;
+        int cause;        /* enum detach_cause, 0: there was none */
+        bool thread_only; /* only the thread tracer.tid ended, without a detach; the tool itself
+                           * went on (whether it still does: process_of(tracer)->alive) */
+        bool status_known;
+        int32_t tracer_status;  /* exit code of the tracer */
+        struct task_ref killer; /* who sent the signal it died of, pid 0: nobody that was seen */
+        uint32_t killer_uid;
+};
+
 /* What explains a trap or a stop that comes later. Most processes have none. */
 struct history {
-        /* The last session that ended, since the last exec. */
-        struct {
-                struct task_ref tracer;
-                uint64_t until_ns, until_wall_ns, seq, n_traps;
-                int cause;        /* enum detach_cause, 0: there was none */
-                bool thread_only; /* only the thread tracer.tid ended, without a detach; the tool itself
-                                   * went on (whether it still does: process_of(tracer)->alive) */
-                bool status_known;
-                int32_t tracer_status;  /* exit code of the tracer */
-                struct task_ref killer; /* who sent the signal it died of, pid 0: nobody that was seen */
-                uint32_t killer_uid;
-        } ended;
+        struct departure ended; /* the last session that ended, since the last exec */
         /* Forked, without an exec since, from a process that was traced or carried breakpoints. */
         struct {
                 struct task_ref parent, tracer;
@@ -112,6 +114,7 @@ struct process {
         char state;
         bool alive, asked, info_known;
         bool execed;            /* an exec was seen: nothing in its text comes from its parent */
+        uint64_t exec_ns;       /* when; 0: none was seen */
         uint32_t split_told;    /* the split with that tracer is reported */
         bool mixed;             /* threads of it have, or had, different tracers at the same time */
         struct task_ref killer; /* who sent it SIGKILL or SIGTERM last ... */

@@ -86,7 +86,9 @@ child=$(value timeout pid)
 go "$child"
 ended "$timeout"
 concludes "a child of timeout dies of its own breakpoint" "$child" 'orphan-breakpoint/hard-coded 0'
-is "$(findings "$timeout" | wc -l)" 0 "timeout, which raises the same signal, has no finding of its own"
+is "$(ctl diagnose "$timeout" --json | jq -r '[.findings[] | select(.severity == "error")] | length')" 0 \
+        "timeout, which raises the same signal, is no second error"
+like "$(words "$timeout")" "$child" "what is said of it points to the child"
 fixture raise target raise
 raise=$PID
 goes "$raise"

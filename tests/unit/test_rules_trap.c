@@ -1029,7 +1029,7 @@ SCENE(tracer_passes_a_breakpoint_of_the_program_on)
         scans(s, API, true, true);
         process_ends(s, API, KILLED(SIGTRAP));
         ck_assert_uint_eq(expect_saying(s, FIND_ORPHAN_BREAKPOINT, "hard-coded",
-                                        "PID 4820 (strace), which traces it, passed the SIGTRAP on")
+                                        "PID 4820 (strace) traced it and has no part in that")
                                   .other_pid,
                           0);
         expect_count(s, 1);
