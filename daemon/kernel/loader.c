@@ -270,7 +270,7 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
         if (!l->skel)
                 return -errno;
         r = choose_programs(l, l->skel, tier, btf, with_optional);
-        if (!r && tier == TIER_TRACEPOINT && with_optional && kfuncs_usable(btf)) {
+        if (!r && (tier == TIER_TRACEPOINT || l->requested) && with_optional && kfuncs_usable(btf)) {
                 r = kfuncs_put(l->skel->obj, btf);
                 l->skel->rodata->finds_tasks = true;
         }
