@@ -41,7 +41,7 @@ UNIT_BINS   := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all clean unit test test-long test-unit test-integration test-vm demo run deps deps-build deps-demo install uninstall \
+.PHONY: all clean traces unit test test-long test-unit test-integration test-vm demo run deps deps-build deps-demo install uninstall \
         format format-check lint walk
 
 all: $(O)/ptraced $(O)/ptracectl
@@ -197,6 +197,12 @@ format-check:
 # The rules of the house that a script can see.
 lint:
 	$(Q)tests/lint
+
+# Record again what tests/traces has: the cases and the clean corpus, as they are told here and now.
+traces: all scenarios
+	$(Q)rm -f tests/traces/*.jsonl.gz tests/traces/*.want
+	$(Q)mkdir -p tests/traces
+	$(Q)O=$(O) TRACES=$(CURDIR)/tests/traces tests/integration/run $(addprefix tests/integration/,clean.t cases-access.t cases-state.t cases-traps.t)
 
 # How far one claim goes through the daemon.
 walk: all scenarios

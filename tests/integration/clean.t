@@ -247,10 +247,11 @@ while IFS='|' read -r name run tools; do
                 fail "$name: the session itself" "status $?, it said: $(tail -n 6 "$W/session.out")"
                 continue
         fi
+        until=$(date -u +%FT%T.%NZ)
         settle && MARKER=$PID || MARKER=0
         found=$(found_since "$since")
         if [[ $found ]]; then verdict_is false; else verdict_is right; fi
-        is "$found" '' "$name"
+        is "$found" '' "$name" && TRACE_SINCE=$since keep_trace "$name" - '' "$until"
         diag "$((SECONDS - began)) s, $(wc -l <"$W/session.out") lines: $name"
 done <<<"$CORPUS"
 ((n >= 40)) || diag "$n sessions were played"

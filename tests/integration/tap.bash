@@ -117,12 +117,34 @@ judge() {
                 echo wrong
         fi
 }
+# ---- traces that are kept ---------------------------------------------------------------------------
+
+# `make traces` has TRACES in the environment, a directory: what was recorded for a verdict is written there as FILE-NAME.jsonl.gz,
+# without this machine's names, and beside it, in FILE-NAME.want, the pid that was asked about ("-": none) and what was told.
+TRACE_SINCE=
+trace_begins() { [[ ! ${TRACES-} ]] || TRACE_SINCE=$(date -u +%FT%T.%NZ); }
+neutral() {
+        sed -E "s#$T#/tmp/test#g; s#$FIXTURES#/src/build/tests/scenarios#g; s#$ROOT#/src#g; s#$(uname -n)#host#g; s#$(uname -r)#release#g
+                s#(\"boot_id\":)\"[^\"]*\"#\\1\"00000000-0000-0000-0000-000000000000\"#; s#(\"(unit|tty)\":)\"[^\"]*\"#\\1\"\"#g"
+}
+# keep_trace NAME PID|- WANT [UNTIL]
+keep_trace() {
+        [[ ${TRACES-} ]] || return 0
+        local name
+        name=$(basename "$0" .t)-$(tr -cs 'a-zA-Z0-9\n' - <<<"$1" | cut -c 1-60)
+        { ctl export --format jsonl 2>/dev/null | head -n 1; ctl export --format jsonl ${TRACE_SINCE:+--since "$TRACE_SINCE"} ${4:+--until "$4"} 2>/dev/null; } |
+                awk 'NR == 1 {first = $0} NR == 1 || $0 != first' | neutral | gzip -9n >"$TRACES/$name.jsonl.gz"
+        printf '%s %s\n' "$2" "$3" >"$TRACES/$name.want"
+        trace_begins
+}
+
 # concludes NAME PID WANT [NEVER]: the findings about PID are these and no other; WANT is an extended regex of what told()
 # says, "" for none. NEVER: a regex of what must not stand in any text a person reads.
 concludes() {
         local got
         settle || diag "the marker was not seen: what follows proves less"
         if wait_for 3 is_told "$2" "$3"; then
+                keep_trace "$1" "$2" "$(told "$2")"
                 if [[ ${4-} && $(words "$2") =~ $4 ]]; then
                         verdict_is wrong
                         fail "$1" "'${BASH_REMATCH[0]}' stands in: $(words "$2")"

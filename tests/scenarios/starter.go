@@ -15,6 +15,7 @@ import (
 
 const (
 	childSeconds = "0.5"
+	settled      = 100 * time.Millisecond
 	look         = 300 * time.Millisecond
 )
 
@@ -35,6 +36,7 @@ func main() {
 				err = syscall.PtraceDetach(cmd.Process.Pid)
 			}
 		}
+		time.Sleep(settled) // the child has stopped: without a tracer its exec would raise no signal
 		done <- err
 		if stay {
 			select {}
