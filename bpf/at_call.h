@@ -118,7 +118,8 @@ static __always_inline __u32 facts_of_creds(const struct cred *c, const struct c
                 f |= ATT_F_SAME_USERNS;
         if (over)
                 f |= ATT_F_CAP_CRED_NS;
-        if (target_mm)
+        /* Kernels that keep it elsewhere (7.3): mostly it is the one of the ids. */
+        if (target_mm && bpf_core_field_exists(target_mm->user_ns))
                 mm_ns = BPF_CORE_READ(target_mm, user_ns);
         if (mm_ns && mm_ns != ns ? cap_ptrace_over(c, mm_ns) : over)
                 f |= ATT_F_CAP_TARGET_NS;

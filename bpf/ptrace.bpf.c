@@ -260,7 +260,7 @@ static __always_inline const struct task_struct *find_own_thread(struct task_str
  * Kernel functions that turn a number of the current pid namespace into a task, which they hold until it is
  * released. An extern that this kernel lacks would cost CAP_SYS_ADMIN (libbpf searches the modules for it),
  * so the calls bear placeholders, which the loader replaces where the kernel has both functions and lets a
- * program of this kind call them. Elsewhere finds_tasks is false, and the verifier drops the calls.
+ * program of this kind call them. Elsewhere finds_tasks is false, and nothing is found.
  */
 const volatile bool finds_tasks = false;
 static struct task_struct *(*task_from_vpid)(__s32 vpid) = (void *)KFUNC_TASK_FROM_VPID;

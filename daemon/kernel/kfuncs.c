@@ -21,25 +21,35 @@ static const struct {
         {KFUNC_TASK_RELEASE, "bpf_task_release"},
 };
 
-static int id_of(const struct btf *btf, int placeholder)
+static int id_of(const struct btf *btf, const char *name)
 {
-        for (size_t i = 0; i < ELEMENTSOF(kfuncs); i++)
-                if (kfuncs[i].placeholder == placeholder)
-                        return btf__find_by_name_kind(btf, kfuncs[i].name, BTF_KIND_FUNC);
-        return -ENOENT;
+        return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
 }
 
+/* The name of the function that an instruction is to call; NULL: it is something else. */
+static const char *placeholder_of(const struct bpf_insn *insn)
+{
+        if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg)
+                return NULL;
+        for (size_t i = 0; i < ELEMENTSOF(kfuncs); i++)
+                if (kfuncs[i].placeholder == insn->imm)
+                        return kfuncs[i].name;
+        return NULL;
+}
+
+/* Without btf a call becomes "nothing found": newer kernels look at calls that are never reached, too. */
 static void replace_calls(struct bpf_insn *insns, size_t n, const struct btf *btf)
 {
-        for (size_t i = 0; i < n; i++) {
-                int id = -ENOENT;
+        static const struct bpf_insn nothing = {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0};
 
-                if (insns[i].code == (BPF_JMP | BPF_CALL) && !insns[i].src_reg)
-                        id = id_of(btf, insns[i].imm);
-                if (id <= 0)
-                        continue; /* another call, or none */
-                insns[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
-                insns[i].imm = id;
+        for (size_t i = 0; i < n; i++) {
+                const char *name = placeholder_of(&insns[i]);
+
+                if (name && btf) {
+                        insns[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
+                        insns[i].imm = id_of(btf, name);
+                } else if (name)
+                        insns[i] = nothing;
         }
 }
 
@@ -57,7 +67,7 @@ bool kfuncs_usable(const struct btf *btf)
         _cleanup_close_ int prog = -1;
 
         for (size_t i = 0; i < ELEMENTSOF(kfuncs); i++)
-                if (id_of(btf, kfuncs[i].placeholder) <= 0)
+                if (id_of(btf, kfuncs[i].name) <= 0)
                         return false;
         replace_calls(insns, ELEMENTSOF(insns), btf);
         prog = bpf_prog_load(BPF_PROG_TYPE_TRACEPOINT, "probe", "GPL", insns, ELEMENTSOF(insns), NULL);

@@ -10,5 +10,5 @@
 
 /* The kernel has them all, and a program on a tracepoint may call them: asked by loading one that does. */
 bool kfuncs_usable(const struct btf *btf);
-/* Before loading: the placeholders become calls. -errno, or 0. */
+/* Before loading: the placeholders become calls, without btf "there is no such task". -errno, or 0. */
 int kfuncs_put(struct bpf_object *obj, const struct btf *btf);

@@ -261,6 +261,15 @@ static int reuse_maps(const struct loader *l)
         return r;
 }
 
+/* btf NULL: without them. */
+static int put_kfuncs(struct loader *l, const struct btf *btf)
+{
+        bool usable = btf && kfuncs_usable(btf);
+
+        l->skel->rodata->finds_tasks = usable;
+        return kfuncs_put(l->skel->obj, usable ? btf : NULL);
+}
+
 /* -errno of what stopped it; l->skel is set only on success. */
 static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, bool with_optional)
 {
@@ -270,10 +279,8 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
         if (!l->skel)
                 return -errno;
         r = choose_programs(l, l->skel, tier, btf, with_optional);
-        if (!r && (tier == TIER_TRACEPOINT || l->requested) && with_optional && kfuncs_usable(btf)) {
-                r = kfuncs_put(l->skel->obj, btf);
-                l->skel->rodata->finds_tasks = true;
-        }
+        if (!r)
+                r = put_kfuncs(l, (tier == TIER_TRACEPOINT || l->requested) && with_optional ? btf : NULL);
         if (!r)
                 r = reuse_maps(l);
         if (!r)
