@@ -124,12 +124,12 @@ judge() {
 TRACE_SINCE=
 trace_begins() { [[ ! ${TRACES-} ]] || TRACE_SINCE=$(date -u +%FT%T.%NZ); }
 neutral() {
-        sed -E "s#$T#/tmp/test#g; s#$FIXTURES#/src/build/tests/scenarios#g; s#$ROOT#/src#g; s#$(uname -n)#host#g; s#$(uname -r)#release#g
+        sed -E "s#$T#/test#g; s#$FIXTURES#/src/build/tests/scenarios#g; s#$ROOT#/src#g; s#$(uname -n)#host#g; s#$(uname -r)#release#g
                 s#(\"boot_id\":)\"[^\"]*\"#\\1\"00000000-0000-0000-0000-000000000000\"#; s#(\"(unit|tty)\":)\"[^\"]*\"#\\1\"\"#g"
 }
 # keep_trace NAME PID|- WANT [UNTIL]
 keep_trace() {
-        [[ ${TRACES-} ]] || return 0
+        [[ ${TRACES-} && $PTRACED_SOCKET == "$T/sock" ]] || return 0
         local name
         name=$(basename "$0" .t)-$(tr -cs 'a-zA-Z0-9\n' - <<<"$1" | cut -c 1-60)
         { ctl export --format jsonl 2>/dev/null | head -n 1; ctl export --format jsonl ${TRACE_SINCE:+--since "$TRACE_SINCE"} ${4:+--until "$4"} 2>/dev/null; } |
