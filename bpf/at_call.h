@@ -67,13 +67,15 @@ static __always_inline bool dumpable(const struct task_struct *t)
 
         if (!mm)
                 return true;
+        if (bpf_core_field_exists(t->exec_state))
+                return BPF_CORE_READ(t, exec_state, dumpable) == TASK_DUMPABLE_OWNER;
         if (bpf_core_field_exists(word->flags))
                 bpf_core_read(&flags, sizeof(flags), &word->flags);
         else if (bpf_core_field_exists(bitmap->flags))
                 bpf_core_read(&flags, sizeof(flags), &bitmap->flags);
         else
                 return true;
-        return (flags & 3) == 1; /* SUID_DUMP_USER */
+        return (flags & 3) == SUID_DUMP_USER;
 }
 
 static __always_inline bool has_seccomp_filter(const struct task_struct *t)
@@ -102,11 +104,26 @@ static __always_inline __u32 facts_of_target(const struct task_struct *t)
         return f;
 }
 
-/* c and t: credentials of who wants to trace and of the target. */
-static __always_inline __u32 facts_of_creds(const struct cred *c, const struct cred *t,
-                                            const struct mm_struct *target_mm)
+/* Of the memory it runs in; NULL: it has none. */
+static __always_inline const struct user_namespace *memory_namespace(const struct task_struct *t)
 {
-        const struct user_namespace *ns = BPF_CORE_READ(t, user_ns), *mm_ns = NULL;
+        const struct mm_struct *mm = BPF_CORE_READ(t, mm);
+        const struct user_namespace *ns = NULL;
+
+        if (!mm)
+                return NULL;
+        if (bpf_core_field_exists(mm->user_ns))
+                bpf_core_read(&ns, sizeof(ns), &mm->user_ns);
+        else if (bpf_core_field_exists(t->exec_state))
+                ns = BPF_CORE_READ(t, exec_state, user_ns);
+        return ns;
+}
+
+/* c and t: credentials of who wants to trace and of the target; mm_ns: memory_namespace() of that. */
+static __always_inline __u32 facts_of_creds(const struct cred *c, const struct cred *t,
+                                            const struct user_namespace *mm_ns)
+{
+        const struct user_namespace *ns = BPF_CORE_READ(t, user_ns);
         bool over = cap_ptrace_over(c, ns);
         __u32 f = 0;
 
@@ -118,9 +135,6 @@ static __always_inline __u32 facts_of_creds(const struct cred *c, const struct c
                 f |= ATT_F_SAME_USERNS;
         if (over)
                 f |= ATT_F_CAP_CRED_NS;
-        /* Kernels that keep it elsewhere (7.3): mostly it is the one of the ids. */
-        if (target_mm && bpf_core_field_exists(target_mm->user_ns))
-                mm_ns = BPF_CORE_READ(target_mm, user_ns);
         if (mm_ns && mm_ns != ns ? cap_ptrace_over(c, mm_ns) : over)
                 f |= ATT_F_CAP_TARGET_NS;
         return f;
@@ -179,7 +193,7 @@ static __always_inline void describe_attach_target(struct rec_attach *r, const s
 {
         describe_target_itself(r, target);
         r->flags |= facts_of_creds(BPF_CORE_READ(caller, cred), BPF_CORE_READ(target, real_cred),
-                                   BPF_CORE_READ(target, mm)) |
+                                   memory_namespace(target)) |
                     facts_of_kinship(caller, target);
         if (r->ret)
                 describe_tracer(&r->holder, target);
@@ -190,7 +204,7 @@ static __always_inline void describe_traceme(struct rec_attach *r, const struct 
 {
         describe_target_itself(r, t);
         r->flags |= facts_of_creds(BPF_CORE_READ(t, real_parent, real_cred), BPF_CORE_READ(t, cred),
-                                   BPF_CORE_READ(t, mm));
+                                   memory_namespace(t));
         describe_tracer(&r->holder, t);
 }
 

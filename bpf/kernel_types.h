@@ -164,6 +164,15 @@ struct seccomp {
         int mode;
 } __core_types;
 
+/* Since 7.3, of each task: what exec decided, which was in its memory before. */
+enum task_dumpable {
+        TASK_DUMPABLE_OWNER = 1,
+};
+struct task_exec_state {
+        enum task_dumpable dumpable;
+        struct user_namespace *user_ns;
+} __core_types;
+
 struct task_struct {
         struct thread_info thread_info;
         unsigned int flags, ptrace;
@@ -183,6 +192,7 @@ struct task_struct {
         struct css_set *cgroups;
         struct nsproxy *nsproxy;
         struct seccomp seccomp;
+        struct task_exec_state *exec_state;
 } __core_types;
 
 struct kernel_siginfo;
@@ -290,6 +300,7 @@ enum {
         IA32_NR_PTRACE = 26,
         X32_NR_PTRACE = 0x40000000 | 521,
         SECCOMP_MODE_FILTER = 2,
+        SUID_DUMP_USER = 1,
         TS_COMPAT = 2, /* thread_info.status: in a system call of 32 bits */
         PAGE_SHIFT = 12,
 };
