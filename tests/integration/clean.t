@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The clean corpus: sessions that end well, of debuggers, tracers, profilers, supervisors and whoever else uses signals.
 # None of them may give a finding. In tier full only the first are played, unless CORPUS_ALL is set.
-# guests: verdicts
+# guests: verdicts alone
 . "$(dirname "$0")/tap.bash"
 readonly GUEST_SESSIONS=12
 start_daemon
