@@ -104,8 +104,8 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
                 d->config = c;
                 log_init(d->options.log_level >= 0 ? d->options.log_level : c.log_level);
                 pump_set_thresholds(d->pump, &c.thresholds);
-                log_notice("Thresholds and log level were read again; [store] and [guard] hold from the "
-                           "next start.");
+                log_notice("Thresholds and log level were read again; [store], [watch] and [guard] hold "
+                           "from the next start.");
         }
         if (d->reload)
                 return 0; /* it is still to come, and reads what is there then */
