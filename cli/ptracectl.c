@@ -13,7 +13,9 @@ static const struct verb verbs[] = {
                 .options = OPTION(OPT_WAIT),
                 .run = verb_status,
                 .summary = "Show the daemon: tier, what it has seen, what it has lost",
-                .help = "Losses are counted by cause. As long as their total is 0 the record is complete.\n"
+                .help = "Losses are counted by cause. As long as their total is 0 the record is complete. "
+                        "Events and losses are counted since the daemon's start, sessions that ended and "
+                        "findings since the store began.\n"
                         "With --wait it returns as soon as ptraced is ready, and fails when the time is "
                         "over.",
         },
@@ -43,8 +45,11 @@ static const struct verb verbs[] = {
                 .run = verb_why,
                 .summary = "Say whether you could attach to a process now, and if not, why",
                 .help = "The answer is that of the kernel's rules for the user who asks: the errno, its "
-                        "cause, who holds the process, the smallest fix and the risk of that fix. The last "
-                        "refused attempts on the process follow. Nothing is attached.",
+                        "cause, who holds the process, the smallest fix and the risk of that fix; or that "
+                        "it is not known, and what would have to be. The last refused attempts on the "
+                        "process follow. Nothing is attached.\n"
+                        "PID may be the number of a thread: then the answer is about that thread. Under a "
+                        "seccomp filter a child of ptracectl tries what the filter makes of ptrace.",
         },
         {
                 .name = "diagnose",
@@ -57,7 +62,8 @@ static const struct verb verbs[] = {
                 .help = "Without PID all processes are meant; with it the one that has the pid now, or had it "
                         "last, and with --earlier those before it, too. With --file a trace is read that was exported "
                         "or recorded earlier (JSON Lines, also compressed, or the trace.sqlite of a state "
-                        "directory); no daemon is needed, and the findings are the same.",
+                        "directory); no daemon is needed, and the findings are the same. ptracectl(1) says "
+                        "what each code and cause means.",
         },
         {
                 .name = "events",
@@ -68,7 +74,8 @@ static const struct verb verbs[] = {
                 .summary = "List recorded events, oldest first",
                 .help = "Floods are counted: an event of type 'counter' stands for as many as its count "
                         "says. --json prints one object per line. With --follow and without --since it "
-                        "begins with what happens next.",
+                        "begins with what happens next. --pid means the process that has the pid now, or "
+                        "had it last, and with --earlier those before it, too.",
         },
         {
                 .name = "watch",
@@ -87,7 +94,9 @@ static const struct verb verbs[] = {
                 .summary = "Write recorded events for other tools",
                 .help = "jsonl is one JSON object per line and can be read back by 'diagnose --file'. csv "
                         "is one row per event. chrome is for chrome://tracing and ui.perfetto.dev. Losses "
-                        "are part of the output and are also said on standard error.",
+                        "are part of the output and are also said on standard error. --pid means the "
+                        "process that has the pid now, or had it last, and with --earlier those before it, "
+                        "too.",
         },
         {
                 .name = "record",
