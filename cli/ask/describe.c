@@ -13,7 +13,7 @@
 #include "bpf/guard_maps.h"
 #include "lib/base/sentence.h"
 #include "lib/base/text.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 #include "cli/base/output.h"
 
 #define TRAP_OF_PERF 6 /* TRAP_PERF of asm-generic/siginfo.h, for older C libraries */

@@ -5,7 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/event/record.h"
-#include "lib/diagnosis/access.h"
+#include "lib/access/access.h"
 #include "lib/proc/procfs.h"
 #include "daemon/claims/attach_facts.h"
 

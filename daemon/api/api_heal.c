@@ -17,7 +17,7 @@
 #include "lib/proc/procfs.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 #include "daemon/claims/opinion.h"
 #include "daemon/heal/heal_child.h"
 #include "daemon/hold/hold.h"

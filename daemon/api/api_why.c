@@ -11,7 +11,7 @@
 
 #include "bpf/records.h"
 #include "lib/base/clock.h"
-#include "lib/diagnosis/access.h"
+#include "lib/access/access.h"
 #include "lib/base/json_text.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"

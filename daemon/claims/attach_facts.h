@@ -4,7 +4,7 @@
 /* What /proc says about whether one process may attach to another, for access_decide() and access_rights().
  */
 
-#include "lib/diagnosis/access.h"
+#include "lib/access/access.h"
 #include "lib/proc/procfs.h"
 
 /* Of an attach by caller to a thread. target NULL: it is gone. Says nothing of who traces it now, and of the

@@ -19,7 +19,7 @@
 #include "lib/proc/elf_text.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 
 #define MAP_ENTRIES 512 /* of pagemap, read at a time */
 #define DELETED     " (deleted)"

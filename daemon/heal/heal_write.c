@@ -26,7 +26,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/proc/procfs.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 #include "daemon/heal/heal_scan.h"
 
 #define PAUSE_NS   500000 /* between two looks at threads that are to stop */

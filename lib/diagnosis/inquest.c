@@ -8,7 +8,7 @@
 
 #include "lib/base/text.h"
 #include "lib/diagnosis/inquest.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 #include "lib/event/tools.h"
 #include "lib/model/model.h"
 

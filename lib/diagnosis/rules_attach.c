@@ -12,9 +12,9 @@
 #include "bpf/guard_maps.h"
 #include "bpf/records.h"
 #include "lib/base/cleanup.h"
-#include "lib/diagnosis/access.h"
+#include "lib/access/access.h"
 #include "lib/diagnosis/rule.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 #include "lib/model/model.h"
 #include "lib/base/text.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/diagnosis/inquest.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 
 static void say_what_leaked(const struct inquest *i)
 {

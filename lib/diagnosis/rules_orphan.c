@@ -7,7 +7,7 @@
 
 #include "lib/base/text.h"
 #include "lib/diagnosis/inquest.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 #include "lib/event/tools.h"
 
 static bool is_file_unseen(const struct inquest *i)

@@ -8,7 +8,7 @@
 
 #include "lib/base/text.h"
 #include "lib/diagnosis/inquest.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 
 #define EMULATOR "qemu-"            /* qemu-user's programs begin so: qemu-aarch64 */
 #define ECHO_NS  (5 * NSEC_PER_SEC) /* from a child's death to the parent's that repeats it */

@@ -8,7 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/diagnosis/rule.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 #include "lib/base/text.h"
 
 #define HUNG_GAP_NS (10 * NSEC_PER_SEC) /* task.state events further apart are two episodes */

@@ -8,7 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/diagnosis/inquest.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 
 /* ---- trap-forced ----------------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
 /* The decision about an attach: asked before, and explained after. */
 
 #include "bpf/guard_maps.h"
-#include "lib/diagnosis/access.h"
+#include "lib/access/access.h"
 #include "tests/unit/scene.h"
 
 #define ALL_KNOWN (~(uint32_t)ATT_F_LSM_CALLED)

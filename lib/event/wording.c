@@ -7,7 +7,7 @@
 #include <sys/ptrace.h>
 
 #include "lib/base/text.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 #include "lib/event/tools.h"
 
 #define COMM_ESCAPED_MAX (sizeof(((struct task_ref *)0)->comm) * 4 + 1)

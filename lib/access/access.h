@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/diagnosis/access_facts.h"
+#include "lib/access/access_facts.h"
 
 enum access_cause {
         ACCESS_NONE,    /* allowed */

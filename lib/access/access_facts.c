@@ -5,7 +5,7 @@
 #include "bpf/guard_maps.h"
 #include "bpf/records.h"
 #include "lib/base/cleanup.h"
-#include "lib/diagnosis/access_facts.h"
+#include "lib/access/access_facts.h"
 
 #define CAP_SYS_PTRACE_BIT 19
 /* What only who looks in the call itself can tell to be false: /proc is read afterwards, and events of

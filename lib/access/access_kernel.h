@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-#include "lib/diagnosis/access_facts.h"
-#include "lib/diagnosis/access_guard.h"
+#include "lib/access/access_facts.h"
+#include "lib/access/access_guard.h"
 
 /* The first thing that decides and is not known, in words; NULL: nothing. rights_only: of the caller's right over
  * the target, see access_rights(). */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "bpf/records.h"
-#include "lib/diagnosis/access_guard.h"
+#include "lib/access/access_guard.h"
 #include "lib/base/text.h"
 
 #define OWNER_ESCAPED_MAX (EVENT_OWNER_MAX * 4 + 1)

@@ -7,12 +7,12 @@
 #include <sys/ptrace.h>
 
 #include "bpf/records.h"
-#include "lib/diagnosis/access.h"
-#include "lib/diagnosis/access_guard.h"
-#include "lib/diagnosis/access_kernel.h"
+#include "lib/access/access.h"
+#include "lib/access/access_guard.h"
+#include "lib/access/access_kernel.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/event/wording.h"
 
 static const char *const cause_names[] = {
         [ACCESS_NONE] = "",

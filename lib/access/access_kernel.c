@@ -8,8 +8,8 @@
 #include "bpf/records.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
-#include "lib/diagnosis/access_kernel.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/access/access_kernel.h"
+#include "lib/event/wording.h"
 
 /* ---- what refuses ---------------------------------------------------------------------------------- */
 

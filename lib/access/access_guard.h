@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 #include "bpf/guard_maps.h"
-#include "lib/diagnosis/access_facts.h"
-#include "lib/diagnosis/wording.h"
+#include "lib/access/access_facts.h"
+#include "lib/event/wording.h"
 
 struct telling {
         const struct access_facts *f;
