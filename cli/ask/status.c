@@ -60,11 +60,12 @@ static void print_counts(const struct cli *c, struct json_object *o)
                  member_u64(n, "traced_threads"), member_u64(n, "tracers"), member_u64(n, "processes"),
                  member_u64(n, "followers"));
         print_wrapped(c, "  Now:      ", line);
-        snprintf(line, sizeof(line),
-                 "events %lu since the start (%lu stored); since the store began: sessions ended %lu, "
-                 "findings %lu",
-                 member_u64(n, "events"), member_u64(n, "stored"), member_u64(n, "sessions_ended"),
-                 member_u64(n, "findings"));
+        snprintf(
+                line, sizeof(line),
+                "events %lu since the daemon started, %lu kept in the store; since the store began: sessions "
+                "ended %lu, findings %lu",
+                member_u64(n, "events"), member_u64(n, "stored"), member_u64(n, "sessions_ended"),
+                member_u64(n, "findings"));
         print_wrapped(c, "  Seen:     ", line);
 }
 
