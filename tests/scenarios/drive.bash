@@ -20,6 +20,7 @@ FIXTURES=${FIXTURES:-$O/tests/scenarios}
 SCRIPTS=${SCRIPTS:-$ROOT/tests/scenarios}
 export FIXTURE_SECONDS=$((90 * T_SCALE))
 export LC_ALL=C DEBUGINFOD_URLS=
+export PATH # bash has one where nobody set any, and strace and Delve look for programs, too
 unset PTRACED_SOCKET
 
 PIDS=()
