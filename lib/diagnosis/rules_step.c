@@ -11,6 +11,8 @@
 #include "lib/event/wording.h"
 #include "lib/event/tools.h"
 
+#define STEP_WAIT_NS (1 * NSEC_PER_SEC) /* from the tracer's end to the step that it had under way */
+
 /* ---- orphan-watchpoint ------------------------------------------------------------------------------- */
 
 /* The tracers that this thread is known to have had: only one of them can have set its debug registers. */
@@ -70,11 +72,14 @@ void tell_watchpoint(const struct inquest *i)
 
 /* ---- orphan-step ------------------------------------------------------------------------------------- */
 
-/* The trap flag stays set when a tracer ends, and not when it detaches. */
+/* The trap flag stays set when a tracer ends, and not when it detaches. The next instruction then traps: what
+ * comes long after is a step that somebody else began, if no system call lies between. */
 static bool tracer_ended(const struct inquest *i)
 {
-        return i->t->history.ended.cause == DETACHED_TRACER_EXIT &&
-               plants_breakpoints(&i->t->history.ended.tracer);
+        const struct departure *left = &i->t->history.ended;
+
+        return left->cause == DETACHED_TRACER_EXIT && plants_breakpoints(&left->tracer) &&
+               i->t->time_ns <= left->until_ns + STEP_WAIT_NS;
 }
 
 /* The tracer had it stopped for that very SIGTRAP. */
