@@ -48,9 +48,12 @@ enum forced forced_how(const struct event *e, const struct history *h)
         return e->sa_flags ? FORCED_SOMEHOW : NOT_FORCED;
 }
 
+/* Flags are left of an ignored SIGTRAP, too: signal(3) sets them for whatever it is told. */
 bool had_handler(const struct event *e, const struct history *h)
 {
-        return e->sa_flags || (h && h->trap.known && h->trap.handler > 1);
+        if (h && h->trap.known)
+                return h->trap.handler > 1;
+        return e->sa_flags && !e->forced_ignored;
 }
 
 /*
