@@ -87,6 +87,13 @@ static const struct session *that_alone_ended(const struct leavers *all)
         return found;
 }
 
+/* It was seen at no breakpoint and took its leave in good order: where not all of the process was recorded, one
+ * that came before is as likely. */
+static bool only_visited(const struct leavers *all, size_t k)
+{
+        return !all->i->t->whole && all->last[k].end_cause == DETACHED_BY_CALL && all->n_traps[k] == 0;
+}
+
 static const struct session *choose(const struct leavers *all)
 {
         const struct session *stopped = that_was_stopped(all);
@@ -95,7 +102,9 @@ static const struct session *choose(const struct leavers *all)
                 return stopped;
         if (!only_memory_has_int3(all->i) || ran_before_tracers(all->i) || all->too_many)
                 return NULL;
-        return all->n == 1 ? &all->last[0] : that_alone_ended(all);
+        if (all->n == 1)
+                return only_visited(all, 0) ? NULL : &all->last[0];
+        return that_alone_ended(all);
 }
 
 bool find_leaver(const struct inquest *i, struct departure *ret, size_t *ret_n)

@@ -46,9 +46,10 @@ static bool wrote_it_itself(const struct inquest *i)
         return only_memory_has_int3(i) && i->t->whole && (was_never_traced(i) || ran_before_tracers(i));
 }
 
+/* A tracer that was seen leaves that mark, too. */
 static bool was_stopped_before_recording(const struct inquest *i)
 {
-        return only_memory_has_int3(i) && i->t->residue && !i->t->whole;
+        return only_memory_has_int3(i) && i->t->residue && !i->t->whole && !i->t->history.ended.cause;
 }
 
 static bool any_case(const struct inquest *i)
@@ -185,12 +186,17 @@ static void tell_stranger(const struct inquest *i)
 static void tell_unknown_writer(const struct inquest *i)
 {
         struct sentence summary = SENTENCE(i->f->summary);
+        const struct departure *noted = &i->t->history.ended;
         struct departure left;
+        char name[WORD_MAX];
         size_t n;
 
         say(summary, " that its file does not have. Who wrote it there cannot be told: ");
         (void)find_leaver(i, &left, &n);
-        if (n > 1)
+        if (n == 1 && !i->t->whole && noted->cause && plants_breakpoints(&noted->tracer))
+                say(summary, "the program itself, a debugger before recording began, or %s, which left",
+                    word_process(&noted->tracer, name));
+        else if (n > 1)
                 say(summary, "%zu tracers that may have done it have come and gone", n);
         else if (!i->t->whole)
                 say(summary, "the program itself, or a debugger before recording began");
