@@ -180,10 +180,25 @@ SCENE(strace_that_was_there_is_not_blamed)
 
 SCENE(orphan_after_a_detach)
 {
+        starts(s, "a");
         attaches(s, GDB, API);
         detaches(s, GDB, API);
-        dies_at(s, trap(API, NOBODY), true, false);
+        dies_at(s, trap_of_known(API), true, false);
         expect_saying(s, FIND_ORPHAN_BREAKPOINT, "dirty-detach", "that PID 4811 (gdb) left in it");
+}
+
+/* A debugger before the recording may have left it, and gdb only came to look. */
+SCENE(visitor_is_not_blamed_for_what_may_be_older_than_the_recording)
+{
+        starts(s, "a");
+        attaches(s, GDB, API);
+        detaches(s, GDB, API);
+        dies_at(s, trap_with_residue(API), true, false);
+        ck_assert_uint_eq(expect_saying(s, FIND_ORPHAN_BREAKPOINT, "unknown-writer",
+                                        "the program itself, a debugger before recording began, or PID 4811 "
+                                        "(gdb), which left")
+                                  .other_pid,
+                          0);
 }
 
 SCENE(orphan_blames_the_tracer_that_died_not_a_later_visitor)
@@ -386,8 +401,9 @@ SCENE(tracer_of_other_threads_is_not_blamed_where_the_file_cannot_be_seen)
 
 SCENE(orphan_in_a_thread_its_debugger_has_just_left)
 {
-        struct event e = trap(API_2, NOBODY);
+        struct event e = trap_of_known(API_2);
 
+        starts(s, "a");
         attaches(s, DLV, API);
         attaches(s, DLV, API_2);
         detaches(s, DLV, API_2);
@@ -719,6 +735,18 @@ SCENE(step_of_a_tracer_that_was_killed)
         expect_count(s, 1);
 }
 
+SCENE(step_long_after_the_tracer_was_killed_is_not_blamed_on_it)
+{
+        attaches(s, GDB, API);
+        tracer_ends(s, GDB, KILLED(SIGKILL));
+        wait_ns(s, 3 * S);
+        feed(s, trap_with_code(API, TRAP_BRKPT));
+        dies(s, API, TRAP_BRKPT);
+        ck_assert_uint_eq(
+                expect_saying(s, FIND_TRAP_WITHOUT_TRACER, "single-step", "cannot be told").other_pid, 0);
+        expect_count(s, 1);
+}
+
 SCENE(step_of_the_programs_own)
 {
         starts(s, "a");
@@ -894,6 +922,16 @@ SCENE(ignored_sigtrap_is_forced)
         handles(s, API, 1);
         dies_at(s, trap(API, NOBODY), true, true);
         expect_saying(s, FIND_TRAP_FORCED, "ignored", "while SIGTRAP was ignored");
+}
+
+SCENE(ignored_sigtrap_had_no_handler)
+{
+        struct event e = trap(API, NOBODY);
+
+        handles(s, API, 1);
+        e.sa_flags = 0x14000000;
+        dies_at(s, e, true, true);
+        ck_assert_ptr_null(strstr(expect(s, FIND_TRAP_FORCED, "ignored").summary, "handler"));
 }
 
 SCENE(kernel_says_it_was_forced)
@@ -1135,6 +1173,7 @@ static void add_orphan_tests(Suite *suite)
                 second_breakpoint_within_the_handler_is_the_same_accident,
                 strace_that_was_there_is_not_blamed,
                 orphan_after_a_detach,
+                visitor_is_not_blamed_for_what_may_be_older_than_the_recording,
                 orphan_blames_the_tracer_that_died_not_a_later_visitor,
                 orphan_of_a_debugger_before_recording_began,
         };
@@ -1210,6 +1249,7 @@ static void add_other_tests(Suite *suite)
                 watchpoint_of_one_of_two_tracers,
                 watchpoint_under_its_debugger_is_silent,
                 step_of_a_tracer_that_was_killed,
+                step_long_after_the_tracer_was_killed_is_not_blamed_on_it,
                 step_of_the_programs_own,
                 exec_whose_tracing_thread_ended,
                 breakpoint_whose_tracer_died_before_it_read_the_stop,
@@ -1242,6 +1282,7 @@ static void add_forced_tests(Suite *suite)
         const TTest *const tests[] = {
                 blocked_sigtrap_with_a_handler_dies,
                 ignored_sigtrap_is_forced,
+                ignored_sigtrap_had_no_handler,
                 kernel_says_it_was_forced,
                 flags_without_a_handler_are_a_residue,
                 debugger_erases_a_handler,
