@@ -97,6 +97,17 @@ static __always_inline void describe_target(struct rec_signal *r, struct task_st
                 r->flags |= SIG_F_EXECED;
 }
 
+/* A program may send itself a siginfo with a code of the kernel's: crash handlers pass theirs on so. */
+static __always_inline bool in_queue_call(struct task_struct *t)
+{
+        struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
+
+        if (!regs)
+                return false;
+        return regs->orig_ax == __NR_rt_sigqueueinfo || regs->orig_ax == __NR_rt_tgsigqueueinfo ||
+               regs->orig_ax == __NR_pidfd_send_signal;
+}
+
 /* What the kernel reset to force a trap through, noted by on_force_sig (full) or kept by watch_mask
  * (tracepoint). */
 static __always_inline void describe_forced(struct rec_signal *r, struct task_struct *t)
@@ -321,8 +332,10 @@ static __always_inline void describe_sending(struct rec_signal *r, const struct 
                 r->flags |= SIG_F_SENDER_TRACES;
         if (r->sig != SIGTRAP)
                 return;
+        if (r->code > 0 && in_queue_call(s->sender))
+                r->flags |= SIG_F_QUEUED;
         /* Only the kernel's own signals are forced; those of kill() and raise() have a code below 1. */
-        if (r->code > 0 && s->sender == target)
+        else if (r->code > 0 && s->sender == target)
                 describe_forced(r, s->sender);
         if (!target->ptrace && s->signal->nr_threads > 1)
                 r->sibling_tracer = sibling_tracer(s->signal);

@@ -286,7 +286,10 @@ static void tell_forced(const struct inquest *i)
                 add_evidence(i->f, i->t->history.trap.seq);
         say_outcome(i);
         say_fix(i, "",
-                "unblock SIGTRAP where the handler is to run: a breakpoint cannot be blocked or ignored");
+                i->t->had_handler
+                        ? "unblock SIGTRAP where the handler is to run: a breakpoint cannot be blocked or "
+                          "ignored"
+                        : "run it under a debugger from the start: a breakpoint cannot be blocked or ignored");
 }
 
 static bool is_own_executable(const struct inquest *i)

@@ -68,6 +68,11 @@ static void say_sender(const struct inquest *i)
         word_thread(&i->f->target, target);
         if (!who.pid)
                 say(summary, "A SIGTRAP was delivered to %s: who sent it was not recorded", target);
+        else if (is_from_itself(i) && i->t->code > 0)
+                say(summary,
+                    "%s sent SIGTRAP to itself, with si_code %" PRId32 " as if the kernel had raised it "
+                    "(rt_sigqueueinfo or the like)",
+                    target, i->t->code);
         else if (is_from_itself(i))
                 say(summary, "%s sent SIGTRAP to itself (raise or %s)", target, how_sent(i->t->code));
         else

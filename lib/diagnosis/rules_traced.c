@@ -47,7 +47,7 @@ void rule_trap_forced(struct diagnosis *d, const struct rule *r, const struct ev
         enum forced how;
         struct finding f;
 
-        if (e->sig != SIGTRAP || !who.pid || e->code <= 0 || e->noinfo || e->priv ||
+        if (e->sig != SIGTRAP || !who.pid || e->code <= 0 || e->noinfo || e->priv || e->queued ||
             e->result == SIGRES_IGNORED)
                 return;
         how = forced_how(e, h);

@@ -11,7 +11,7 @@ enum sigtrap_kind sigtrap_kind_of(const struct event *e)
                 return SIGTRAP_EXEC;
         if (e->priv)
                 return SIGTRAP_OTHER;
-        if (e->code <= 0)
+        if (e->code <= 0 || e->queued)
                 return SIGTRAP_SENT;
         switch (e->code) {
         case SI_CODE_INT3:
@@ -110,7 +110,7 @@ void sigtrap_begin(struct sigtrap *t, const struct model *m, const struct event 
         if (p && p->history)
                 t->history = *p->history;
         /* Those that are sent are not forced. */
-        if (t->generated && t->code > 0 && !e->priv) {
+        if (t->generated && t->code > 0 && !e->priv && t->kind != SIGTRAP_SENT) {
                 t->forced = forced_how(e, p ? p->history : NULL);
                 t->had_handler = had_handler(e, p ? p->history : NULL);
         }

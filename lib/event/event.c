@@ -280,6 +280,7 @@ static const struct event_field fields[] = {
         U32("ptrace", ptrace, T(TASK_EXEC)),
         BOOL("group_dead", group_dead, T(TRACER_EXIT)),
         BOOL("execed", execed, SIGNALS),
+        BOOL("queued", queued, SIGNALS),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -161,6 +161,7 @@ struct event {
         bool forced_blocked,
                 forced_ignored; /* the kernel reset the disposition to force this signal through */
         bool sender_is_tracer;
+        bool queued; /* by rt_sigqueueinfo(2) or its like: the sender chose the code */
 
         /* ptrace */
         uint32_t ptrace;   /* task_struct.ptrace of the target */

@@ -64,6 +64,7 @@ static void signal_event(const void *data, struct event *e)
         e->forced_blocked = r->flags & SIG_F_FORCED_BLOCK;
         e->forced_ignored = r->flags & SIG_F_FORCED_IGN;
         e->sender_is_tracer = r->flags & SIG_F_SENDER_TRACES;
+        e->queued = r->flags & SIG_F_QUEUED;
         e->sibling_tracer = r->sibling_tracer;
 }
 

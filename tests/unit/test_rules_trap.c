@@ -129,9 +129,10 @@ SCENE(orphan_in_a_go_program_ends_with_status_2)
 
 SCENE(go_program_that_ends_after_it_was_told)
 {
+        starts(s, "a");
         attaches(s, DLV, API);
         detaches(s, DLV, API);
-        handles_trap(s, trap_with_residue(API));
+        handles_trap(s, trap_of_known(API));
         scans(s, API, true, false);
         scans_handler(s, API, "/usr/bin/api", "runtime.sigtramp+0x0");
         settle(s);
@@ -691,6 +692,28 @@ static struct event trap_with_code(struct task_ref target, int code)
         return e;
 }
 
+/* Only the program itself may choose such a code, and nothing was raised by what it ran. */
+SCENE(code_that_the_program_made_up_is_a_message)
+{
+        static const int codes[] = {SI_KERNEL_CODE, TRAP_TRACE, TRAP_HWBKPT};
+
+        attaches(s, GDB, API);
+        tracer_ends(s, GDB, KILLED(SIGKILL));
+        for (size_t i = 0; i < ELEMENTSOF(codes); i++) {
+                struct event e = trap_with_code(API, codes[i]);
+
+                e.queued = true;
+                feed(s, e);
+        }
+        dies(s, API, TRAP_HWBKPT);
+        settle(s);
+        ck_assert_uint_eq(
+                expect_saying(s, FIND_TRAP_WITHOUT_TRACER, "", "PID 4711 (api) sent SIGTRAP to itself")
+                        .other_pid,
+                4711);
+        expect_count(s, 1);
+}
+
 SCENE(watchpoint_that_a_killed_debugger_left)
 {
         attaches(s, GDB, API);
@@ -1245,6 +1268,7 @@ static void add_death_tests(Suite *suite)
 static void add_other_tests(Suite *suite)
 {
         const TTest *const tests[] = {
+                code_that_the_program_made_up_is_a_message,
                 watchpoint_that_a_killed_debugger_left,
                 watchpoint_of_one_of_two_tracers,
                 watchpoint_under_its_debugger_is_silent,
