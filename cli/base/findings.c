@@ -108,6 +108,14 @@ void finding_print(const struct cli *c, struct json_object *f)
 #define STORM_MIN  4 /* findings that differ in nothing but the process: fewer are told one by one */
 #define STORM_PIDS 8 /* that are named */
 
+/* Who else has to do with it; what a process did to itself, others may have done to themselves. */
+static uint64_t other_of(struct json_object *f)
+{
+        uint64_t other = member_u64(f, "other_pid");
+
+        return other == member_u64(f, "pid") ? 0 : other;
+}
+
 static bool same_kind(struct json_object *a, struct json_object *b)
 {
         static const char *const members[] = {"severity", "code", "cause", "comm"};
@@ -115,7 +123,7 @@ static bool same_kind(struct json_object *a, struct json_object *b)
         for (size_t i = 0; i < ELEMENTSOF(members); i++)
                 if (strcmp(member_string(a, members[i]), member_string(b, members[i])) != 0)
                         return false;
-        return member_u64(a, "other_pid") == member_u64(b, "other_pid");
+        return other_of(a) == other_of(b);
 }
 
 /* How many of the findings from i on are of its kind; before: whether one before it is, too. */

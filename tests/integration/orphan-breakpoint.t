@@ -109,6 +109,15 @@ like "$text" 'orphan-breakpoint \(hard-coded\) x5  target' "a storm is told once
 is "$(grep -c 'orphan-breakpoint (hard-coded)' <<<"$text")" 1 "and not one by one"
 is "$(ctl diagnose --json | jq '[.findings[] | select(.cause == "hard-coded")] | length')" 5 "for programs each is there"
 
+# ---- what each of them did to itself has a sender in each, and is a storm all the same
+for _ in 1 2 3 4; do
+        bash -c 'kill -TRAP $$' &
+        PID=$!
+        wait "$PID"
+        wait_for 10 has_finding trap-without-tracer/ "$PID"
+done 2>/dev/null
+like "$(ctl diagnose 2>&1)" 'trap-without-tracer x4  bash' "a storm of those that sent it to themselves is told once"
+
 # ---- clean twin: the same under gdb
 if need gdb; then
         fixture stopped target int3
