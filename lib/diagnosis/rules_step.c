@@ -43,6 +43,12 @@ static struct suspects suspects_of(const struct inquest *i)
         return all;
 }
 
+/* It took its leave in good order, and there may have been one before recording began. */
+static bool may_be_older(const struct inquest *i)
+{
+        return !i->t->whole && i->t->history.ended.cause == DETACHED_BY_CALL;
+}
+
 void tell_watchpoint(const struct inquest *i)
 {
         const struct suspects suspects = suspects_of(i);
@@ -51,8 +57,12 @@ void tell_watchpoint(const struct inquest *i)
 
         i->f->code = FIND_ORPHAN_WATCHPOINT;
         say(summary, "A hardware watchpoint fired in %s", word_thread(&i->f->target, name));
-        if (suspects.n == 1 && i->t->history.ended.cause &&
-            task_same_process(&suspects.last, &i->t->history.ended.tracer)) {
+        if (suspects.n == 1 && may_be_older(i))
+                say(summary,
+                    ". Only a tracer of the thread can set one: the one that was seen, or one that left before "
+                    "recording began");
+        else if (suspects.n == 1 && i->t->history.ended.cause &&
+                 task_same_process(&suspects.last, &i->t->history.ended.tracer)) {
                 say(SENTENCE(i->f->cause), "%s", leaver_cause(i, &i->t->history.ended));
                 say(summary,
                     ". Only a tracer of the thread can set one, and the only one that was seen is gone: ");

@@ -726,6 +726,19 @@ SCENE(watchpoint_that_a_killed_debugger_left)
         expect_count(s, 1);
 }
 
+SCENE(watchpoint_may_be_older_than_a_visitor)
+{
+        starts(s, "a");
+        attaches(s, GDB, API);
+        detaches(s, GDB, API);
+        feed(s, trap_with_code(API, TRAP_HWBKPT));
+        dies(s, API, TRAP_HWBKPT);
+        ck_assert_uint_eq(
+                expect_saying(s, FIND_ORPHAN_WATCHPOINT, "", "or one that left before recording began")
+                        .other_pid,
+                0);
+}
+
 SCENE(watchpoint_of_one_of_two_tracers)
 {
         attaches(s, GDB, API);
@@ -1270,6 +1283,7 @@ static void add_other_tests(Suite *suite)
         const TTest *const tests[] = {
                 code_that_the_program_made_up_is_a_message,
                 watchpoint_that_a_killed_debugger_left,
+                watchpoint_may_be_older_than_a_visitor,
                 watchpoint_of_one_of_two_tracers,
                 watchpoint_under_its_debugger_is_silent,
                 step_of_a_tracer_that_was_killed,
