@@ -286,6 +286,8 @@ enum {
         JOBCTL_STOP_DEQUEUED = 0x10000,
         PF_FORKNOEXEC = 0x40, /* has not called exec since it was forked */
         PTRACE_TRACEME = 0,
+        PTRACE_POKETEXT = 4,
+        PTRACE_POKEDATA = 5,
         PTRACE_ATTACH = 16,
         PTRACE_DETACH = 17,
         PTRACE_SEIZE = 0x4206,

@@ -143,18 +143,37 @@ static __always_inline __u32 detach_cause(const struct task_struct *child,
         return DETACH_CALL;
 }
 
+/* A breakpoint is left only by who has planted one: the last tracee that this thread wrote to is kept. */
+static __always_inline void note_poke(struct watch *w, long request, __u32 vpid, long ret)
+{
+        if (w && !ret && (request == PTRACE_POKETEXT || request == PTRACE_POKEDATA))
+                w->poked = vpid;
+}
+
+/* Of the thread that detaches. What it wrote to an earlier one may be forgotten. */
+static __always_inline __u32 has_written(struct watch *w, __u32 vpid)
+{
+        if (!w || !w->poked)
+                return WROTE_NO;
+        return w->poked == vpid ? WROTE_YES : WROTE_UNKNOWN;
+}
+
 SEC("fentry/__ptrace_unlink")
 int BPF_PROG(on_unlink, struct task_struct *child)
 {
         struct rec_detach *r = reserve_record(REC_DETACH, sizeof(*r), bpf_ktime_get_boot_ns());
+        struct task_struct *t = bpf_get_current_task_btf();
 
         if (!r)
                 return 0;
         describe_tracer(&r->tracer, child);
         describe_task(&r->target, child);
-        r->cause = detach_cause(child, bpf_get_current_task_btf());
+        r->cause = detach_cause(child, t);
         r->sig = -1;
-        r->vpid = r->ns_level = r->pad = 0;
+        r->vpid = r->ns_level = 0;
+        r->wrote = r->cause == DETACH_CALL
+                           ? has_written(watch_of(t), pid_in_namespace(child, namespace_level(t)))
+                           : WROTE_UNKNOWN;
         r->ptrace = child->ptrace;
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
@@ -207,9 +226,10 @@ int BPF_PROG(on_ptrace_call, const struct pt_regs *regs, long ret)
 
         if (call.request == PTRACE_TRACEME)
                 return 0;
-        if (!is_attach(call.request))
+        if (!is_attach(call.request)) {
+                note_poke(watch_of_or_new(t), call.request, call.vpid, ret);
                 count_request(t, call.vpid, call.request, bpf_ktime_get_boot_ns());
-        else if (ret == -ESRCH)
+        } else if (ret == -ESRCH)
                 return send_attach_by_pid(t, &call);
         return 0;
 }
@@ -316,7 +336,8 @@ static __always_inline int send_detach_by_pid(struct task_struct *t, __u32 vpid,
         r->sig = sig;
         r->vpid = vpid;
         r->ns_level = namespace_level(t);
-        r->ptrace = r->pad = 0;
+        r->ptrace = 0;
+        r->wrote = has_written(watch_of(t), vpid);
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
 }
@@ -417,6 +438,7 @@ int exit_ptrace_call(struct sys_exit *ctx)
         }
         if (call.request == PTRACE_DETACH && !call.ret)
                 return send_detach_by_pid(t, call.vpid, BPF_CORE_READ(regs, r10));
+        note_poke(w, call.request, call.vpid, call.ret);
         count_request(t, call.vpid, call.request, bpf_ktime_get_boot_ns());
         return 0;
 }

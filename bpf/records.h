@@ -204,6 +204,13 @@ enum rec_detach_cause {
         DETACH_TRACEE_EXIT
 };
 
+/* Did the tracer write into the tracee's text by ptrace? Not seen is what it wrote through /proc/PID/mem. */
+enum rec_wrote {
+        WROTE_UNKNOWN,
+        WROTE_YES,
+        WROTE_NO,
+};
+
 struct rec_detach {
         struct rec_header h;
         struct rec_task tracer;
@@ -213,7 +220,7 @@ struct rec_detach {
         rec_u32 vpid;
         rec_u32 ptrace;   /* task_struct.ptrace just before */
         rec_u32 ns_level; /* of the pid namespace that vpid is of */
-        rec_u32 pad;
+        rec_u32 wrote;    /* enum rec_wrote; of a detach by call */
 };
 
 struct rec_wait {
@@ -355,6 +362,8 @@ struct watch {
         rec_u32 forced;       /* per thread: SIG_F_FORCED_* noted for the next generate (tier full) */
         rec_s32 lsm_ret;      /* per thread: answer of the security hook in the attach under way ... */
         rec_u32 lsm_called;   /* ... and that it was asked */
+        rec_u32 poked;        /* per thread: the tracee that it wrote to last, as it numbers it */
+        rec_u32 pad;
         /* Per thread: who traced the target of the attach under way when it began. He may let go, and be gone,
          * before the refused call ends. */
         struct rec_task holder;
@@ -374,7 +383,7 @@ static_assert(sizeof(struct rec_signal) == 24 + 3 * 40 + 80, "records.h: signal 
 static_assert(sizeof(struct rec_guard) == 24 + 3 * 40 + 56, "records.h: guard has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
-static_assert(sizeof(struct watch) == 64, "records.h: watch");
+static_assert(sizeof(struct watch) == 72, "records.h: watch");
 static_assert(sizeof(HOLDER_COMM) <= REC_COMM_LEN, "records.h: a comm is not longer");
 #endif
 

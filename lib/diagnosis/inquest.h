@@ -41,9 +41,9 @@ bool is_generated(const struct inquest *i);
 bool stopped_there(const struct inquest *i, const struct task_ref *process, const struct task_ref *tracer);
 /*
  * The one tracer that may have left the breakpoint: it was stopped there; or memory differs from the file, and
- * of all that have been in this text and plant breakpoints it is the only one, or the only one that ended
- * without a detach while the others left in good order without a stop. False: none, or it cannot be told which.
- * *ret_n (may be NULL): how many of them there are, up to LEAVERS_MAX.
+ * of all that have been in this text and plant breakpoints it is the only one that ended without a detach, or
+ * that wrote to the process (or may have: nobody looked). False: none, or it cannot be told which.
+ * *ret_n (may be NULL): how many of them have been there, up to LEAVERS_MAX.
  */
 bool find_leaver(const struct inquest *i, struct departure *ret, size_t *ret_n);
 #define LEAVERS_MAX 8

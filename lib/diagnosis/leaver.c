@@ -11,6 +11,7 @@ struct leavers {
         uint64_t text_since_ns;
         struct session last[LEAVERS_MAX]; /* of each tracer, the session that ended last */
         uint64_t n_traps[LEAVERS_MAX];
+        bool wrote[LEAVERS_MAX]; /* into it, or nobody looked whether */
         size_t n;
         bool too_many;
 };
@@ -32,6 +33,7 @@ static int add_leaver(void *userdata, const struct session *s)
         }
         all->n = MAX_OF(all->n, k + 1);
         all->n_traps[k] += s->n_traps;
+        all->wrote[k] |= s->wrote != TRACER_WROTE_NOTHING;
         if (s->until_ns >= all->last[k].until_ns)
                 all->last[k] = *s;
         return 0;
@@ -70,28 +72,45 @@ static const struct session *that_was_stopped(const struct leavers *all)
         return found;
 }
 
-/* Whoever ends without a detach leaves what it has planted; a detach in good order takes it away. */
-static const struct session *that_alone_ended(const struct leavers *all)
+static bool has_detached(const struct leavers *all, size_t k)
 {
-        const struct session *found = NULL;
+        return all->last[k].end_cause == DETACHED_BY_CALL;
+}
+
+/* Having been there is no evidence. Whoever ends without a detach leaves what it has planted, and who detached may have left
+ * what it wrote. */
+static bool is_suspect(const struct leavers *all, size_t k)
+{
+        return !has_detached(all, k) || all->wrote[k];
+}
+
+/* The only suspect; or the only one that did not detach, where the others left in good order without a stop. */
+static const struct session *that_alone_may(const struct leavers *all)
+{
+        const struct session *suspect = NULL, *ended = NULL;
+        size_t n_suspects = 0, n_ended = 0, n_orderly = 0;
 
         for (size_t k = 0; k < all->n; k++) {
-                bool detached = all->last[k].end_cause == DETACHED_BY_CALL;
-
-                if (detached && all->n_traps[k] == 0)
+                if (!is_suspect(all, k))
                         continue;
-                if (detached || found)
-                        return NULL;
-                found = &all->last[k];
+                n_suspects++;
+                suspect = &all->last[k];
+                n_orderly += has_detached(all, k) && all->n_traps[k] == 0;
+                if (!has_detached(all, k)) {
+                        n_ended++;
+                        ended = suspect;
+                }
         }
-        return found;
+        if (n_suspects == 1)
+                return suspect;
+        return n_ended == 1 && n_orderly == n_suspects - 1 ? ended : NULL;
 }
 
 /* It was seen at no breakpoint and took its leave in good order: where not all of the process was recorded, one
  * that came before is as likely. */
 static bool only_visited(const struct leavers *all, size_t k)
 {
-        return !all->i->t->whole && all->last[k].end_cause == DETACHED_BY_CALL && all->n_traps[k] == 0;
+        return !all->i->t->whole && has_detached(all, k) && all->n_traps[k] == 0;
 }
 
 static const struct session *choose(const struct leavers *all)
@@ -102,9 +121,9 @@ static const struct session *choose(const struct leavers *all)
                 return stopped;
         if (!only_memory_has_int3(all->i) || ran_before_tracers(all->i) || all->too_many)
                 return NULL;
-        if (all->n == 1)
-                return only_visited(all, 0) ? NULL : &all->last[0];
-        return that_alone_ended(all);
+        if (all->n == 1 && only_visited(all, 0))
+                return NULL;
+        return that_alone_may(all);
 }
 
 bool find_leaver(const struct inquest *i, struct departure *ret, size_t *ret_n)

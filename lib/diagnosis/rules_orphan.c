@@ -196,8 +196,11 @@ static void tell_unknown_writer(const struct inquest *i)
         if (n == 1 && !i->t->whole && noted->cause && plants_breakpoints(&noted->tracer))
                 say(summary, "the program itself, a debugger before recording began, or %s, which left",
                     word_process(&noted->tracer, name));
+        else if (n == 1 && noted->cause && plants_breakpoints(&noted->tracer))
+                say(summary, "the program itself, or %s, which left and was not seen to write to it",
+                    word_process(&noted->tracer, name));
         else if (n > 1)
-                say(summary, "%zu tracers that may have done it have come and gone", n);
+                say(summary, "the program itself, or one of %zu tracers that have come and gone", n);
         else if (!i->t->whole)
                 say(summary, "the program itself, or a debugger before recording began");
         else if (i->d->tier_full)

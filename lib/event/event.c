@@ -87,6 +87,9 @@ static_assert(ELEMENTSOF(disposition_names) == _DISP_MAX, "each disposition has 
 
 static const char *const origin_names[] = {[ORIGIN_KERNEL] = "kernel", [ORIGIN_SCAN] = "scan"};
 static_assert(ELEMENTSOF(origin_names) == _ORIGIN_MAX, "each origin has a name");
+static const char *const wrote_names[] = {
+        [TRACER_WROTE_UNKNOWN] = "not-known", [TRACER_WROTE] = "yes", [TRACER_WROTE_NOTHING] = "no"};
+static_assert(ELEMENTSOF(wrote_names) == _TRACER_WROTE_MAX, "each answer has a name");
 
 /* 0 is "not told" and has no name: null in JSON. */
 static const char *const cause_names[] = {
@@ -281,6 +284,7 @@ static const struct event_field fields[] = {
         BOOL("group_dead", group_dead, T(TRACER_EXIT)),
         BOOL("execed", execed, SIGNALS),
         BOOL("queued", queued, SIGNALS),
+        ENUM("wrote", wrote, wrote_names, T(PTRACE_DETACH)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -107,6 +107,14 @@ enum detach_cause {
         _DETACHED_MAX
 };
 
+/* Did a tracer that detached write to its tracee by ptrace? Not what it wrote through /proc/PID/mem. */
+enum tracer_wrote {
+        TRACER_WROTE_UNKNOWN,
+        TRACER_WROTE,
+        TRACER_WROTE_NOTHING,
+        _TRACER_WROTE_MAX,
+};
+
 /* What a text.scan looked at. */
 enum scan_kind {
         SCAN_OTHER, /* or nobody said */
@@ -169,6 +177,7 @@ struct event {
         int32_t request;   /* PTRACE_ATTACH, PTRACE_SEIZE, PTRACE_TRACEME; of a counter: any request */
         int32_t origin;    /* enum event_origin */
         int32_t cause;     /* enum detach_cause */
+        int32_t wrote;     /* enum tracer_wrote, of ptrace.detach */
         int32_t error;     /* positive errno; 0: none */
         int32_t lsm_error; /* positive errno the security modules gave, 0: allowed or not asked */
         uint32_t facts;    /* ATT_F_* */

@@ -116,6 +116,11 @@ static void detach_event(const void *data, struct event *e)
                 [DETACH_TRACER_EXIT] = DETACHED_TRACER_EXIT,
                 [DETACH_TRACEE_EXIT] = DETACHED_TRACEE_EXIT,
         };
+        static const int answers[] = {
+                [WROTE_UNKNOWN] = TRACER_WROTE_UNKNOWN,
+                [WROTE_YES] = TRACER_WROTE,
+                [WROTE_NO] = TRACER_WROTE_NOTHING,
+        };
         const struct rec_detach *r = data;
 
         e->type = EV_PTRACE_DETACH;
@@ -126,6 +131,7 @@ static void detach_event(const void *data, struct event *e)
         e->ns_level = r->ns_level;
         e->vpid = r->vpid;
         e->ptrace = r->ptrace;
+        e->wrote = r->wrote < ELEMENTSOF(answers) ? answers[r->wrote] : TRACER_WROTE_UNKNOWN;
 }
 
 static void exit_event(const void *data, struct event *e)

@@ -112,9 +112,10 @@ static void apply_detach(struct model *m, const struct event *e)
         }
         same = !e->tracer.pid || (t->slot->s.tracer.pid == e->tracer.pid &&
                                   (!e->tracer.tid || t->slot->s.tracer.tid == e->tracer.tid));
-        if (same)
+        if (same) {
+                t->slot->s.wrote = e->wrote;
                 slot_end(m, t->slot, e->cause ?: DETACHED_UNSEEN);
-        else
+        } else
                 correct_end(t->process, e);
 }
 

@@ -51,6 +51,7 @@ struct session {
         uint64_t since_ns, since_wall_ns;
         uint64_t until_ns, until_wall_ns; /* 0: lasts */
         int end_cause;                    /* enum detach_cause, 0: lasts */
+        int wrote;                        /* enum tracer_wrote; told when it ends */
         bool thread_only; /* ended by the end of the tracing thread (tracer.tid); its process went on */
         uint64_t last_active_ns; /* last ptrace or wait call of the tracer for this tracee, as far as seen */
         uint64_t n_requests, n_traps, n_stops; /* ptrace requests; SIGTRAPs; stops reported to the tracer */

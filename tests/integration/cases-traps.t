@@ -57,6 +57,14 @@ goes "$patch"
 is "$RC" 133 "without its handler it dies"
 concludes "of what it wrote itself" "$patch" 'orphan-breakpoint/self-[a-z]+ 0' 'debugger that left|before recording'
 
+if need gdb; then
+        fixture patch mishap self-patch
+        patch=$PID
+        gdb_looks "$patch"
+        goes "$patch"
+        concludes "also when gdb had looked at it" "$patch" 'orphan-breakpoint/(unknown-writer|self-patched) 0' 'left in it'
+fi
+
 # ---- a library gives up; strace is not to blame
 if fixture glib mishap glib 2>/dev/null; then
         glib=$PID

@@ -202,6 +202,42 @@ SCENE(visitor_is_not_blamed_for_what_may_be_older_than_the_recording)
                           0);
 }
 
+/* Whole: recorded from its start. */
+static void visited_by_gdb(struct scene *s, int wrote)
+{
+        struct event e = trap(API, NOBODY);
+
+        starts(s, "b1");
+        forks(s, SHELL, API, NOBODY, 0);
+        execs(s, API, NOBODY, API.tid, "/usr/bin/api");
+        attaches(s, GDB, API);
+        feed(s, (struct event){.type = EV_PTRACE_DETACH,
+                               .tracer = GDB,
+                               .target = API,
+                               .cause = DETACHED_BY_CALL,
+                               .wrote = wrote});
+        e.execed = true;
+        feed(s, e);
+        scans(s, API, true, false);
+}
+
+SCENE(orphan_of_who_wrote_to_it)
+{
+        visited_by_gdb(s, TRACER_WROTE);
+        settle(s);
+        ck_assert_uint_eq(expect(s, FIND_ORPHAN_BREAKPOINT, "dirty-detach").other_pid, GDB.pid);
+}
+
+SCENE(orphan_of_who_only_looked_is_not_told)
+{
+        visited_by_gdb(s, TRACER_WROTE_NOTHING);
+        settle(s);
+        ck_assert_uint_eq(expect_saying(s, FIND_ORPHAN_BREAKPOINT, "unknown-writer",
+                                        "the program itself, or PID 4811 (gdb), which left and was not seen")
+                                  .other_pid,
+                          0);
+}
+
 SCENE(orphan_blames_the_tracer_that_died_not_a_later_visitor)
 {
         attaches(s, DLV, API);
@@ -1210,6 +1246,8 @@ static void add_orphan_tests(Suite *suite)
                 strace_that_was_there_is_not_blamed,
                 orphan_after_a_detach,
                 visitor_is_not_blamed_for_what_may_be_older_than_the_recording,
+                orphan_of_who_wrote_to_it,
+                orphan_of_who_only_looked_is_not_told,
                 orphan_blames_the_tracer_that_died_not_a_later_visitor,
                 orphan_of_a_debugger_before_recording_began,
         };

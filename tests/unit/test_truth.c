@@ -64,7 +64,8 @@ struct story {
         uint64_t random;
         enum truth truth;
         struct task_ref program, shell, culprit;
-        bool handler, planters_came; /* visitors who could have left a breakpoint */
+        bool handler;
+        bool whole; /* it is known to have been recorded from its start */
 };
 
 struct tally {
@@ -90,22 +91,24 @@ static struct task_ref a_planter(struct story *st, uint32_t pid)
         return somebody(st, planters, ELEMENTSOF(planters), pid);
 }
 
+static void leave(struct story *st, struct task_ref tracer, int wrote)
+{
+        feed(st->s, (struct event){.type = EV_PTRACE_DETACH,
+                                   .tracer = tracer,
+                                   .target = st->program,
+                                   .cause = DETACHED_BY_CALL,
+                                   .wrote = wrote});
+}
+
 /* Comes, looks and goes, in good order. */
 static void visit(struct story *st, uint32_t pid, bool may_plant)
 {
         struct task_ref visitor =
                 may_plant ? a_planter(st, pid) : somebody(st, lookers, ELEMENTSOF(lookers), pid);
 
-        st->planters_came |= may_plant;
         seizes(st->s, visitor, st->program, 0);
         wait_ns(st->s, 1 + random_u64(&st->random) % (3 * S));
-        detaches(st->s, visitor, st->program);
-}
-
-/* Whoever could have written the breakpoint may come only where that is not the question. */
-static bool planters_may_come(const struct story *st)
-{
-        return st->truth != TRUTH_SELF_WRITTEN;
+        leave(st, visitor, TRACER_WROTE_NOTHING);
 }
 
 static void visits(struct story *st, uint32_t first_pid)
@@ -113,7 +116,7 @@ static void visits(struct story *st, uint32_t first_pid)
         size_t n = random_u64(&st->random) % (VISITORS_MAX + 1);
 
         for (size_t i = 0; i < n; i++)
-                visit(st, first_pid + (uint32_t)i, planters_may_come(st) && chance(st, 2));
+                visit(st, first_pid + (uint32_t)i, chance(st, 2));
 }
 
 static void begin(struct story *st)
@@ -124,6 +127,7 @@ static void begin(struct story *st)
         forks(st->s, st->shell, st->program, NOBODY, 0);
         execs(st->s, st->program, NOBODY, st->program.tid, "/usr/bin/api");
         st->handler = chance(st, 4);
+        st->whole = chance(st, 2);
         if (st->handler)
                 handles(st->s, st->program, HANDLER);
 }
@@ -134,6 +138,7 @@ static struct event trap_of(struct story *st, struct task_ref target, int code)
 
         e.code = code;
         e.parent = st->shell;
+        e.execed = st->whole;
         if (st->handler) {
                 e.handler = HANDLER;
                 e.disposition = DISP_HANDLER;
@@ -195,7 +200,8 @@ static void play_left_by_detach(struct story *st)
 {
         visits(st, 5100);
         trace_and_plant(st);
-        detaches(st->s, st->culprit, st->program);
+        leave(st, st->culprit,
+              chance(st, 4) ? TRACER_WROTE_NOTHING : TRACER_WROTE); /* by /proc/PID/mem: not seen */
         visits(st, 5200);
         run_into(st, st->program, true, false);
 }
