@@ -14,6 +14,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/access/access.h"
 #include "lib/diagnosis/rule.h"
+#include "lib/event/tools.h"
 #include "lib/event/wording.h"
 #include "lib/model/model.h"
 #include "lib/base/text.h"
@@ -521,6 +522,10 @@ void rule_untraced_threads(struct diagnosis *d, const struct rule *r, const stru
 
         if (!p || e->sig != SIGTRAP || e->code != SI_CODE_INT3 || !e->tracer.pid)
                 return;
+        process_name(m, &who);
+        /* Of a tracer that plants none it is the program's own. */
+        if (!plants_breakpoints(&who))
+                return;
         LIST_FOREACH (it, &p->threads) {
                 const struct thread *t = LIST_ENTRY(it, struct thread, in_process);
 
@@ -532,7 +537,6 @@ void rule_untraced_threads(struct diagnosis *d, const struct rule *r, const stru
         if (n == 0)
                 return;
         finding_begin(m, &f, r, e);
-        process_name(m, &who);
         f.target.tid = tid;
         f.other_pid = e->tracer.pid;
         say(SENTENCE(f.summary),

@@ -523,6 +523,17 @@ SCENE(strace_without_f_has_no_breakpoints_to_hit)
         silent(s);
 }
 
+/* The int3 is the program's own: what strace makes of it is no matter of threads. */
+SCENE(strace_without_f_in_a_program_with_a_breakpoint_of_its_own)
+{
+        seizes(s, STRACE, API, 0);
+        forks(s, API, API_2, NOBODY, 4820);
+        wait_ns(s, 2 * S);
+        traps(s, API, STRACE);
+        settle(s);
+        expect_none_of(s, FIND_UNTRACED_THREADS);
+}
+
 int main(void)
 {
         const TTest *const tests[] = {
@@ -566,6 +577,7 @@ int main(void)
                 thread_that_is_followed_is_silent,
                 thread_left_out_where_events_were_lost_is_not_certain,
                 strace_without_f_has_no_breakpoints_to_hit,
+                strace_without_f_in_a_program_with_a_breakpoint_of_its_own,
         };
         Suite *suite = suite_create("rules");
         TCase *t = tcase_create("findings");
