@@ -37,7 +37,7 @@ static bool is_inherited(const struct inquest *i)
 
         if (!h->forked.at_ns && (!i->t->parent_tracer || i->t->execed))
                 return false;
-        return only_memory_has_int3(i) ||
+        return (only_memory_has_int3(i) && !h->forked.only_looked) ||
                (h->forked.at_ns && stopped_there(i, &h->forked.parent, &h->forked.tracer));
 }
 

@@ -374,6 +374,11 @@ static void apply_sigaction(struct model *m, const struct event *e)
         h->trap.seq = e->seq;
 }
 
+static bool has_only_looked(const struct departure *d)
+{
+        return d->cause == DETACHED_BY_CALL && d->wrote == TRACER_WROTE_NOTHING;
+}
+
 /* A new process has its parent's memory, breakpoints and all, and its parent's dispositions. */
 static void inherit(struct model *m, struct process *parent, struct process *child, const struct event *e)
 {
@@ -390,6 +395,7 @@ static void inherit(struct model *m, struct process *parent, struct process *chi
         if (from && from->forked.at_ns)
                 h->forked = from->forked;
         if (from && from->ended.cause) {
+                h->forked.only_looked = has_only_looked(&from->ended);
                 h->forked.tracer = from->ended.tracer;
                 h->forked.parent = parent->task;
                 h->forked.at_ns = e->time_ns;
@@ -397,6 +403,7 @@ static void inherit(struct model *m, struct process *parent, struct process *chi
         if (parent->n_traced || e->parent_tracer) {
                 const struct process *tracer = process_find(m, e->parent_tracer ?: parent->slot_pid, 0);
 
+                h->forked.only_looked = false;
                 h->forked.tracer = tracer ? tracer->task : (struct task_ref){.pid = e->parent_tracer};
                 h->forked.parent = parent->task;
                 h->forked.at_ns = e->time_ns;

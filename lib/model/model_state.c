@@ -183,6 +183,7 @@ static void note_end(struct model *m, struct process *p, const struct session *s
         h->ended.until_ns = s->until_ns;
         h->ended.until_wall_ns = s->until_wall_ns;
         h->ended.cause = s->end_cause;
+        h->ended.wrote = same && h->ended.wrote != TRACER_WROTE_NOTHING ? h->ended.wrote : s->wrote;
         h->ended.thread_only = s->thread_only;
 }
 

@@ -61,6 +61,7 @@ struct departure {
         struct task_ref tracer;
         uint64_t until_ns, until_wall_ns, seq, n_traps;
         int cause;        /* enum detach_cause, 0: there was none */
+        int wrote;        /* enum tracer_wrote */
         bool thread_only; /* only the thread tracer.tid ended, without a detach; the tool itself
                            * went on (whether it still does: process_of(tracer)->alive) */
         bool status_known;
@@ -75,6 +76,7 @@ struct history {
         /* Forked, without an exec since, from a process that was traced or carried breakpoints. */
         struct {
                 struct task_ref parent, tracer;
+                bool only_looked; /* the tracer had left by then, and was not seen to write */
                 uint64_t at_ns, seq;
         } forked;
         /* SIGSTOPs on their way, and whose the stop is that it is in. */

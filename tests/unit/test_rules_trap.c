@@ -238,6 +238,23 @@ SCENE(orphan_of_who_only_looked_is_not_told)
                           0);
 }
 
+/* The parent patched itself after gdb had looked at it, and forked. */
+SCENE(orphan_inherited_from_who_was_only_looked_at)
+{
+        starts(s, "b1");
+        attaches(s, GDB, API);
+        feed(s, (struct event){.type = EV_PTRACE_DETACH,
+                               .tracer = GDB,
+                               .target = API,
+                               .cause = DETACHED_BY_CALL,
+                               .wrote = TRACER_WROTE_NOTHING});
+        forks(s, API, CHILD, NOBODY, 0);
+        traps(s, CHILD, NOBODY);
+        scans(s, CHILD, true, false);
+        settle(s);
+        ck_assert_uint_eq(expect(s, FIND_ORPHAN_BREAKPOINT, "unknown-writer").other_pid, 0);
+}
+
 SCENE(orphan_blames_the_tracer_that_died_not_a_later_visitor)
 {
         attaches(s, DLV, API);
@@ -1247,6 +1264,7 @@ static void add_orphan_tests(Suite *suite)
                 orphan_after_a_detach,
                 visitor_is_not_blamed_for_what_may_be_older_than_the_recording,
                 orphan_of_who_wrote_to_it,
+                orphan_inherited_from_who_was_only_looked_at,
                 orphan_of_who_only_looked_is_not_told,
                 orphan_blames_the_tracer_that_died_not_a_later_visitor,
                 orphan_of_a_debugger_before_recording_began,
