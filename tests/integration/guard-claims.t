@@ -124,7 +124,8 @@ claim_and_reuse() {
         is "$(value again pid)" "$pid" "another process has its pid"
         is "$(try "$pid")" 0 "the claim does not pass to it"
         ok "and is over" wait_for 10 claimed_times 0 "$pid"
-        is "$(last_of .end claim.ended "$pid")" target-gone "because its process is gone"
+        is "$(ctl events --pid "$pid" --earlier --type claim.ended --json | jq -rs 'last | .end')" target-gone \
+                "because its process is gone, which had the pid before"
         go "$pid"
 }
 
