@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # From public bug reports: threads that are taken for processes, names and tracers that /proc knows better, a stop that is
 # older than the tracer, a pid that was used before. Each has a twin that differs in one fact.
-# guests: verdicts
+# guests: long
 # debian13
 . "$(dirname "$0")/tap.bash"
 readonly OTHERS=1300 # findings of the rest of the machine: more than are kept in memory

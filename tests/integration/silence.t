@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What looks like trouble and is none. Every one of these is legal, and must give no finding.
-# guests: debuggers
+# guests: long
 # debian13
 . "$(dirname "$0")/tap.bash"
 start_daemon
