@@ -10,6 +10,7 @@
 #include "lib/diagnosis/inquest.h"
 #include "lib/event/wording.h"
 #include "lib/event/tools.h"
+#include "lib/model/model.h"
 
 #define STEP_WAIT_NS (1 * NSEC_PER_SEC) /* from the tracer's end to the step that it had under way */
 
@@ -17,29 +18,29 @@
 
 /* The tracers that this thread is known to have had: only one of them can have set its debug registers. */
 struct suspects {
+        const struct task_ref *thread;
         struct task_ref last;
         size_t n; /* different ones */
 };
 
-static void add_suspect(struct suspects *all, const struct task_ref *tracer)
+static int add_suspect(void *userdata, const struct session *s)
 {
-        if (!plants_breakpoints(tracer) || (all->n && task_same_process(&all->last, tracer)))
-                return;
-        all->last = *tracer;
+        struct suspects *all = userdata;
+
+        if (!s->until_ns || s->target.tid != all->thread->tid ||
+            !task_same_process(&s->target, all->thread) || !plants_breakpoints(&s->tracer) ||
+            (all->n && task_same_process(&all->last, &s->tracer)))
+                return 0;
+        all->last = s->tracer;
         all->n++;
+        return 0;
 }
 
 static struct suspects suspects_of(const struct inquest *i)
 {
-        const struct model *m = i->m;
-        struct suspects all = {};
+        struct suspects all = {.thread = &i->t->target};
 
-        for (size_t k = 0; k < m->n_ended; k++) {
-                const struct session *s = &m->ended[(m->ended_first + k) % m->ended_size];
-
-                if (s->target.tid == i->t->target.tid && task_same_process(&s->target, &i->t->target))
-                        add_suspect(&all, &s->tracer);
-        }
+        (void)model_each_session(i->m, all.thread->pid, true, add_suspect, &all);
         return all;
 }
 
