@@ -10,11 +10,20 @@
 #include "lib/base/sentence.h"
 #include "lib/diagnosis/rule.h"
 
+/* Who may have left a breakpoint. */
+struct leaver {
+        bool found; /* one tracer alone may have */
+        struct departure left;
+        size_t n; /* tracers that have been in this text, up to LEAVERS_MAX */
+};
+#define LEAVERS_MAX 8
+
 struct inquest {
         const struct diagnosis *d;
         const struct model *m;
         const struct accident *a;
         const struct sigtrap *t; /* the trap that the accident is told as */
+        struct leaver leaver;    /* of its breakpoint */
         struct finding *f;
 };
 
@@ -43,10 +52,8 @@ bool stopped_there(const struct inquest *i, const struct task_ref *process, cons
  * The one tracer that may have left the breakpoint: it was stopped there; or memory differs from the file, and
  * of all that have been in this text and plant breakpoints it is the only one that ended without a detach, or
  * that wrote to the process (or may have: nobody looked). False: none, or it cannot be told which.
- * *ret_n (may be NULL): how many of them have been there, up to LEAVERS_MAX.
  */
-bool find_leaver(const struct inquest *i, struct departure *ret, size_t *ret_n);
-#define LEAVERS_MAX 8
+struct leaver find_leaver(const struct inquest *i);
 /* No tracer of it is known, now or before; or the breakpoint ran before the first of them came. */
 bool was_never_traced(const struct inquest *i);
 bool ran_before_tracers(const struct inquest *i);

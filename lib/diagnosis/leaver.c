@@ -77,8 +77,8 @@ static bool has_detached(const struct leavers *all, size_t k)
         return all->last[k].end_cause == DETACHED_BY_CALL;
 }
 
-/* Having been there is no evidence. Whoever ends without a detach leaves what it has planted, and who detached may have left
- * what it wrote. */
+/* Having been there is no evidence. Whoever ends without a detach leaves what it has planted, and who detached
+ * may have left what it wrote. */
 static bool is_suspect(const struct leavers *all, size_t k)
 {
         return !has_detached(all, k) || all->wrote[k];
@@ -126,25 +126,25 @@ static const struct session *choose(const struct leavers *all)
         return that_alone_may(all);
 }
 
-bool find_leaver(const struct inquest *i, struct departure *ret, size_t *ret_n)
+struct leaver find_leaver(const struct inquest *i)
 {
         const struct process *p = process_of(i->m, &i->t->target);
         struct leavers all = {.i = i, .text_since_ns = p ? p->exec_ns : 0};
         const struct departure *noted = &i->t->history.ended;
+        struct leaver ret = {};
         const struct session *s;
 
         (void)model_each_session(i->m, i->t->target.pid, true, add_leaver, &all);
         s = choose(&all);
-        if (ret_n)
-                *ret_n = all.n;
-        if (s) {
-                depart(i, s, ret);
-                return true;
-        }
+        ret.n = all.n;
+        ret.found = s;
+        if (s)
+                depart(i, s, &ret.left);
         /* The ring of sessions may have forgotten what the process itself has not. */
         if (all.n || !noted->cause || !plants_breakpoints(&noted->tracer))
-                return false;
-        *ret = *noted;
-        return (only_memory_has_int3(i) && !ran_before_tracers(i)) ||
-               stopped_there(i, &i->t->target, &noted->tracer);
+                return ret;
+        ret.left = *noted;
+        ret.found = (only_memory_has_int3(i) && !ran_before_tracers(i)) ||
+                    stopped_there(i, &i->t->target, &noted->tracer);
+        return ret;
 }

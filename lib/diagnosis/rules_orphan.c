@@ -112,22 +112,18 @@ static void tell_untraced_thread(const struct inquest *i)
 
 static bool left_by_a_tracer(const struct inquest *i)
 {
-        struct departure left;
-
-        return find_leaver(i, &left, NULL);
+        return i->leaver.found;
 }
 
 static void tell_leaver(const struct inquest *i)
 {
-        struct departure left;
+        const struct departure *left = &i->leaver.left;
 
-        if (!find_leaver(i, &left, NULL))
-                return; /* it was asked before */
-        say(SENTENCE(i->f->cause), "%s", leaver_cause(i, &left));
+        say(SENTENCE(i->f->cause), "%s", leaver_cause(i, left));
         say(SENTENCE(i->f->summary), " that ");
-        say_leaver(i, &left, "left in it");
+        say_leaver(i, left, "left in it");
         say_outcome(i);
-        say_orphan_fix(i, strcmp(leaver_cause(i, &left), "dirty-detach") == 0
+        say_orphan_fix(i, strcmp(leaver_cause(i, left), "dirty-detach") == 0
                                   ? "delete the breakpoints (\"delete\", \"clearall\") before the debugger "
                                     "detaches"
                                   : "detach in the debugger before it ends");
@@ -187,12 +183,10 @@ static void tell_unknown_writer(const struct inquest *i)
 {
         struct sentence summary = SENTENCE(i->f->summary);
         const struct departure *noted = &i->t->history.ended;
-        struct departure left;
+        const size_t n = i->leaver.n;
         char name[WORD_MAX];
-        size_t n;
 
         say(summary, " that its file does not have. Who wrote it there cannot be told: ");
-        (void)find_leaver(i, &left, &n);
         if (n == 1 && !i->t->whole && noted->cause && plants_breakpoints(&noted->tracer))
                 say(summary, "the program itself, a debugger before recording began, or %s, which left",
                     word_process(&noted->tracer, name));

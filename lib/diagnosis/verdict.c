@@ -10,11 +10,9 @@
 
 static bool is_somebodys(struct inquest *i, const struct sigtrap *t)
 {
-        struct departure left;
-
         i->t = t;
         return t->kind == SIGTRAP_BREAKPOINT && !file_has_int3(i) &&
-               (find_leaver(i, &left, NULL) || t->sibling_tracer || t->passed_by.pid);
+               (find_leaver(i).found || t->sibling_tracer || t->passed_by.pid);
 }
 
 /* The first one, but for a breakpoint that somebody left: the program's own before it did no harm. Where all
@@ -119,6 +117,8 @@ void verdict_tell(struct diagnosis *d, struct accident *a)
         if (!a->n_traps)
                 return;
         i.t = trap_to_tell(&i);
+        if (i.t->kind == SIGTRAP_BREAKPOINT)
+                i.leaver = find_leaver(&i);
         tell = teller_of(&i);
         if (!tell)
                 return;
