@@ -49,7 +49,7 @@ is $right $HANDED_OVER "each refusal names who traced the target at the call"
 seen=$(ctl doctor --json | jq -r ".hooks[] | select(.section == \"$hook\") | .state")
 for answer in EPERM EACCES ENOSYS TRAP; do
         for call in attach traceme; do
-                [[ $call == attach ]] && args=("$FIXTURES/tracer" attach "$victim") || args=("$FIXTURES/moment" traceme)
+                [[ $call == attach ]] && args=("$FIXTURES/tracer" attach "$victim") || args=("$FIXTURES/mishap" traceme)
                 spawn boxed "$FIXTURES/moment" under $answer "${args[@]}"
                 boxed=$PID
                 ended "$boxed"
@@ -81,7 +81,7 @@ settle
 is "$(ctl events --pid "$boxed" --json | jq -r 'select(.type == "ptrace.attach") | .type')" "" "an answer of 0 from a filter is no attach"
 
 # ---- user namespaces
-as_nobody_fixture inside moment headless
+as_nobody_fixture inside target leader-gone
 if "${NOBODY[@]}" unshare -U true 2>/dev/null; then
         as_nobody_fixture outside target idle
         spawn caller "${NOBODY[@]}" unshare -Ur "$FIXTURES/tracer" attach "$(value outside pid)"
@@ -110,6 +110,7 @@ fi
 
 # ---- a main thread that has ended
 headless=$(value inside pid)
+wait_for 10 has_state "$headless" Z
 spawn caller "$FIXTURES/tracer" attach "$headless"
 caller=$PID
 ended "$caller"

@@ -39,7 +39,7 @@ fi
 if [[ $TIER_NOW == tracepoint ]]; then
         as_nobody_fixture filtered target idle
         filtered=$(value filtered pid)
-        refused "under a seccomp filter" seccomp "$filtered" "${NOBODY[@]}" "$FIXTURES/tracer" attach-seccomp
+        refused "under a seccomp filter" seccomp "$filtered" "${NOBODY[@]}" "$FIXTURES/moment" under EPERM "$FIXTURES/tracer" attach
 else
         skip "under a seccomp filter" "tier full has no hook at the entry of system calls, where seccomp answers"
 fi

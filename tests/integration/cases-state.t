@@ -9,8 +9,8 @@ readonly OTHERS=1300 # findings of the rest of the machine: more than are kept i
 start_daemon
 
 # ---- the main thread has ended, the process has not
-fixture leaderless mishap leaderless
-leaderless=$PID worker=$(value leaderless worker)
+fixture leaderless target leader-gone
+leaderless=$PID worker=$(value leaderless tid1)
 wait_for 10 has_state "$leaderless" Z
 spawn attach "$FIXTURES/tracer" attach "$leaderless"
 said attach '^ready '

@@ -16,8 +16,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -32,6 +30,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "tests/scenarios/filter.h"
 #include "tests/scenarios/fixture.h"
 
 #define NOBODY_ID      65534
@@ -361,17 +360,8 @@ static void enter_filter(enum filter which)
                 [KILLS] = SECCOMP_RET_KILL_PROCESS,
                 [TRAPS] = SECCOMP_RET_TRAP,
         };
-        struct sock_filter f[] = {
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
-                BPF_STMT(BPF_RET | BPF_K, does[which]),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        };
-        struct sock_fprog p = {sizeof(f) / sizeof(*f), f};
 
-        need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-                     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p) == 0,
-             "seccomp");
+        filter_ptrace(does[which]);
 }
 
 /* As ptracectl why does: a child tries. "" without a filter. */

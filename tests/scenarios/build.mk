@@ -11,7 +11,7 @@ GO              ?= $(shell command -v go 2>/dev/null)
 .PHONY: scenarios
 scenarios: $(SCENARIO_BINS) $(SCENARIO_O)/mishap32 $(if $(GO),$(SCENARIO_O)/worker $(SCENARIO_O)/starter)
 
-$(SCENARIO_O)/%: tests/scenarios/%.c tests/scenarios/fixture.h
+$(SCENARIO_O)/%: tests/scenarios/%.c tests/scenarios/fixture.h tests/scenarios/filter.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SCENARIO_CFLAGS) $(SCENARIO_EXTRA) -o $@ $< -lpthread

@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "tests/scenarios/fixture.h"
@@ -154,14 +153,11 @@ static void on_fatal(int sig)
         raise(sig);
 }
 
-static void *idle_thread(void *told)
+static void *idle_thread(void *unused)
 {
-        if (told) {
-                *(volatile int *)told = (int)syscall(SYS_gettid);
-        }
         for (;;)
                 usleep(TICK_MS * 1000);
-        return NULL;
+        return unused;
 }
 
 /* crash-handler: dies of its own breakpoint, and dumps itself before. */
@@ -176,20 +172,6 @@ static int state_crash_handler(void)
         fixture_go(-1);
         __asm__ volatile("int3");
         return 0;
-}
-
-/* leaderless: main() has left, a worker goes on. */
-static int state_leaderless(void)
-{
-        static volatile int worker;
-        pthread_t thread;
-
-        if (pthread_create(&thread, NULL, idle_thread, (void *)&worker) != 0)
-                die("pthread_create");
-        while (!worker)
-                usleep(1000);
-        printf("ready pid=%d worker=%d\n", getpid(), worker);
-        pthread_exit(NULL);
 }
 
 /* traceme [CMD...]: "trace me", so that nobody else can; then CMD, or wait. */
@@ -260,7 +242,6 @@ static const struct state {
         {"self-patch", state_self_patch, 0},
         {"glib", state_glib, 0},
         {"crash-handler", state_crash_handler, 0},
-        {"leaderless", state_leaderless, 0},
         {"traceme", state_traceme, 0},
         {"plant", state_plant, 2},
         {"plant-by-thread", state_plant_by_thread, 2},

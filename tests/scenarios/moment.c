@@ -5,18 +5,12 @@
  *   moment handed-over N     N times somebody is refused because another one traces the target, who lets go
  *                            of it and ends right after; says how often
  *   moment under ANSWER CMD  run CMD under a seccomp filter that gives ptrace this errno, or ALLOW or TRAP
- *   moment headless          a process whose main thread has ended, and whose other thread waits
- *   moment traceme           ask our parent to trace us, and say what came of it
  */
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <pthread.h>
-#include <stddef.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "tests/scenarios/filter.h"
 #include "tests/scenarios/fixture.h"
 
 static void wait_for_byte(int fd)
@@ -122,21 +116,6 @@ static const struct {
         {"ALLOW", SECCOMP_RET_ALLOW},
 };
 
-static void filter_ptrace(unsigned answer)
-{
-        struct sock_filter code[] = {
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
-                BPF_STMT(BPF_RET | BPF_K, answer),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        };
-        struct sock_fprog filter = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
-
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
-                die("seccomp");
-}
-
 static int mode_under(int n, char **args)
 {
         for (size_t i = 0; n > 1 && i < sizeof(answers) / sizeof(answers[0]); i++) {
@@ -149,43 +128,12 @@ static int mode_under(int n, char **args)
         return 2;
 }
 
-static void *stay(void *main_thread)
-{
-        pthread_join(*(pthread_t *)main_thread, NULL);
-        printf("ready pid=%d tid=%ld\n", getpid(), (long)syscall(SYS_gettid));
-        fixture_go(-1);
-        _exit(0);
-}
-
-static int mode_headless(int n, char **args)
-{
-        static pthread_t self;
-        pthread_t worker;
-
-        (void)n, (void)args;
-        self = pthread_self();
-        if (pthread_create(&worker, NULL, stay, &self) != 0)
-                die("pthread_create");
-        pthread_exit(NULL);
-}
-
-static int mode_traceme(int n, char **args)
-{
-        long r = ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-
-        (void)n, (void)args;
-        printf("ready pid=%d errno=%s\n", getpid(), r < 0 ? strerrorname_np(errno) : "0");
-        return 0;
-}
-
 static const struct {
         const char *name;
         int (*run)(int n, char **args);
 } modes[] = {
         {"handed-over", mode_handed_over},
         {"under", mode_under},
-        {"headless", mode_headless},
-        {"traceme", mode_traceme},
 };
 
 int main(int argc, char **argv)

@@ -6,10 +6,7 @@
  */
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -388,23 +385,6 @@ static int mode_attach_self(int n, char **args)
         return r ? 1 : 0;
 }
 
-/* attach-seccomp PID: attach under a seccomp filter that answers ptrace with EPERM, as containers have. */
-static int mode_attach_seccomp(int n, char **args)
-{
-        struct sock_filter code[] = {
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        };
-        struct sock_fprog filter = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
-
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
-                die("seccomp");
-        return mode_attach(n, args);
-}
-
 /* read-vm PID ADDRESS: read memory as profilers do, without ptrace. */
 static int mode_read_vm(int n, char **args)
 {
@@ -450,7 +430,6 @@ static const struct mode {
         {"attach", mode_attach},
         {"attach-exit", mode_attach_exit},
         {"attach-self", mode_attach_self},
-        {"attach-seccomp", mode_attach_seccomp},
         {"stop", mode_stop},
         {"read-vm", mode_read_vm},
         {"read-mem", mode_read_mem},
