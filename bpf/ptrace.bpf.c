@@ -144,9 +144,14 @@ static __always_inline __u32 detach_cause(const struct task_struct *child,
 }
 
 /* A breakpoint is left only by who has planted one: the last tracee that this thread wrote to is kept. */
-static __always_inline void note_poke(struct watch *w, long request, __u32 vpid, long ret)
+static __always_inline void note_poke(struct task_struct *t, long request, __u32 vpid, long ret)
 {
-        if (w && !ret && (request == PTRACE_POKETEXT || request == PTRACE_POKEDATA))
+        struct watch *w;
+
+        if (ret || (request != PTRACE_POKETEXT && request != PTRACE_POKEDATA))
+                return;
+        w = watch_of_or_new(t);
+        if (w)
                 w->poked = vpid;
 }
 
@@ -227,7 +232,7 @@ int BPF_PROG(on_ptrace_call, const struct pt_regs *regs, long ret)
         if (call.request == PTRACE_TRACEME)
                 return 0;
         if (!is_attach(call.request)) {
-                note_poke(watch_of_or_new(t), call.request, call.vpid, ret);
+                note_poke(t, call.request, call.vpid, ret);
                 count_request(t, call.vpid, call.request, bpf_ktime_get_boot_ns());
         } else if (ret == -ESRCH)
                 return send_attach_by_pid(t, &call);
@@ -438,7 +443,7 @@ int exit_ptrace_call(struct sys_exit *ctx)
         }
         if (call.request == PTRACE_DETACH && !call.ret)
                 return send_detach_by_pid(t, call.vpid, BPF_CORE_READ(regs, r10));
-        note_poke(w, call.request, call.vpid, call.ret);
+        note_poke(t, call.request, call.vpid, call.ret);
         count_request(t, call.vpid, call.request, bpf_ktime_get_boot_ns());
         return 0;
 }

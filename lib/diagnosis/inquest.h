@@ -51,7 +51,7 @@ bool stopped_there(const struct inquest *i, const struct task_ref *process, cons
 /*
  * The one tracer that may have left the breakpoint: it was stopped there; or memory differs from the file, and
  * of all that have been in this text and plant breakpoints it is the only one that ended without a detach, or
- * that wrote to the process (or may have: nobody looked). False: none, or it cannot be told which.
+ * that wrote to the process (or may have: nobody looked). Not found: none, or it cannot be told which.
  */
 struct leaver find_leaver(const struct inquest *i);
 /* No tracer of it is known, now or before; or the breakpoint ran before the first of them came. */
