@@ -58,6 +58,18 @@ static __always_inline bool uid_match(const struct cred *c, const struct cred *t
                gid == BPF_CORE_READ(t, sgid.val) && gid == BPF_CORE_READ(t, gid.val);
 }
 
+/* Set before loading, where a task has an exec_state: where its members lie. */
+const volatile __u32 exec_state_dumpable __weak = 0;
+const volatile __u32 exec_state_user_ns __weak = 0;
+
+static __always_inline __u64 read_exec_state(const struct task_struct *t, __u32 member)
+{
+        __u64 state = (__u64)BPF_CORE_READ(t, exec_state), value = 0;
+
+        bpf_probe_read_kernel(&value, sizeof(value), (void *)(state + member));
+        return value;
+}
+
 static __always_inline bool dumpable(const struct task_struct *t)
 {
         const struct mm_struct *mm = BPF_CORE_READ(t, mm);
@@ -68,7 +80,7 @@ static __always_inline bool dumpable(const struct task_struct *t)
         if (!mm)
                 return true;
         if (bpf_core_field_exists(t->exec_state))
-                return BPF_CORE_READ(t, exec_state, dumpable) == TASK_DUMPABLE_OWNER;
+                return (__u32)read_exec_state(t, exec_state_dumpable) == TASK_DUMPABLE_OWNER;
         if (bpf_core_field_exists(word->flags))
                 bpf_core_read(&flags, sizeof(flags), &word->flags);
         else if (bpf_core_field_exists(bitmap->flags))
@@ -115,7 +127,7 @@ static __always_inline const struct user_namespace *memory_namespace(const struc
         if (bpf_core_field_exists(mm->user_ns))
                 bpf_core_read(&ns, sizeof(ns), &mm->user_ns);
         else if (bpf_core_field_exists(t->exec_state))
-                ns = BPF_CORE_READ(t, exec_state, user_ns);
+                ns = (const void *)read_exec_state(t, exec_state_user_ns);
         return ns;
 }
 

@@ -164,14 +164,13 @@ struct seccomp {
         int mode;
 } __core_types;
 
-/* Since 7.3, of each task: what exec decided, which was in its memory before. */
+/* Since 7.3, of each task: what exec decided, which was in its memory before. A relocation against a struct
+ * that a kernel lacks makes libbpf search the modules for it, which takes CAP_SYS_ADMIN: its members are found
+ * by the loader. */
+struct task_exec_state;
 enum task_dumpable {
         TASK_DUMPABLE_OWNER = 1,
 };
-struct task_exec_state {
-        enum task_dumpable dumpable;
-        struct user_namespace *user_ns;
-} __core_types;
 
 struct task_struct {
         struct thread_info thread_info;

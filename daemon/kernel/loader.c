@@ -20,6 +20,7 @@
 #include "daemon/kernel/backlog.h"
 #include "daemon/kernel/guard_pins.h"
 #include "daemon/kernel/kfuncs.h"
+#include "daemon/kernel/member_offset.h"
 #include "ptraced.skel.h"
 #include "daemon/kernel/selftest.h"
 #include "daemon/kernel/tracepoint.h"
@@ -270,6 +271,13 @@ static int put_kfuncs(struct loader *l, const struct btf *btf)
         return kfuncs_put(l->skel->obj, usable ? btf : NULL);
 }
 
+/* Only read where a task has an exec_state; then the struct is there, too. */
+static void put_offsets(struct loader *l, const struct btf *btf)
+{
+        l->skel->rodata->exec_state_dumpable = kernel_member_offset(btf, "task_exec_state", "dumpable");
+        l->skel->rodata->exec_state_user_ns = kernel_member_offset(btf, "task_exec_state", "user_ns");
+}
+
 /* -errno of what stopped it; l->skel is set only on success. */
 static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, bool with_optional)
 {
@@ -278,6 +286,7 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
         l->skel = ptraced_bpf__open();
         if (!l->skel)
                 return -errno;
+        put_offsets(l, btf);
         r = choose_programs(l, l->skel, tier, btf, with_optional);
         if (!r)
                 r = put_kfuncs(l, (tier == TIER_TRACEPOINT || l->requested) && with_optional ? btf : NULL);

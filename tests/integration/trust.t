@@ -16,6 +16,12 @@ need curl || skip_all "no curl"
 need jq || skip_all "no jq"
 start_daemon --pin-dir "$PINS"
 
+# ---- it needs no more than its unit gives it
+unit_capabilities() { sed -n 's/^CapabilityBoundingSet=//p' "$ROOT/systemd/ptraced.service" | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g'; }
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null # the unit has it mounted
+is "$(setpriv --bounding-set="-all,$(unit_capabilities)" --inh-caps=-all "$PTRACED" --probe | jq -r .tier)" "$TIER_NOW" \
+        "with the capabilities of its unit it reaches the same tier"
+
 ask() { curl -s -m $((20 * T_SCALE)) --unix-socket "$T/sock" "$@"; }
 get() { ask "http://x$1"; }
 post() { ask -X POST --data-binary "$2" "${@:3}" "http://x$1"; }
