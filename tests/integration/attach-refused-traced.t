@@ -58,7 +58,7 @@ if need gdb; then
         go "$clean"
         ended "$clean"
         is "$RC" 0 "clean gdb: the program ends well"
-        silent "clean gdb: attach, break, continue, detach give no finding" "$clean" "$alone"
+        twin_of attach-refused-traced silent "clean gdb: attach, break, continue, detach give no finding" "$clean" "$alone"
         is "$(ctl who "$clean" --json | jq -r '[.ended[] | select(.pid == '"$clean"' and .tracer.pid == '"$alone"')][0].ended_by')" detach \
                 "clean gdb: its session is in the history, ended by detach"
 else

@@ -37,7 +37,7 @@ fixture user target idle
 user=$PID
 kill -STOP "$user"
 wait_for 5 has_state "$user" T
-silent "a user's kill -STOP gives no finding" "$user"
+twin_of left-stopped silent "a user's kill -STOP gives no finding" "$user"
 kill -CONT "$user"
 go "$user"
 ended "$user"
@@ -53,7 +53,7 @@ for mode in attach attach-exit; do
         attacher=$PID
         ended "$attacher"
         wait_for 5 has_state "$looked" T
-        silent "a stop that is older than the tracer gives no finding ($mode)" "$looked" "$attacher"
+        twin_of left-stopped silent "a stop that is older than the tracer gives no finding ($mode)" "$looked" "$attacher"
         is "$(stop_of "$looked")" "false false" "and heal would leave it"
         like "$(ctl heal "$looked" --dry-run)" "stopped since .*before PID $attacher \(tracer\) came" "and says whose it is"
         kill -CONT "$looked"
@@ -70,7 +70,7 @@ if need gdb; then
                 gdb=$PID
                 ended "$gdb" 60
                 read -rt 0.5 -u "$SILENCE"
-                silent "gdb -batch on a stopped process gives no finding ($try)" "$looked" "$gdb"
+                twin_of left-stopped silent "gdb -batch on a stopped process gives no finding ($try)" "$looked" "$gdb"
                 kill -CONT "$looked"
                 go "$looked"
                 ended "$looked"
@@ -85,7 +85,7 @@ spawn attacher "$FIXTURES/tracer" attach "$detached"
 attacher=$PID
 ended "$attacher"
 is "$(value attacher errno)" 0 "attach, wait, detach works"
-silent "attach, wait, detach gives no finding" "$detached" "$attacher"
+twin_of left-stopped silent "attach, wait, detach gives no finding" "$detached" "$attacher"
 go "$detached"
 ended "$detached"
 
@@ -96,7 +96,7 @@ if need gcore; then
         gcore=$PID
         ended "$gcore"
         is "$RC" 0 "gcore writes a core"
-        silent "gcore gives no finding" "$dumped" "$gcore"
+        twin_of left-stopped silent "gcore gives no finding" "$dumped" "$gcore"
 else
         skip "gcore" "gcore is not installed"
 fi

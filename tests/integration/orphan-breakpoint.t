@@ -30,7 +30,7 @@ ended "$tracer"
 go "$clean"
 ended "$clean"
 is "$RC" 0 "clean detach: the program goes on"
-silent "clean detach gives no finding" "$clean" "$tracer"
+twin_of orphan-breakpoint silent "clean detach gives no finding" "$clean" "$tracer"
 
 # ---- detached without disarming
 fixture dirty target once
@@ -83,7 +83,7 @@ if need gdb; then
         ended "$gdb"
         go "$followed"
         ended "$followed"
-        silent "gdb, detach-on-fork gives no finding" "$followed" "$(value followed child)" "$gdb"
+        twin_of orphan-breakpoint silent "gdb, detach-on-fork gives no finding" "$followed" "$(value followed child)" "$gdb"
 else
         skip "gdb, detach-on-fork" "gdb is not installed"
 fi
@@ -132,7 +132,7 @@ if need gdb; then
         ended "$stopped"
         tell gdb quit
         ended "$gdb"
-        silent "hard-coded under gdb gives no finding" "$stopped" "$gdb"
+        twin_of orphan-breakpoint silent "hard-coded under gdb gives no finding" "$stopped" "$gdb"
 else
         skip "hard-coded under gdb" "gdb is not installed"
 fi
@@ -170,7 +170,7 @@ if need dlv && [[ -x $FIXTURES/worker ]]; then
         ended "$dlv"
         ended "$go"
         is "$RC" 0 "dlv detached: the Go program ends well"
-        silent "dlv that stops and detaches gives no finding" "$go" "$dlv"
+        twin_of orphan-breakpoint silent "dlv that stops and detaches gives no finding" "$go" "$dlv"
 else
         skip "dlv killed" "dlv or the Go fixture is missing"
 fi
@@ -193,7 +193,7 @@ if need lldb; then
         ended "$lldb"
         ended "$lclean"
         is "$RC" 0 "lldb detached: the program ends well"
-        silent "lldb that stops and detaches gives no finding" "$lclean" "$lldb"
+        twin_of orphan-breakpoint silent "lldb that stops and detaches gives no finding" "$lclean" "$lldb"
 else
         skip "lldb detached" "lldb is not installed"
 fi

@@ -37,7 +37,7 @@ if need strace; then
         ended "$strace"
         go "$one"
         ended "$one"
-        silent "strace -f on all threads gives no finding" "$one" "$strace"
+        twin_of split-tracers silent "strace -f on all threads gives no finding" "$one" "$strace"
 else
         skip "strace -f on all threads" "strace is not installed"
 fi

@@ -75,10 +75,21 @@ start_daemon() {
 # the fixture does not list this tier as unable).
 verdict_is() { echo "# verdict $TIER_NOW $1"; } # right|wrong|missing|false|cannot-tell
 
+# For the table of the catalog (tests/catalog): a case that provokes a finding, or one that differs from such a case in
+# one fact and has none of that code.
+provokes() { local each; for each in $1; do echo "# catalog $TIER_NOW case ${each%%/*}"; done; } # "CODE/CAUSE..."
+is_twin() { [[ ! ${TWIN_OF-} ]] || echo "# catalog $TIER_NOW twin $TWIN_OF"; }
+# twin_of CODE silent|concludes ...: the clean twin of a case of that code
+twin_of() {
+        local TWIN_OF=$1
+        "${@:2}"
+}
+
 # finds NAME CODE/CAUSE PID: this finding appears
 finds() {
         if wait_for 10 has_finding "$2" "$3"; then
                 verdict_is right
+                provokes "$2"
                 pass "$1"
         else
                 verdict_is missing
@@ -151,6 +162,8 @@ concludes() {
                         return
                 fi
                 verdict_is right
+                provokes "$(told "$2" | grep -oE '[a-z-]+/')"
+                is_twin
                 pass "$1"
         else
                 got=$(told "$2")
@@ -180,6 +193,11 @@ silent() {
                 # A process that did nothing worth a record is not known, and has no finding either.
                 found+=$(findings "$pid") || unknown "$pid" || found+="diagnose $pid failed"
         done
-        if [[ $found ]]; then verdict_is false; else verdict_is right; fi
+        if [[ $found ]]; then
+                verdict_is false
+        else
+                verdict_is right
+                is_twin
+        fi
         is "$found" "" "$name"
 }

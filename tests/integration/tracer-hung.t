@@ -18,7 +18,7 @@ kill -STOP "$hung"
 wait_for 5 has_state "$hung" T
 finds "a stopped tracer: tracer-hung" tracer-hung/ "$waiting"
 like "$(finding_text "$waiting" tracer-hung/)" "$hung" "the finding names the tracer"
-silent "a tracer that only waits, for as long, gives no finding" "$prompt" "$patient"
+twin_of tracer-hung silent "a tracer that only waits, for as long, gives no finding" "$prompt" "$patient"
 kill -CONT "$hung"
 go "$hung"
 ended "$hung"
@@ -33,7 +33,7 @@ if need gdb; then
         gdb=$PID
         # Longer than the threshold: a person reads code at the prompt.
         sleep 5
-        silent "gdb at its prompt gives no finding" "$read" "$gdb"
+        twin_of tracer-hung silent "gdb at its prompt gives no finding" "$read" "$gdb"
         tell gdb detach
         said gdb detached
         tell gdb quit

@@ -38,7 +38,7 @@ if need gdb; then
         is "$RC" 0 "raise(SIGTRAP) under gdb: gdb takes it"
         tell gdb quit
         ended "$gdb"
-        silent "raise(SIGTRAP) under gdb gives no finding" "$watched" "$gdb"
+        twin_of trap-without-tracer silent "raise(SIGTRAP) under gdb gives no finding" "$watched" "$gdb"
 else
         skip "raise(SIGTRAP) under gdb" "gdb is not installed"
 fi
@@ -79,7 +79,7 @@ quiet=$PID
 kill -TRAP "$quiet"
 kill -KILL "$quiet"
 ended "$quiet"
-silent "kill -TRAP to a program that ignores it gives no finding" "$quiet"
+twin_of trap-without-tracer silent "kill -TRAP to a program that ignores it gives no finding" "$quiet"
 
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"

@@ -111,7 +111,7 @@ calm=$PID
 id=$(claimed "$calm" --owner-uid 0)
 ctl debug "$calm" -- "$FIXTURES/tracer" attach "$calm" >/dev/null 2>&1
 ctl release "$id" >/dev/null 2>&1
-silent "a claim whose owner debugs gives no finding" "$calm"
+twin_of attach-refused-claimed silent "a claim whose owner debugs gives no finding" "$calm"
 go "$calm"
 
 # ---- held by ptraced itself, for nobody
