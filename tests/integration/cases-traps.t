@@ -149,7 +149,7 @@ if need gdb; then
         ended "$gdb"
         goes "$count"
         is "$RC" 0 "twin: of one that detached it does not"
-        concludes "and there is no finding" "$count" ""
+        twin_of orphan-watchpoint concludes "and there is no finding" "$count" ""
 else
         skip "a watchpoint left behind" "no gdb"
 fi
@@ -164,7 +164,7 @@ if [[ -x $FIXTURES/starter ]]; then
         concludes "the tracing thread ended" "$child" "orphan-step/[a-z-]* $starter"
         spawn starter "$FIXTURES/starter" stay
         ended "$PID"
-        concludes "twin: a thread that stays and detaches" "$(value starter child)" ""
+        twin_of orphan-step concludes "twin: a thread that stays and detaches" "$(value starter child)" ""
 else
         skip "the SIGTRAP of an exec" "no Go"
 fi

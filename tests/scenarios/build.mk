@@ -3,7 +3,7 @@
 # Included by the top Makefile; `make scenarios` builds them.
 
 SCENARIO_O      := $(O)/tests/scenarios
-SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,agree contest heir leak load mishap moment signals stuckexec target tracer \
+SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,agree contest entangled heir leak load mishap moment signals stuckexec target tracer \
                      library.so preload.so)
 SCENARIO_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O1 -g -fno-omit-frame-pointer
 GO              ?= $(shell command -v go 2>/dev/null)
