@@ -89,7 +89,7 @@ $(O)/daemon/guard/guard_object.o: $(O)/ptraced_guard.skel.h
 
 # Unit tests: one Check program per file in tests/unit. Those about the daemon's or the client's modules link
 # these, from archives: the linker takes what a test calls, and a test's own model in the place of lib's.
-DAEMON_TESTS := backlog departed enrich old proctier procfs_access sampler scan
+DAEMON_TESTS := backlog departed enrich finding_reach old proctier procfs_access sampler scan
 CLI_TESTS    := describe
 $(O)/daemon/daemon.a: $(filter-out $(O)/daemon/main.o,$(DAEMON_OBJS))
 $(O)/cli/cli.a: $(filter-out $(O)/cli/ptracectl.o,$(CLI_OBJS))

@@ -14,7 +14,7 @@
 #include "lib/base/text.h"
 #include "daemon/guard/guard.h"
 #include "daemon/http/socket.h"
-#include "daemon/base/tier.h"
+#include "lib/event/tier.h"
 
 #define SHOWN_MAX   64 /* bytes of a wrong value that are repeated in the error */
 #define HELP_COLUMN 34 /* where the explanations start */

@@ -10,6 +10,7 @@
 
 #include "cli/base/daemon_file.h"
 #include "cli/base/json.h"
+#include "cli/base/out_of_reach.h"
 #include "cli/base/session.h"
 #include "cli/base/text_table.h"
 
@@ -141,6 +142,7 @@ static int print_doctor(const struct cli *c, struct json_object *o)
                 puts("  none known");
         for (size_t i = 0; i < array_length(spots); i++)
                 print_wrapped(c, "  - ", array_string(spots, i));
+        out_of_reach_list(c, member_array(o, "unseen"));
         return r;
 }
 

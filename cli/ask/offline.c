@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/diagnosis/diagnosis.h"
+#include "lib/event/finding_reach.h"
 #include "lib/event/lifetime.h"
 #include "lib/export/trace.h"
 #include "cli/base/findings.h"
@@ -102,6 +103,31 @@ static int add_finding(void *userdata, const struct finding *f)
         return json_object_array_add(r->findings, o);
 }
 
+/* A trace does not tell what the daemon asked for, or its kernel had: these are taken to be missing. */
+static bool may_lack(const void *userdata _unused_, const char *hook)
+{
+        return !strcmp(hook, "on_secure_computing") || !strcmp(hook, HOOK_TASK_FROM_VPID);
+}
+
+/* Of all tiers that something was recorded in. */
+static struct json_object *unseen_in_trace(const struct trace_reading *r)
+{
+        struct json_object *list = json_object_new_array();
+        struct sight sight = {.lacks = may_lack};
+        uint32_t told = 0;
+
+        for (size_t i = 0; i < r->n_recordings; i++) {
+                int tier = tier_from_string(r->recordings[i].tier);
+
+                if (tier < 0 || told & (1u << tier))
+                        continue;
+                told |= 1u << tier;
+                sight.tier = (enum tier)tier;
+                (void)finding_reach_json(&sight, list);
+        }
+        return list;
+}
+
 static struct json_object *diagnosis_of_trace(struct trace_reading *r, uint32_t pid, bool earlier)
 {
         struct json_object *o = json_object_new_object();
@@ -123,6 +149,7 @@ static struct json_object *diagnosis_of_trace(struct trace_reading *r, uint32_t 
         }
         json_object_object_add(o, "schema", json_object_new_string("ptraced.diagnosis/1"));
         json_object_object_add(o, "losses", losses_json(&r->losses));
+        json_object_object_add(o, "unseen", unseen_in_trace(r));
         json_object_object_add(o, "findings", r->findings);
         return o;
 }

@@ -7,6 +7,7 @@
 #include "lib/event/finding.h"
 #include "lib/base/text.h"
 #include "cli/base/json.h"
+#include "cli/base/out_of_reach.h"
 
 #define LABEL_FORMAT "  %-10s"
 
@@ -252,6 +253,8 @@ void diagnosis_print(const struct cli *c, struct json_object *diagnosis, const c
                 printf("\n%lu older findings are left out: ask for one process, or with --since.\n",
                        omitted);
         print_loss(c, member_object(diagnosis, "losses"), n > 0);
+        out_of_reach_count(c, member_array(diagnosis, "unseen"),
+                           c->args.given & OPTION(OPT_FILE) ? "--json" : "ptracectl doctor");
 }
 
 void diagnosis_note_tier(const char *tier, const char *reason)

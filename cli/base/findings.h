@@ -12,7 +12,8 @@
 void finding_print(const struct cli *c, struct json_object *finding);
 
 /*
- * All findings of a "ptraced.diagnosis/1" object, worst first, with what was lost. With none: a sentence
+ * All findings of a "ptraced.diagnosis/1" object, worst first, with what was lost and how many findings
+ * could not be made. With none: a sentence
  * saying whom it is about ("any process") and since when. since_wall_ns 0: not known. Many that differ in
  * nothing but the process are told once, with their number.
  */

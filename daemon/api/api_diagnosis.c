@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/api/answer.h"
+#include "daemon/api/doctor.h"
 #include "daemon/api/handlers.h"
 #include "daemon/api/totals.h"
 
@@ -67,7 +68,9 @@ static struct json_object *diagnosis_json(const struct api *api, struct diagnosi
 
         for (uint64_t i = first; i < d->n; i++)
                 json_object_array_add(list, TAKE_PTR(d->ring[i % FINDINGS_MAX]));
+        json_add_text(o, "tier", tier_to_string(loader_tier(api->loader)));
         json_object_object_add(o, "losses", api_losses_json(api));
+        json_object_object_add(o, "unseen", doctor_unseen_json(api->loader));
         json_add_int(o, "omitted", (int64_t)first);
         json_object_object_add(o, "findings", list);
         /* A full page may have another one behind it. */

@@ -12,6 +12,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/claim/policy.h"
+#include "lib/event/finding_reach.h"
 #include "lib/proc/procfs.h"
 #include "lib/base/text.h"
 
@@ -198,6 +199,30 @@ static struct json_object *blind_spots_json(const struct loader *loader, const s
         return list;
 }
 
+/* Of a finding's row: does the program that it names not run? */
+static bool lacks_hook(const void *userdata, const char *hook)
+{
+        const struct loader *loader = userdata;
+        size_t n;
+        const struct hook *hooks = loader_hooks(loader, &n);
+
+        if (!strcmp(hook, HOOK_TASK_FROM_VPID))
+                return !loader_finds_targets(loader);
+        for (size_t i = 0; i < n; i++)
+                if (!strcmp(hooks[i].program, hook))
+                        return hooks[i].state != HOOK_ATTACHED && hooks[i].state != HOOK_WORKING;
+        return true;
+}
+
+struct json_object *doctor_unseen_json(const struct loader *loader)
+{
+        const struct sight sight = {.tier = loader_tier(loader), .lacks = lacks_hook, .userdata = loader};
+        struct json_object *list = json_object_new_array();
+
+        (void)finding_reach_json(&sight, list);
+        return list;
+}
+
 struct json_object *doctor_guard_json(struct guard *guard)
 {
         struct json_object *o = json_object_new_object();
@@ -239,5 +264,6 @@ struct json_object *doctor_json(struct loader *loader, struct guard *guard)
         json_object_object_add(o, "hooks", list);
         json_object_object_add(o, "guard", guard ? doctor_guard_json(guard) : NULL);
         json_object_object_add(o, "blind_spots", blind_spots_json(loader, hooks, n));
+        json_object_object_add(o, "unseen", doctor_unseen_json(loader));
         return o;
 }

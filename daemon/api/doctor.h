@@ -10,6 +10,8 @@
 
 /* ptraced.doctor/1. The caller puts it. */
 struct json_object *doctor_json(struct loader *loader, struct guard *guard);
+/* The findings that cannot be made here, or not always: [{"code","reach","tier","why"}]. */
+struct json_object *doctor_unseen_json(const struct loader *loader);
 /* {"state","mechanism","working","attached","pinned","pin_dir","taken_over","reason","claims","rules","slots"}
  */
 struct json_object *doctor_guard_json(struct guard *guard);

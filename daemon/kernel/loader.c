@@ -485,7 +485,7 @@ const char *loader_reason(const struct loader *l)
         return l->reason;
 }
 
-const struct hook *loader_hooks(struct loader *l, size_t *ret_n)
+const struct hook *loader_hooks(const struct loader *l, size_t *ret_n)
 {
         *ret_n = ELEMENTSOF(plans);
         return l->hooks;

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "bpf/records.h"
-#include "daemon/base/tier.h"
+#include "lib/event/tier.h"
 #include "daemon/kernel/hook.h"
 
 struct loader;
@@ -34,7 +34,7 @@ enum tier loader_tier(const struct loader *l);
 /* Why the tier is not a better one, as a sentence; "" in tier full. */
 const char *loader_reason(const struct loader *l);
 /* Every hook of every tier, with its state refreshed. The array belongs to the loader. */
-const struct hook *loader_hooks(struct loader *l, size_t *ret_n);
+const struct hook *loader_hooks(const struct loader *l, size_t *ret_n);
 
 /* An attach that a seccomp filter refuses is seen. */
 bool loader_watches_seccomp(const struct loader *l);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/base/tier.h"
+#include "lib/event/tier.h"
 
 #include <assert.h>
 #include <errno.h>

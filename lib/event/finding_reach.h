@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Where a finding cannot be made, or not always, and what is not seen there. A finding is made in full in every
+ * tier that no row names; the rows of one code stand together. Pure.
+ *
+ *   X(CODE, tiers, hook, reach, why)
+ *
+ *   tiers  F full, T tracepoint, P proc: the row holds in these
+ *   hook   NULL, or a program of `plans` in daemon/kernel/loader.c: then only where that one does not run. Or
+ *          HOOK_TASK_FROM_VPID
+ *   reach  NONE: never made there. PART: not always, or not with its cause
+ *   why    what is not seen: a clause of at most REACH_WHY_MAX characters, for a line of 80
+ */
+
+#include <stdbool.h>
+
+#include <json-c/json.h>
+
+#include "lib/event/finding.h"
+#include "lib/event/tier.h"
+
+#define REACH_WHY_MAX 51
+
+/* No program, but what those on tracepoints find a task by, where the kernel has it. */
+#define HOOK_TASK_FROM_VPID "bpf_task_from_vpid"
+
+#define SIGNALS_UNSEEN   "signals are not seen"
+#define REFUSALS_UNSEEN  "refused attaches are not seen"
+#define SMALL_UNSEEN     "calls of 32-bit debuggers are not seen"
+#define SMALL_LOOKED_UP  "a 32-bit debugger is known once it is looked up"
+#define LOOKED_UP_LATE   "who has gone just after the call is not known"
+#define SHORT_UNSEEN     "a tracer that stays under a second may be missed"
+#define ANSWERS_UNSEEN   "which security module refused is not seen"
+#define SETTINGS_UNSEEN  "what the program had set before is not known"
+#define OVERRIDES_UNSEEN "what the kernel overrides is inferred, not seen"
+
+#define FINDING_REACH(X)                                                                             \
+        /* who was refused */                                                                        \
+        X(ATTACH_REFUSED_TRACED, P, NULL, NONE, REFUSALS_UNSEEN)                                     \
+        X(ATTACH_REFUSED_TRACED, T, NULL, PART, SMALL_UNSEEN)                                        \
+        X(ATTACH_REFUSED_TRACED, T, HOOK_TASK_FROM_VPID, PART, LOOKED_UP_LATE)                       \
+        X(ATTACH_REFUSED_PERMISSION, P, NULL, NONE, REFUSALS_UNSEEN)                                 \
+        X(ATTACH_REFUSED_PERMISSION, T, NULL, PART, SMALL_UNSEEN)                                    \
+        X(ATTACH_REFUSED_PERMISSION, T, NULL, PART, ANSWERS_UNSEEN)                                  \
+        X(ATTACH_REFUSED_PERMISSION, T, HOOK_TASK_FROM_VPID, PART, LOOKED_UP_LATE)                   \
+        X(ATTACH_REFUSED_PERMISSION, F, "on_access_check", PART, ANSWERS_UNSEEN)                     \
+        X(ATTACH_REFUSED_PERMISSION, F, "on_secure_computing", PART,                                 \
+          "seccomp's are seen with [watch] seccomp = yes only")                                      \
+        X(ATTACH_REFUSED_TARGET, P, NULL, NONE, REFUSALS_UNSEEN)                                     \
+        X(ATTACH_REFUSED_TARGET, T, NULL, PART, SMALL_UNSEEN)                                        \
+        X(ATTACH_REFUSED_TARGET, T, HOOK_TASK_FROM_VPID, PART, LOOKED_UP_LATE)                       \
+        X(ATTACH_REFUSED_TARGET, F, "on_ptrace_call", PART,                                          \
+          "attaches to pids that nobody has are not seen")                                           \
+        X(ATTACH_REFUSED_CLAIMED, P, NULL, NONE, REFUSALS_UNSEEN)                                    \
+        X(ATTACH_REFUSED_CLAIMED, T, NULL, PART, SMALL_UNSEEN)                                       \
+        X(ATTACH_STORM, P, NULL, NONE, REFUSALS_UNSEEN)                                              \
+        X(ATTACH_STORM, T, NULL, PART, SMALL_UNSEEN)                                                 \
+        /* who traces whom */                                                                        \
+        X(SPLIT_TRACERS, P, NULL, PART, SHORT_UNSEEN)                                                \
+        X(SPLIT_TRACERS, T, NULL, PART, SMALL_LOOKED_UP)                                             \
+        X(TRACER_CYCLE, P, NULL, PART, SHORT_UNSEEN)                                                 \
+        X(TRACER_CYCLE, T, NULL, PART, SMALL_LOOKED_UP)                                              \
+        X(TRACER_HUNG, T, NULL, PART, SMALL_LOOKED_UP)                                               \
+        X(LEFT_STOPPED, P, NULL, NONE, SIGNALS_UNSEEN)                                               \
+        X(LEFT_STOPPED, T, NULL, PART, SMALL_UNSEEN)                                                 \
+        /* where a SIGTRAP went */                                                                   \
+        X(UNTRACED_THREADS, P, NULL, NONE, SIGNALS_UNSEEN)                                           \
+        X(ORPHAN_BREAKPOINT, P, NULL, NONE, SIGNALS_UNSEEN)                                          \
+        X(ORPHAN_BREAKPOINT, F | T, NULL, PART, "one that shares a uprobe's place raises no signal") \
+        X(ORPHAN_BREAKPOINT, T, NULL, PART, "what a 32-bit debugger left is not known to be its")    \
+        X(ORPHAN_WATCHPOINT, P, NULL, NONE, SIGNALS_UNSEEN)                                          \
+        X(ORPHAN_STEP, P, NULL, NONE, SIGNALS_UNSEEN)                                                \
+        X(TRAP_WITHOUT_TRACER, P, NULL, NONE, SIGNALS_UNSEEN)                                        \
+        X(TRAP_TO_HANDLER, P, NULL, NONE, SIGNALS_UNSEEN)                                            \
+        X(TRAP_FORCED, P, NULL, NONE, SIGNALS_UNSEEN)                                                \
+        X(TRAP_FORCED, T, NULL, PART, OVERRIDES_UNSEEN)                                              \
+        X(TRAP_FORCED, T, "watch_mask", PART, "a SIGTRAP that was blocked is not seen")              \
+        X(TRAP_FORCED, T, "exit_sigaction", PART, SETTINGS_UNSEEN)                                   \
+        X(TRAP_FORCED, F, "on_force_sig", PART, OVERRIDES_UNSEEN)                                    \
+        X(TRAP_FORCED, F, "on_sigaction", PART, SETTINGS_UNSEEN)                                     \
+        X(BREAKPOINT_COLLIDED, P, NULL, NONE, SIGNALS_UNSEEN)                                        \
+        X(TRAP_LEAKED, P, NULL, NONE, SIGNALS_UNSEEN)
+
+enum reach {
+        REACH_FULL,
+        REACH_PART,
+        REACH_NONE,
+        _REACH_MAX,
+};
+
+/* From where it is looked. */
+struct sight {
+        enum tier tier;
+        bool (*lacks)(const void *userdata, const char *hook); /* does it not run there? NULL: all run */
+        const void *userdata;
+};
+
+const char *reach_to_string(enum reach r); /* "full", "part", "none" */
+enum reach finding_reach(enum finding_code code, const struct sight *s);
+/* Adds {"code","reach","tier","why"} to the list for each finding that is not made in full, and each reason for
+ * it. -ENOMEM. */
+int finding_reach_json(const struct sight *s, struct json_object *list);
