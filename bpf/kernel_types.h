@@ -183,7 +183,7 @@ struct task_struct {
         struct list_head ptraced, ptrace_entry, thread_node;
         struct pid *thread_pid;
         __u64 start_boottime;
-        const struct cred *real_cred, *cred;
+        const struct cred *real_cred, *cred, *ptracer_cred;
         char comm[16];
         struct signal_struct *signal;
         struct sighand_struct *sighand;
@@ -197,6 +197,8 @@ struct task_struct {
 struct kernel_siginfo;
 
 struct linux_binprm {
+        struct file *file;
+        int unsafe;
         const char *filename;
 } __core_types;
 
@@ -221,6 +223,9 @@ struct super_block {
         __u32 s_dev;
 } __core_types;
 struct inode {
+        unsigned short i_mode;
+        kuid_t i_uid;
+        kgid_t i_gid;
         unsigned long i_ino;
         struct super_block *i_sb;
 } __core_types;
@@ -234,10 +239,12 @@ struct dentry {
 } __core_types;
 struct vfsmount {
         struct dentry *mnt_root;
+        int mnt_flags;
 } __core_types;
 struct mount {
         struct mount *mnt_parent;
         struct dentry *mnt_mountpoint;
+        struct mnt_namespace *mnt_ns;
         struct vfsmount mnt;
 } __core_types;
 struct path {
@@ -307,6 +314,11 @@ enum {
         SUID_DUMP_USER = 1,
         TS_COMPAT = 2, /* thread_info.status: in a system call of 32 bits */
         PAGE_SHIFT = 12,
+        S_ISUID = 04000,
+        S_ISGID = 02000,
+        S_IXGRP = 00010,
+        MNT_NOSUID = 1,
+        LSM_UNSAFE_PTRACE = 2, /* linux_binprm.unsafe: the program may be watched by its tracer */
 };
 
 #endif

@@ -259,6 +259,14 @@ struct rec_fork {
         rec_u32 ptrace; /* task_struct.ptrace of the child */
 };
 
+enum rec_exec_flags {
+        /* The file's set-uid and set-gid bits and capabilities were ignored, if it has any, and for no other
+         * reason than that the tracer has no CAP_SYS_PTRACE. */
+        EXEC_F_UNTRUSTED = 1 << 0,
+        EXEC_F_NO_OWNER = 1 << 1, /* it has the set-uid bit, and runs without its owner's rights */
+        EXEC_F_NO_GROUP = 1 << 2, /* the same of the set-gid bit and its group */
+};
+
 struct rec_exec {
         struct rec_header h;
         struct rec_task task;
@@ -266,6 +274,13 @@ struct rec_exec {
         rec_u32 old_tid; /* the thread that called exec; it is the leader now */
         rec_u32 ptrace;
         char path[REC_EXEC_PATH];
+        /* Since 0.2: what an earlier record lacks is 0. */
+        rec_u64 inode; /* of the file whose bits count: for a script its interpreter */
+        rec_u64 cap_permitted;
+        rec_u32 dev;
+        rec_u32 flags;      /* enum rec_exec_flags */
+        rec_u32 file_owner; /* uid with EXEC_F_NO_OWNER, gid with EXEC_F_NO_GROUP */
+        rec_u32 uid;        /* real, of the task */
 };
 
 struct rec_exit {

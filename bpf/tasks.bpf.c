@@ -3,7 +3,7 @@
  * Tasks that matter: fork, exec and exit of tracers, tracees, their parents and children, and of what
  * `record` follows. Others are let through after a look at two words and one look-up.
  */
-#include "bpf/observe.h"
+#include "bpf/at_call.h"
 
 static __always_inline bool has_tracees(const struct task_struct *t)
 {
@@ -51,6 +51,52 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
         return 0;
 }
 
+/*
+ * Did a set-uid program run without its rights because of its tracer (cap_bprm_creds_from_file())? All other
+ * reasons are ruled out: no_new_privs and a shared working directory (bprm.unsafe), a mount with nosuid or of
+ * another namespace, and a user namespace, in which ids mean something else.
+ */
+static __always_inline __u32 rights_ignored(struct task_struct *t, const struct linux_binprm *bprm,
+                                            const struct file *file)
+{
+        const struct cred *cred = t->cred, *tracer = t->ptracer_cred;
+        const struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);
+        const struct mount *m = (const void *)((__u64)mnt - bpf_core_field_offset(struct mount, mnt));
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+        __u32 mode = BPF_CORE_READ(inode, i_mode), flags = EXEC_F_UNTRUSTED;
+
+        if (BPF_CORE_READ(bprm, unsafe) != LSM_UNSAFE_PTRACE || BPF_CORE_READ(cred, user_ns, level) ||
+            BPF_CORE_READ(mnt, mnt_flags) & MNT_NOSUID ||
+            BPF_CORE_READ(m, mnt_ns) != BPF_CORE_READ(t, nsproxy, mnt_ns))
+                return 0;
+        if (!tracer || (!BPF_CORE_READ(tracer, user_ns, level) && cap_ptrace(tracer)))
+                return 0;
+        if (mode & S_ISUID && BPF_CORE_READ(inode, i_uid.val) != BPF_CORE_READ(cred, euid.val) &&
+            BPF_CORE_READ(cred, euid.val) == BPF_CORE_READ(cred, uid.val))
+                flags |= EXEC_F_NO_OWNER;
+        if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+            BPF_CORE_READ(inode, i_gid.val) != BPF_CORE_READ(cred, egid.val) &&
+            BPF_CORE_READ(cred, egid.val) == BPF_CORE_READ(cred, gid.val))
+                flags |= EXEC_F_NO_GROUP;
+        return flags;
+}
+
+static __always_inline void describe_rights(struct rec_exec *r, struct task_struct *t,
+                                            const struct linux_binprm *bprm)
+{
+        const struct file *file = BPF_CORE_READ(bprm, file);
+        const struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+        r->inode = BPF_CORE_READ(inode, i_ino);
+        r->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+        r->flags = t->ptrace ? rights_ignored(t, bprm, file) : 0;
+        r->file_owner = r->flags & EXEC_F_NO_OWNER ? BPF_CORE_READ(inode, i_uid.val)
+                                                   : BPF_CORE_READ(inode, i_gid.val);
+        r->uid = BPF_CORE_READ(t, cred, uid.val);
+        r->cap_permitted = 0;
+        bpf_core_read(&r->cap_permitted, sizeof(r->cap_permitted), &t->cred->cap_permitted);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
 {
@@ -70,6 +116,7 @@ int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *b
         r->ptrace = t->ptrace;
         r->path[0] = 0;
         bpf_probe_read_kernel_str(r->path, sizeof(r->path), BPF_CORE_READ(bprm, filename));
+        describe_rights(r, t, bprm);
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
 }

@@ -303,6 +303,8 @@ static void describe_exec(struct sentence line, const struct event *e)
         say_text(line, " executed ", e->path);
         if (e->tracer.pid)
                 say_task(line, ", traced by ", &e->tracer);
+        if (e->ignored)
+                say(line, ", without the file's rights (%s)", enum_name("ignored", e->ignored));
 }
 
 static void describe_exit(struct sentence line, const struct event *e)

@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/kcmp.h>
+#include <stdio.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/base/cleanup.h"
+#include "lib/proc/elf_text.h"
+#include "lib/proc/file_rights.h"
 #include "lib/proc/procfs.h"
 #include "lib/proc/security_modules.h"
 #include "lib/event/record.h"
@@ -201,4 +205,22 @@ int enrich_refused(struct event *e)
                 add_facts(e, &target);
         note_worker(e);
         return 0;
+}
+
+/* ---- exec ------------------------------------------------------------------------------------------ */
+
+void enrich_exec(const struct rec_exec *r, struct event *e)
+{
+        _cleanup_close_ int fd = -1;
+        char link[32], name[EVENT_PATH_MAX];
+        uint64_t granted;
+
+        if (!(r->flags & EXEC_F_UNTRUSTED) || e->ignored)
+                return;
+        fd = elf_text_open_mapped(e->target.pid, r->dev, r->inode, "", name, sizeof(name));
+        if (fd < 0)
+                return;
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        if (file_capabilities(link, &granted) == 0 && granted & ~r->cap_permitted)
+                e->ignored = IGNORED_CAPABILITIES;
 }

@@ -23,6 +23,9 @@ int enrich_target(const struct task_ref *caller, struct event *e);
  */
 int enrich_refused(struct event *e);
 
+/* The file capabilities that a traced program did not get: they are no part of what the kernel side can read. */
+void enrich_exec(const struct rec_exec *r, struct event *e);
+
 /* Make the text.scan event for a REC_TEXT record. The record is at least sizeof(*r) long. file_known is
  * false where nothing could be read. Repeated places are remembered in cache, which may be NULL. */
 struct text_cache;

@@ -248,6 +248,8 @@ static int take_record(struct pump *p, const void *data, size_t size)
                 p->voice.name(p->voice.userdata, data, &e);
         if (e.type == EV_PTRACE_REFUSED)
                 enrich_refused(&e);
+        if (e.type == EV_TASK_EXEC)
+                enrich_exec(data, &e);
         if (complete_event(p->model, &e) < 0)
                 p->unresolved++;
         if (e.type == EV_PTRACE_REFUSED && !e.guard_reason && e.tracer.pid)

@@ -114,6 +114,14 @@ static const char *const source_names[] = {[SOURCE_CLAIM] = "claim",
                                            [SOURCE_HOLD] = "hold"};
 static_assert(ELEMENTSOF(source_names) == _GUARD_SOURCE_MAX, "each source of a refusal has a name");
 
+/* 0 is nothing and has no name. */
+static const char *const ignored_names[] = {
+        [IGNORED_SET_UID] = "set-uid",
+        [IGNORED_SET_GID] = "set-gid",
+        [IGNORED_CAPABILITIES] = "capabilities",
+};
+static_assert(ELEMENTSOF(ignored_names) == _IGNORED_MAX, "each right has a name");
+
 static const char *const scan_names[] = {
         [SCAN_OTHER] = "", [SCAN_TRAP] = "trap", [SCAN_HANDLER] = "handler"};
 static_assert(ELEMENTSOF(scan_names) == _SCAN_MAX, "each kind of scan has a name");
@@ -285,6 +293,9 @@ static const struct event_field fields[] = {
         BOOL("execed", execed, SIGNALS),
         BOOL("queued", queued, SIGNALS),
         ENUM("wrote", wrote, wrote_names, T(PTRACE_DETACH)),
+        ENUM("ignored", ignored, ignored_names, T(TASK_EXEC)),
+        U32("file_owner", file_owner, T(TASK_EXEC)),
+        U32("uid", uid, T(TASK_EXEC)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

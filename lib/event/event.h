@@ -107,6 +107,15 @@ enum detach_cause {
         _DETACHED_MAX
 };
 
+/* What of its file an exec ignored because of its tracer. */
+enum exec_ignored {
+        IGNORED_NOTHING,
+        IGNORED_SET_UID,
+        IGNORED_SET_GID,
+        IGNORED_CAPABILITIES,
+        _IGNORED_MAX,
+};
+
 /* Did a tracer that detached write to its tracee by ptrace? Not what it wrote through /proc/PID/mem. */
 enum tracer_wrote {
         TRACER_WROTE_UNKNOWN,
@@ -200,6 +209,7 @@ struct event {
         bool group_dead;      /* task.exit, tracer.exit: last thread */
         bool found_int3;      /* text.scan: the file itself has the int3 */
         bool file_known;      /* text.scan: the file was found and read */
+        int32_t ignored;      /* task.exec: enum exec_ignored */
         int32_t state;        /* task.state: letter of the target in /proc/TID/stat */
         int32_t tracer_state; /* task.state: letter of the tracer, or 0 */
 
@@ -218,7 +228,8 @@ struct event {
         uint64_t lease_ns;    /* of a claim, 0: none */
 
         uint64_t file_offset;
-        uint32_t uid;
+        uint32_t file_owner;       /* task.exec: the uid or gid that was not taken on */
+        uint32_t uid;              /* task.info: effective; task.exec: real */
         uint32_t inner_pid;        /* task.info: the pid inside its own pid namespace */
         char path[EVENT_PATH_MAX]; /* executable, exec'd file, mapped file */
         char args[EVENT_ARGS_MAX]; /* task.info: command line, NULs replaced by spaces */

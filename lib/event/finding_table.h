@@ -59,4 +59,6 @@
           "a tracer is itself stopped while its tracee waits for it")                                      \
         X(ATTACH_REFUSED_CLAIMED, attach_refused_claimed, "attach-refused-claimed", WARNING,               \
           ON(PTRACE_REFUSED) | ON(COUNTER),                                                                \
-          "an attach was refused by a claim, the policy or a hold of ptraced's")
+          "an attach was refused by a claim, the policy or a hold of ptraced's")                           \
+        X(SETUID_IGNORED, setuid_ignored, "setuid-ignored", WARNING, ON(TASK_EXEC),                        \
+          "a set-uid or set-gid program, or one with file capabilities, ran without them: it is traced")

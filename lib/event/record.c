@@ -203,6 +203,14 @@ static void exec_event(const void *data, struct event *e)
         e->vpid = r->old_tid;
         e->ptrace = r->ptrace;
         snprintf(e->path, sizeof(e->path), "%.*s", (int)sizeof(r->path) - 1, r->path);
+        if (!(r->flags & EXEC_F_UNTRUSTED))
+                return;
+        e->uid = r->uid;
+        e->file_owner = r->file_owner;
+        if (r->flags & EXEC_F_NO_OWNER)
+                e->ignored = IGNORED_SET_UID;
+        else if (r->flags & EXEC_F_NO_GROUP)
+                e->ignored = IGNORED_SET_GID;
 }
 
 /* Memory that was read is no attach, whether it was refused or not. */

@@ -3,8 +3,9 @@
 # Included by the top Makefile; `make scenarios` builds them.
 
 SCENARIO_O      := $(O)/tests/scenarios
-SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,agree contest entangled heir leak load mishap moment signals stuckexec target tracer \
-                     library.so preload.so)
+SCENARIO_LIBS   := library.so preload.so
+SCENARIO_BINS   := $(addprefix $(SCENARIO_O)/,$(SCENARIO_LIBS) \
+                     $(filter-out $(basename $(SCENARIO_LIBS)),$(patsubst %.c,%,$(notdir $(wildcard tests/scenarios/*.c)))))
 SCENARIO_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O1 -g -fno-omit-frame-pointer
 GO              ?= $(shell command -v go 2>/dev/null)
 

@@ -235,6 +235,25 @@ START_TEST(its_records_are_read)
 }
 END_TEST
 
+START_TEST(its_short_exec_record_is_filled_up)
+{
+        struct rec_exec r = {.h.type = REC_EXEC, .task = {.pid = 7, .tid = 7}, .path = "/bin/true"};
+        const size_t header = sizeof(r.h), size = 16 + offsetof(struct rec_exec, inode) - header;
+        uint8_t old[RECORD_BYTES_MAX], now[RECORD_BYTES_MAX];
+        struct event e;
+
+        memcpy(old, &r, 16);
+        memcpy(old + 16, (const char *)&r + header, size - 16);
+        memset(now, 0xff, sizeof(now));
+        ck_assert_int_eq(record_from_earlier(old, size, now, sizeof(r) - 1), -ENOSPC);
+        ck_assert_int_eq(record_from_earlier(old, size, now, sizeof(now)), (int)sizeof(r));
+        ck_assert_int_eq(record_to_event(now, sizeof(r), &e), 0);
+        ck_assert_int_eq(e.type, EV_TASK_EXEC);
+        ck_assert_int_eq(e.ignored, IGNORED_NOTHING);
+        ck_assert_str_eq(e.path, "/bin/true");
+}
+END_TEST
+
 /* ---- pins -------------------------------------------------------------------------------------------- */
 
 struct old_map {
@@ -392,6 +411,7 @@ int main(void)
         tcase_add_test(t, its_store_is_read_and_left_as_it_is);
         tcase_add_test(t, its_store_is_migrated_and_goes_on);
         tcase_add_test(t, its_records_are_read);
+        tcase_add_test(t, its_short_exec_record_is_filled_up);
         tcase_add_test(t, its_pins_are_carried_over);
         suite_add_tcase(s, t);
 

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Programs and their text: set-uid programs under a tracer, threads that never end, probes and breakpoints on one instruction,
+# emulators and word sizes.
+# guests: catalog
+. "$(dirname "$0")/tap.bash"
+start_daemon
+
+# ---- setuid-ignored ---------------------------------------------------------------------------------
+
+# special NAME OWNER MODE: a copy of the fixture that gives its rights away
+special() {
+        cp "$FIXTURES/textcases" "$T/$1" && chown "$2" "$T/$1" && chmod "$3" "$T/$1"
+}
+# straced NAME COMMAND...: strace as nobody runs it; $PID of strace, $TRACEE
+straced() {
+        spawn "$1" "${NOBODY[@]}" strace -qq -e trace=none "${@:2}"
+        said "$1" '^ready '
+        TRACEE=$(value "$1" pid)
+}
+release() { # PID of the tracee, PID of what waits for it
+        go "$1"
+        ended "$2"
+}
+
+if ! need strace; then
+        skip "set-uid programs" "strace is not installed"
+elif [[ $(findmnt -no OPTIONS -T "$T") == *nosuid* ]]; then
+        skip "set-uid programs" "$T is mounted with nosuid"
+else
+        special owner 0:0 4755
+        special group 0:0 2755
+        special plain 0:0 755
+        straced suid "$T/owner" rights
+        is "$(value suid euid)" 65534 "the kernel ignores set-uid under nobody's strace"
+        concludes "set-uid" "$TRACEE" "setuid-ignored/set-uid $PID"
+        release "$TRACEE" "$PID"
+        straced sgid "$T/group" rights
+        is "$(value sgid egid)" 65534 "and set-gid"
+        concludes "set-gid" "$TRACEE" "setuid-ignored/set-gid $PID"
+        release "$TRACEE" "$PID"
+        if need setcap && setcap cap_net_raw=ep "$T/plain"; then
+                straced caps "$T/plain" rights
+                concludes "capabilities" "$TRACEE" "setuid-ignored/capabilities $PID"
+                release "$TRACEE" "$PID"
+                setcap -r "$T/plain"
+        else
+                skip "capabilities" "setcap is not installed or does not work here"
+        fi
+
+        straced twin "$T/plain" rights
+        silent "twin: an ordinary program under nobody's strace" "$TRACEE"
+        release "$TRACEE" "$PID"
+        spawn twin strace -qq -e trace=none -u nobody "$T/owner" rights
+        said twin '^ready '
+        is "$(value twin uid) $(value twin euid)" "65534 0" "strace by root lets the program have its rights"
+        silent "twin: strace of a set-uid program by root" "$(value twin pid)"
+        release "$(value twin pid)" "$PID"
+        spawn twin setpriv --no-new-privs "${NOBODY[@]}" strace -qq -e trace=none "$T/owner" rights
+        said twin '^ready '
+        silent "twin: they would have been ignored without a tracer as well (no_new_privs)" "$(value twin pid)"
+        release "$(value twin pid)" "$PID"
+        spawn twin "${NOBODY[@]}" "$T/owner" rights
+        said twin '^ready '
+        is "$(value twin euid)" 0 "without a tracer it has them"
+        silent "twin: a set-uid program without a tracer" "$PID"
+        kill -KILL "$PID"
+        ended "$PID"
+fi
+
+stop_daemon
+is "$RC" 0 "the daemon stops cleanly"
+done_testing
