@@ -3,7 +3,6 @@
 # Refused attaches from public bug reports whose cause is easily got wrong, and fixes that the one who asks cannot carry
 # out. `why`, asked before, and `diagnose`, asked after, have to say the same.
 # guests: long
-# debian13
 . "$(dirname "$0")/tap.bash"
 readonly HANDED_OVER=20
 start_daemon

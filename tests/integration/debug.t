@@ -4,7 +4,6 @@
 # the claim is released on every way out; queue, takeover, lease and token. In every tier: by the kernel's guard
 # where there is one, else by hold.
 # guests: hold
-# debian13
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 need jq || skip_all "no jq"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Real tools under the rule `single` for every process: a second debugger is refused with an error that it shows;
 # whatever is no second debugger works as ever.
-# guests: debian13 pins alone
+# guests: debian13 long alone
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 start_guard

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A daemon that is killed while it starts leaves nothing behind: no process of its self-test, and no lock that keeps
 # the next one from starting.
-# guests: debuggers
+# guests: long
 . "$(dirname "$0")/tap.bash"
 ROUNDS=3 SLICES=20000
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An int3 runs where no tracer is: each way it got there, by real debuggers and by raw tracers.
-# guests: debian13 debuggers
+# guests: debuggers
 # debian13
 . "$(dirname "$0")/tap.bash"
 start_daemon

@@ -3,7 +3,6 @@
 # What the daemon, which is root, does not do for those who are not: give a claim's secret away, take one process
 # for another, look behind closed doors, wait for somebody's file system, trace what its asker may not.
 # guests: claims
-# debian13
 #
 # It has mounts of its own, which the daemon sees.
 if [[ ! ${OWN_MOUNTS-} ]] && unshare -m true 2>/dev/null; then

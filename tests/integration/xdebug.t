@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # php with Xdebug, stepped over DBGp by a small client, while gdb holds the worker: Xdebug takes no part in
 # SIGTRAP, and a ptrace-stop is what stalls it.
-# guests: debuggers
+# guests: long
 # debian13
 . "$(dirname "$0")/tap.bash"
 need php gdb || skip_all "php or gdb is not installed"
