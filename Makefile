@@ -147,8 +147,8 @@ DEPS_DEMO  := gdb strace delve golang-go php-cli php-xdebug procps util-linux jq
 DEPS_TEST  := check clang-format gojq universal-ctags lldb ltrace linux-perf php-fpm curl systemd qemu-system-x86 \
               qemu-system-common virtiofsd? busybox-static cpio xz-utils zstd mmdebstrap
 # The parties of the cases and the clean corpus. A test whose party is missing is skipped.
-DEPS_PARTY := gdbserver valgrind bpftrace qemu-user nodejs default-jdk-headless python3 make libc6-dev-i386 \
-              lib32gcc-12-dev? lib32gcc-14-dev?
+DEPS_PARTY := gdbserver valgrind bpftrace qemu-user nodejs default-jdk-headless python3 perl make runit zsh tmux \
+              openssh-client libc6-dev-i386 lib32gcc-12-dev? lib32gcc-14-dev?
 deps-build:
 	$(Q)tests/need-packages $(DEPS_BUILD)
 deps-demo:

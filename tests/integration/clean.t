@@ -5,6 +5,7 @@
 # guests: verdicts alone
 . "$(dirname "$0")/tap.bash"
 readonly GUEST_SESSIONS=12
+readonly LATE_SECONDS=6 # the longest that a finding about an end or a stop waits, but for tracers that are idle for half an hour
 start_daemon
 G=(gdb -q -nx -batch -iex 'set debuginfod enabled off' -iex 'set confirm off')
 W=$T/work
@@ -168,6 +169,126 @@ planted_and_disarmed() {
 }
 segfault() { bash -c 'bash -c "kill -SEGV \$\$"; exit 0'; }
 abort() { bash -c 'bash -c "kill -ABRT \$\$"; exit 0'; }
+gdb_leaves_a_forked_child() { # which it detaches, and takes its breakpoints from, by itself
+        "${G[@]}" -ex 'set breakpoint pending on' -ex 'break fork' -ex run -ex continue -ex delete -ex continue \
+                --args /bin/sh -c '(sleep 0.2; /bin/true) & /bin/true; wait' | tee "$W/forked"
+        grep -q 'Breakpoint 1, ' "$W/forked"
+}
+gdb_of_32_bits() { # a gdb for both debugs both
+        "${G[@]}" -ex 'break main' -ex run -ex bt -ex kill --args "$FIXTURES/mishap32" tick | tee "$W/small"
+        grep -q 'Breakpoint 1, ' "$W/small"
+}
+strace_script() {
+        printf '#!/bin/sh\nfor i in 1 2 3; do\n  (exit $i) || :\n  echo $i | cat >/dev/null\n  sleep 0.01 &\ndone\nwait\nexec /bin/true\n' >"$W/script"
+        chmod +x "$W/script"
+        strace -f -qq -o "$W/strace" "$W/script"
+}
+strace_set_uid() { strace -f -qq -o "$W/strace" passwd -S root; } # by root, who is that already
+strace_signalfd() { strace -f -qq -o "$W/strace" python3 -c "$SIGCHLD_WAITED"; }
+readonly SIGCHLD_WAITED='
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+for i in range(10):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    signal.sigwait([signal.SIGCHLD])
+    assert os.waitpid(child, 0)[0] == child'
+python_sigwait() { python3 -c "$SIGCHLD_WAITED"; }
+python_multiprocessing() { python3 -c 'import multiprocessing as m; p = m.Pool(4); assert p.map(abs, range(-50, 0)) == list(range(50, 0, -1)); p.close(); p.join()'; }
+python_threads() { # each waits for its own child
+        python3 -c '
+import subprocess, threading
+t = [threading.Thread(target=lambda: subprocess.run(["/bin/true"], check=True)) for _ in range(20)]
+[x.start() for x in t]
+[x.join() for x in t]'
+}
+perl_ignores_sigchld() { # a server: nobody waits for its children
+        perl -e '$SIG{CHLD} = "IGNORE"; for (1 .. 50) { fork // die or exit 0 } select undef, undef, undef, 0.3'
+}
+perl_reaps_in_a_handler() {
+        perl -MPOSIX=:sys_wait_h -e '$n = 0; $SIG{CHLD} = sub { $n++ while waitpid(-1, WNOHANG) > 0 };
+                for (1 .. 50) { fork // die or exit 0 } select undef, undef, undef, 0.1 while $n < 50'
+}
+perl_sets_handlers() { perl -e 'for (1 .. 20) { $SIG{CHLD} = sub { 1 }; $SIG{CHLD} = "DEFAULT"; system("/bin/true") and die }'; }
+runit_restarts() { # one service that stays, one that ends again and again
+        local name
+        for name in stays ends; do
+                mkdir -p "$W/services/$name"
+                printf '#!/bin/sh\nexec sleep %s\n' "$([[ $name == stays ]] && echo 60 || echo 0.1)" >"$W/services/$name/run"
+                chmod +x "$W/services/$name/run"
+        done
+        spawn runsvdir runsvdir -P "$W/services"
+        local runsvdir=$PID
+        wait_for 10 file_has "$W/services/stays/supervise/stat" run || return 1
+        sleep 1
+        sv force-stop "$W/services/stays" "$W/services/ends" && sv exit "$W/services/stays" "$W/services/ends"
+        kill -HUP "$runsvdir" && ended "$runsvdir"
+}
+loops_of() { "$1" -c 'i=0; while [ $i -lt 50 ]; do /bin/true & i=$((i + 1)); done; wait; for i in 1 2 3 4 5; do (exit $i) || :; x=$(/bin/echo $i | /bin/cat); done'; }
+dash_loops() { loops_of dash; }
+zsh_loops() { loops_of zsh; }
+bash_waits_for_any() { bash -c 'for i in 1 2 3 4 5; do /bin/true & done; while wait -n; do :; done; trap : CHLD; /bin/true; /bin/true & wait; wait'; }
+make_jobs() {
+        printf 'all: %s\n%%.x:\n\t@/bin/true; sleep 0.02\n' "$(printf '%d.x ' {1..24})" >"$W/jobs.mk"
+        make -s -j4 -C "$W" -f jobs.mk
+}
+test_runner() {
+        local i
+        mkdir -p "$W/t"
+        for i in {1..8}; do printf 'print "1..1\\n"; system("/bin/true"); sleep 0; print "ok 1\\n";\n' >"$W/t/$i.t"; done
+        prove -Q -j4 "$W/t"
+}
+ssh_agent() {
+        local said agent
+        said=$(ssh-agent -s -a "$W/agent.sock") && agent=$(sed -n 's/^SSH_AGENT_PID=\([0-9]*\);.*/\1/p' <<<"$said")
+        kill "$agent" && wait_for 5 gone "$agent"
+}
+daemonized() {
+        start-stop-daemon --start --background --make-pidfile --pidfile "$W/daemon.pid" --startas /bin/sleep -- 60 &&
+                wait_for 5 test -s "$W/daemon.pid" && start-stop-daemon --stop --pidfile "$W/daemon.pid" --retry 5
+}
+tmux_session() {
+        local tmux=(tmux -L "clean-$$" -f /dev/null)
+        "${tmux[@]}" new-session -d 'sleep 0.2; true' && "${tmux[@]}" new-window -d 'sleep 60' || return 1
+        sleep 0.4
+        "${tmux[@]}" kill-server
+}
+timeout_of_a_group() { timeout -k 1 0.2 sh -c 'sleep 10 & sleep 10; wait'; [[ $? -eq 124 ]]; }
+jvm_threads() { # many, of which some end
+        printf '%s\n' 'public class Threads { public static void main(String[] a) throws Exception {' \
+                '  var all = new java.util.ArrayList<Thread>(); Object never = new Object();' \
+                '  for (int i = 0; i < 250; i++) { int n = i; Thread t = new Thread(() -> { try { Thread.sleep(n % 5 == 0 ? 1 : 400); } catch (Exception e) { } }); t.start(); all.add(t); }' \
+                '  for (Thread t : all) t.join(); } }' >"$W/Threads.java"
+        java -Xshare:auto -XX:TieredStopAtLevel=1 "$W/Threads.java"
+}
+# A request that is stepped through from its first line to its last.
+fpm_is_stepped() {
+        local fpm
+        printf '<?php\n$n = 1;\n$n++;\necho "slow request done $n\\n";\n' >"$W/page.php"
+        spawn ide php -d xdebug.mode=off "$SCRIPTS/dbgp.php"
+        local ide=$PID
+        said ide '^ready ' || return 1
+        printf '%s\n' '[global]' "error_log = $W/fpm.log" 'daemonize = no' '[www]' 'user = nobody' 'group = nogroup' "listen = $W/fpm.sock" \
+                'pm = static' 'pm.max_children = 2' >"$W/fpm.conf"
+        spawn fpm "$(compgen -c php-fpm | head -n 1)" -F -y "$W/fpm.conf" -d xdebug.mode=debug -d xdebug.start_with_request=yes \
+                -d xdebug.client_host=127.0.0.1 -d "xdebug.client_port=$(value ide port)"
+        fpm=$PID
+        wait_for 10 test -S "$W/fpm.sock" || return 1
+        timeout 20 php -d xdebug.mode=off "$SCRIPTS/fcgi.php" "$W/fpm.sock" "$W/page.php" >"$W/page.out"
+        gone_quietly "$fpm"
+        ended "$ide"
+        file_has "$W/page.out" 'slow request done 2' && file_has "$T/ide.out" '^connected '
+}
+dlv_cgo() { # goroutines in C meanwhile
+        mkdir -p "$W/cgo"
+        printf '%s\n' 'package main' '' '// #include <unistd.h>' 'import "C"' 'import "sync"' '' 'func report() {}' '' 'func main() {' \
+                '	var w sync.WaitGroup' '	for i := 0; i < 8; i++ {' '		w.Add(1)' '		go func() { C.usleep(100000); w.Done() }()' '	}' \
+                '	w.Wait()' '	report()' '}' >"$W/cgo/main.go"
+        [[ -x $W/cgo/prog ]] || (cd "$W/cgo" && GOCACHE=$W/go-cache GO111MODULE=off command go build -gcflags='-N -l' -o prog main.go) || return 1
+        printf 'break main.report\ncontinue\ngoroutines\nclearall\ncontinue\nexit\n' |
+                timeout 60 dlv exec "$W/cgo/prog" --allow-non-terminal-interactive=true --check-go-version=false
+}
 
 # ---- the corpus: NAME FUNCTION TOOL...; those that the machine lacks a tool for are skipped. The first are for guests.
 readonly CORPUS='
@@ -224,19 +345,55 @@ vfork|vfork_spawn|python3
 a breakpoint planted and disarmed|planted_and_disarmed|
 a program dies of SIGSEGV|segfault|
 a program aborts|abort|
+gdb leaves a forked child alone|gdb_leaves_a_forked_child|gdb
+gdb and a program of 32 bits|gdb_of_32_bits|gdb
+strace -f of a shell script|strace_script|strace
+strace of a set-uid program by root|strace_set_uid|strace passwd
+strace of a program that waits for SIGCHLD|strace_signalfd|strace python3
+Python waits for SIGCHLD|python_sigwait|python3
+Python and a pool of processes|python_multiprocessing|python3
+Python and threads with children|python_threads|python3
+Perl ignores SIGCHLD on purpose|perl_ignores_sigchld|perl
+Perl reaps in a handler|perl_reaps_in_a_handler|perl
+Perl changes its handler|perl_sets_handlers|perl
+runit restarts services|runit_restarts|runsvdir sv
+loops of dash|dash_loops|dash
+loops of zsh|zsh_loops|zsh
+bash waits for any child|bash_waits_for_any|
+make -j|make_jobs|make
+a test runner with four jobs|test_runner|prove
+ssh-agent|ssh_agent|ssh-agent
+start-stop-daemon|daemonized|start-stop-daemon
+tmux|tmux_session|tmux
+timeout kills a group|timeout_of_a_group|timeout
+Java and 250 threads, some of which end|jvm_threads|java
+php-fpm and Xdebug, stepped to the end|fpm_is_stepped|php
+Delve and goroutines in C|dlv_cgo|dlv go
 '
 
-# what is found of the whole machine since, except the marker of settle()
+# what is found of the whole machine since, except the markers of settle()
+MARKERS=' '
 found_since() {
         ctl diagnose --since "$1" --json 2>/dev/null |
-                jq -r --arg marker "$MARKER" '.findings[] | select((.pid | tostring) != $marker) | "\(.code)/\(.cause // "") \(.pid) (\(.comm)): \(.summary)"'
+                jq -r --arg markers "$MARKERS" '.findings[] | select(" \(.pid) " as $pid | $markers | contains($pid) | not) | "\(.code)/\(.cause // "") \(.pid) (\(.comm)): \(.summary)"'
 }
 
+# Not every compiler can make all of them, and not every PHP has Xdebug.
+lacks_fixture() { # SESSION
+        case $1 in
+        leak_sanitizer) [[ ! -x $FIXTURES/leak ]] ;;
+        gdb_of_32_bits) [[ ! -x $FIXTURES/mishap32 ]] ;;
+        fpm_is_stepped) [[ -z $(compgen -c php-fpm) || $(php -m) != *[Xx]debug* ]] ;;
+        *) false ;;
+        esac
+}
+
+BEGAN=$(date -u +%FT%T.%NZ)
 n=0
 while IFS='|' read -r name run tools; do
         [[ $name ]] || continue
         # shellcheck disable=SC2086 # a list of words
-        if ! need $tools || { [[ $run == leak_sanitizer ]] && [[ ! -x $FIXTURES/leak ]]; }; then
+        if ! need $tools || lacks_fixture "$run"; then
                 skip "$name" "it needs $tools"
                 continue
         fi
@@ -248,12 +405,15 @@ while IFS='|' read -r name run tools; do
                 continue
         fi
         until=$(date -u +%FT%T.%NZ)
-        settle && MARKER=$PID || MARKER=0
+        settle && MARKERS+="$PID "
         found=$(found_since "$since")
         if [[ $found ]]; then verdict_is false; else verdict_is right; fi
         is "$found" '' "$name" && TRACE_SINCE=$since keep_trace "$name" - '' "$until"
         diag "$((SECONDS - began)) s, $(wc -l <"$W/session.out") lines: $name"
 done <<<"$CORPUS"
+# Some findings are made only when a state has lasted.
+sleep "$LATE_SECONDS"
+is "$(found_since "$BEGAN")" '' "nothing is found later, either"
 ((n >= 40)) || diag "$n sessions were played"
 
 stop_daemon
