@@ -306,10 +306,10 @@ static __always_inline void load_sending(struct sending *s, struct task_struct *
         s->cred = load_early(s->sender->cred);
 }
 
-/* Its tracer may be gone when the stop takes effect; tier tracepoint learns of the tracee only here. */
+/* Its tracer may be gone when the stop or the kill takes effect; tier tracepoint learns of the tracee only here. */
 static __always_inline void watch_stopped(struct task_struct *target, struct task_struct *leader, int sig)
 {
-        if (sig == SIGSTOP && target->ptrace)
+        if ((sig == SIGSTOP || sig == SIGKILL) && target->ptrace)
                 watch_process(leader, WATCH_TRACEE);
 }
 

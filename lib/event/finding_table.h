@@ -57,6 +57,9 @@
           "a process is stopped by a SIGSTOP that a departed tracer left behind")                          \
         X(TRACER_HUNG, tracer_hung, "tracer-hung", WARNING, ON(TASK_STATE),                                \
           "a tracer is itself stopped while its tracee waits for it")                                      \
+        X(KILLED_WITH_TRACER, killed_with_tracer, "killed-with-tracer", ERROR,                             \
+          ON(SIGNAL_GENERATE) | ON(TASK_EXIT),                                                             \
+          "the kernel killed a process because its tracer ended (PTRACE_O_EXITKILL)")                      \
         X(ATTACH_REFUSED_CLAIMED, attach_refused_claimed, "attach-refused-claimed", WARNING,               \
           ON(PTRACE_REFUSED) | ON(COUNTER),                                                                \
           "an attach was refused by a claim, the policy or a hold of ptraced's")                           \

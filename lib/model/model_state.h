@@ -91,6 +91,11 @@ struct history {
                 uint64_t since_ns, since_wall_ns; /* of the stop that is not a tracer's, 0: not seen */
                 uint64_t suspect_ns;              /* a left-over stop began then, 0: none */
         } stop;
+        /* The kernel has sent it SIGKILL, as a tracer that ended had asked for; seq 0: it has not. */
+        struct {
+                struct task_ref tracer;
+                uint64_t seq;
+        } doomed;
         /* The program's own SIGTRAP disposition. */
         struct {
                 bool known;

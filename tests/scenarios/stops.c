@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * stops MODE ARG...: tracers that end or do not serve, and programs that suffer from it. Says "ready pid=..." and
+ * waits for SIGUSR1 from the test (fixture.h).
+ */
+
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "tests/scenarios/fixture.h"
+
+static void wait_for_ever(void)
+{
+        for (;;)
+                pause();
+}
+
+static pid_t start_child(void)
+{
+        pid_t child = fork();
+
+        if (child < 0)
+                die("fork");
+        if (child == 0) {
+                fixture_guard();
+                wait_for_ever();
+        }
+        return child;
+}
+
+/* exitkill STATUS: trace a child that dies with us, and exit with that status when told. */
+static int mode_exitkill(int n, char **args)
+{
+        pid_t child = start_child();
+
+        if (ptrace(PTRACE_SEIZE, child, NULL, (unsigned long)PTRACE_O_EXITKILL) < 0)
+                die("PTRACE_SEIZE");
+        printf("ready pid=%d child=%d\n", getpid(), child);
+        fixture_go(-1);
+        return n > 0 ? atoi(args[0]) : 0;
+}
+
+static const struct mode {
+        const char *name;
+        int (*run)(int n, char **args);
+} modes[] = {
+        {"exitkill", mode_exitkill},
+};
+
+int main(int argc, char **argv)
+{
+        fixture_guard();
+        for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++)
+                if (strcmp(argv[1], modes[i].name) == 0)
+                        return modes[i].run(argc - 2, argv + 2);
+        fprintf(stderr, "usage: stops MODE ARG...\n");
+        return 2;
+}
