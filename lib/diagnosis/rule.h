@@ -29,12 +29,23 @@ struct death {
         uint64_t time_ns, seq;
 };
 
+#define UNREAPED_MAX      64 /* traced processes that have ended and were not seen to be reaped */
+#define UNREAPED_ASKS_MAX 4  /* of them, about how many it is asked at a time */
+
+struct unreaped {
+        struct task_ref list[UNREAPED_MAX]; /* oldest first, and when they are due */
+        uint64_t due_ns[UNREAPED_MAX];
+        size_t n;
+        uint64_t asked_ns[UNREAPED_ASKS_MAX]; /* when each of the last questions is answered, 0: none */
+};
+
 struct diagnosis {
         struct model *model;
         uint64_t since_ns; /* the recording began then, 0: nobody said */
         bool tier_full;    /* its tier saw every tracer */
         struct accidents accidents;
         struct stops stops;
+        struct unreaped unreaped;
         struct death deaths[DEATHS_MAX]; /* ring */
         size_t n_deaths;
         struct storm storms[STORMS_MAX];

@@ -296,6 +296,7 @@ static const struct event_field fields[] = {
         ENUM("ignored", ignored, ignored_names, T(TASK_EXEC)),
         U32("file_owner", file_owner, T(TASK_EXEC)),
         U32("uid", uid, T(TASK_EXEC)),
+        TASK("parent", parent, T(TASK_STATE)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

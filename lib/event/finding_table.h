@@ -60,6 +60,12 @@
         X(KILLED_WITH_TRACER, killed_with_tracer, "killed-with-tracer", ERROR,                             \
           ON(SIGNAL_GENERATE) | ON(TASK_EXIT),                                                             \
           "the kernel killed a process because its tracer ended (PTRACE_O_EXITKILL)")                      \
+        X(TRACER_UNAWARE, tracer_unaware, "tracer-unaware", ERROR,                                         \
+          ON(PTRACE_TRACEME) | ON(SIGNAL_GENERATE) | ON(TASK_EXEC) | ON(TASK_STATE),                       \
+          "a process that called PTRACE_TRACEME waits for a parent that never calls ptrace")               \
+        X(PARENT_BLINDED, parent_blinded, "parent-blinded", WARNING,                                       \
+          ON(TASK_EXIT) | ON(WAIT_REAP) | ON(TASK_STATE),                                                  \
+          "a traced process has ended, and its parent cannot see it before the tracer has")                \
         X(ATTACH_REFUSED_CLAIMED, attach_refused_claimed, "attach-refused-claimed", WARNING,               \
           ON(PTRACE_REFUSED) | ON(COUNTER),                                                                \
           "an attach was refused by a claim, the policy or a hold of ptraced's")                           \

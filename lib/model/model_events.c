@@ -82,6 +82,7 @@ static void apply_link(struct model *m, const struct event *e)
                 return;
         }
         note_stop_at_link(m, target, e);
+        tracer->calls_ptrace |= e->type == EV_PTRACE_ATTACH || e->type == EV_PTRACE_SEIZE;
         /* A slot holds one tracer: the earlier one left unseen. */
         if (t->slot)
                 slot_end(m, t->slot, DETACHED_UNSEEN);
@@ -174,12 +175,22 @@ static struct slot *slot_of_request(struct model *m, const struct event *e, uint
         return NULL;
 }
 
+/* Whoever makes requests knows that it is a tracer, even where they fail. */
+static void note_caller(struct model *m, const struct event *e)
+{
+        struct process *caller = process_find(m, e->tracer.pid ?: e->tracer.tid, e->tracer.start);
+
+        if (caller)
+                caller->calls_ptrace = true;
+}
+
 static void apply_counter(struct model *m, const struct event *e)
 {
         struct process *p;
         struct slot *s;
 
         if (e->of_type == EV_NONE) {
+                note_caller(m, e);
                 s = slot_of_request(m, e, e->target.tid ?: e->target.pid);
                 if (!s)
                         return;

@@ -149,7 +149,7 @@ struct slot *slot_begin(struct model *m, struct thread *t, struct process *trace
         s->tracer = tracer;
         t->slot = s;
         t->left_by = 0;
-        t->born_untraced_ns = t->hung_since_ns = 0;
+        t->born_untraced_ns = t->hung_since_ns = t->unaware_due_ns = 0;
         note_attached(t->process, tracer->task.pid);
         tracer->n_tracees++;
         tracer->attached_ns = e->time_ns;
@@ -433,6 +433,7 @@ void process_die(struct model *m, struct process *p, int32_t exit_code)
         correct_thread_ends(m, p);
         p->alive = false;
         p->exit_code = exit_code;
+        p->ended_ns = m->now_ns;
         p->state = 0;
         m->n_live--;
         m->n_dead++;

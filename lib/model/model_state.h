@@ -54,6 +54,8 @@ struct thread {
         uint64_t born_untraced_ns; /* its creation was seen, and that no tracer came with it; 0: not so */
         uint64_t hung_since_ns, hung_last_ns; /* its tracer is seen stopped since, 0: not */
         uint64_t hung_seq;
+        uint64_t
+                unaware_due_ns; /* it is asked then whether it waits for a tracer that is unaware; 0: never */
 };
 
 /* How a tracer left a process. */
@@ -120,6 +122,7 @@ struct process {
         uint32_t uid, inner_pid, vm_parent; /* vm_parent: pid whose memory it was cloned into, 0: none */
         char state;
         bool alive, asked, info_known;
+        bool calls_ptrace;      /* it has made a ptrace request, PTRACE_TRACEME apart */
         bool execed;            /* an exec was seen: nothing in its text comes from its parent */
         uint64_t exec_ns;       /* when; 0: none was seen */
         uint32_t split_told;    /* the split with that tracer is reported */
@@ -129,6 +132,7 @@ struct process {
         uint32_t slot_pid;      /* pid of the tracer that came first, while traced */
         uint32_t n_traced, n_tracees;
         int32_t exit_code;          /* valid once dead */
+        uint64_t ended_ns;          /* when it was seen to end, 0: it was not */
         uint64_t attached_ns;       /* when it last attached to somebody, 0: never */
         uint64_t unseen_asked_ns;   /* when it was last asked who traces it, unseen; 0: never */
         uint64_t left_by_thread_ns; /* when one of its threads last left a tracee by ending, 0: never */

@@ -270,5 +270,8 @@ int procfs_task_state(const struct task_ref *task, struct event *ret)
                 ret->tracer = tracer.task;
                 ret->tracer_state = tracer.state;
         }
+        /* Whoever waits for a process that has ended. */
+        if (status.state == 'Z' && procfs_task(status.ppid, &ret->parent) == 0)
+                ret->parent.tid = 0, ret->parent.tid_start = 0;
         return 0;
 }

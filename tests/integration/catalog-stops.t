@@ -53,6 +53,63 @@ go "$orderly"
 ended "$orderly"
 concludes "a tracer that ends in good order and takes its tracee along is silent" "$(value orderly child)" ""
 
+# ---- tracer-unaware. Their shell does not wait for them: it would be told of their stop.
+under_shell() { # NAME COMMAND...
+        local name=$1
+        shift
+        spawn "$name" bash -c '"$@" & echo "child=$!"; read -r' _ "$@"
+        said "$name" '^child='
+}
+under_shell shell "$FIXTURES/stops" traceme sleep 60
+execs=$(value shell child) shell=$PID
+under_shell other "$FIXTURES/stops" traceme
+raises=$(value other child) other=$PID
+if need python3; then
+        under_shell asks python3 -c 'import ctypes, os; ctypes.CDLL(None).ptrace(0, 0, 0, 0); os.execvp("sleep", ["sleep", "60"])'
+        python=$(value asks child) python_shell=$PID
+fi
+if need strace; then
+        spawn strace strace -o /dev/null sleep 60
+        strace=$PID
+        wait_for 20 debugged "$strace"
+        straced=$CHILD
+fi
+if need gdb; then
+        spawn gdb gdb -q -nx -iex 'set confirm off' -iex 'set debuginfod enabled off' -ex starti --args sleep 60
+        gdb=$PID
+        wait_for 20 child_named "$gdb" sleep
+        started=$REPLY
+fi
+
+# ---- parent-blinded
+fixture held target idle
+held=$PID
+fixture serves target idle
+serves=$PID
+spawn server "$FIXTURES/tracer" hold "$serves"
+said server '^ready '
+fixture frozen target idle
+frozen=$PID
+fixture freezer tracer stop "$frozen"
+freezer=$PID
+kill -STOP "$freezer"
+wait_for 5 has_state "$freezer" T
+need gdb && gdb_on prompt "$held" && prompt=$PID
+kill -KILL "$held" "$serves" "$frozen"
+
+finds "tracer-unaware: it execs" tracer-unaware/ "$execs"
+concludes "a program that asks to be traced, under a shell" "$execs" "tracer-unaware/traceme $shell"
+concludes "the same, and a signal stops it" "$raises" "tracer-unaware/traceme $other"
+[[ ! ${python-} ]] || concludes "the same in Python" "$python" "tracer-unaware/traceme $python_shell"
+[[ ! ${strace-} ]] || silent "strace starts a program: silent" "$straced" "$strace"
+[[ ! ${gdb-} ]] || silent "gdb starts a program, and is at its prompt: silent" "$started" "$gdb"
+[[ ! ${prompt-} ]] || concludes "killed while gdb is at its prompt" "$held" "parent-blinded/not-reaped $prompt"
+like "$(words "$held")" "its parent PID $$ " "and the parent that waits is named"
+concludes "killed while its tracer is stopped" "$frozen" "parent-blinded/tracer-stopped $freezer"
+silent "killed under a tracer that reaps: silent" "$serves"
+kill -CONT "$freezer"
+kill -KILL "$execs" "$raises" ${python+"$python"}
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 done_testing

@@ -41,11 +41,26 @@ static int mode_exitkill(int n, char **args)
         return n > 0 ? atoi(args[0]) : 0;
 }
 
+/* traceme [COMMAND...]: become our parent's tracee, and run COMMAND; or stop, as with any signal. */
+static int mode_traceme(int n, char **args)
+{
+        printf("ready pid=%d\n", getpid());
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+                die("PTRACE_TRACEME");
+        if (n > 0) {
+                execvp(args[0], args);
+                die(args[0]);
+        }
+        raise(SIGWINCH);
+        return 0;
+}
+
 static const struct mode {
         const char *name;
         int (*run)(int n, char **args);
 } modes[] = {
         {"exitkill", mode_exitkill},
+        {"traceme", mode_traceme},
 };
 
 int main(int argc, char **argv)

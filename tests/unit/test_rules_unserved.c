@@ -115,6 +115,199 @@ SCENE(tracee_without_exitkill_lives_on)
         silent(s);
 }
 
+/* How often it was asked in what state a task is. */
+static size_t n_state_questions(const struct scene *s)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < s->n_questions; i++)
+                n += s->questions[i].kind == ASK_TASK_STATE;
+        return n;
+}
+
+/* ---- tracer-unaware ---------------------------------------------------------------------------------- */
+
+/* A request of gdb's, as its counter tells of it. */
+static void requests(struct scene *s, struct task_ref tracer, struct task_ref target, int request)
+{
+        feed(s, (struct event){.type = EV_COUNTER,
+                               .of_type = EV_NONE,
+                               .tracer = tracer,
+                               .target = target,
+                               .request = request,
+                               .count = 1});
+}
+
+static void stops_at_its_exec(struct scene *s, struct task_ref parent)
+{
+        tracemes(s, parent, API);
+        execs(s, API, parent, API.tid, "/usr/bin/api");
+        sends(s, API, parent, NOBODY, SIGCHLD, CLD_TRAPPED);
+}
+
+SCENE(parent_that_does_not_know_that_it_traces)
+{
+        struct finding f;
+
+        stops_at_its_exec(s, SHELL);
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_TRAPPED);
+        ck_assert_uint_eq(n_state_questions(s), 1);
+        wait_ns(s, 3 * S);
+        is_seen(s, API, 't', SHELL, 'S');
+        f = expect_saying(s, FIND_TRACER_UNAWARE, "traceme", "its parent PID 900 (bash)");
+        ck_assert_str_eq(f.risk, "what the program has not saved is lost");
+        is_seen(s, API, 't', SHELL, 'S');
+        ck_assert_uint_eq(expect(s, FIND_TRACER_UNAWARE, "traceme").count, 1);
+        expect_count(s, 1);
+}
+
+SCENE(late_stop_of_a_program_that_asked_to_be_traced)
+{
+        tracemes(s, SHELL, API);
+        wait_ns(s, 4 * S);
+        is_seen(s, API, 'S', SHELL, 'S');
+        wait_ns(s, 60 * S);
+        sends(s, OTHER, API, SHELL, SIGTERM, 0);
+        wait_ns(s, 3 * S);
+        is_seen(s, API, 't', SHELL, 'S');
+        expect(s, FIND_TRACER_UNAWARE, "traceme");
+}
+
+SCENE(debugger_that_starts_a_program_is_silent)
+{
+        stops_at_its_exec(s, GDB);
+        requests(s, GDB, API, PTRACE_SETOPTIONS);
+        wait_ns(s, 3 * S);
+        is_seen(s, API, 't', GDB, 'S');
+        silent(s);
+}
+
+SCENE(tool_that_asks_from_another_thread_knows_that_it_traces)
+{
+        stops_at_its_exec(s, GDB);
+        requests(s, GDB_2, API, PTRACE_CONT);
+        wait_ns(s, 3 * S);
+        is_seen(s, API, 't', GDB, 'S');
+        silent(s);
+}
+
+SCENE(tool_that_has_attached_elsewhere_knows_that_it_traces)
+{
+        attaches(s, GDB, OTHER);
+        stops_at_its_exec(s, GDB);
+        wait_ns(s, 3 * S);
+        is_seen(s, API, 't', GDB, 'S');
+        silent(s);
+}
+
+SCENE(parent_that_cannot_run_is_not_called_unaware)
+{
+        stops_at_its_exec(s, SHELL);
+        wait_ns(s, 3 * S);
+        is_seen(s, API, 't', SHELL, 'T');
+        expect_none_of(s, FIND_TRACER_UNAWARE);
+}
+
+SCENE(program_that_asked_to_be_traced_and_runs_is_silent)
+{
+        tracemes(s, SHELL, API);
+        wait_ns(s, 4 * S);
+        is_seen(s, API, 'S', SHELL, 'S');
+        silent(s);
+}
+
+/* ---- parent-blinded ---------------------------------------------------------------------------------- */
+
+static void ends_traced(struct scene *s, struct task_ref target, struct task_ref tracer)
+{
+        feed(s, (struct event){.type = EV_TASK_EXIT,
+                               .target = target,
+                               .tracer = tracer,
+                               .status = KILLED(SIGKILL),
+                               .group_dead = true});
+}
+
+static void is_seen_as_zombie(struct scene *s, struct task_ref tracer, char tracer_state,
+                              struct task_ref parent)
+{
+        feed(s, (struct event){.type = EV_TASK_STATE,
+                               .target = API,
+                               .state = 'Z',
+                               .tracer = tracer,
+                               .tracer_state = tracer_state,
+                               .parent = parent});
+}
+
+SCENE(parent_cannot_see_an_end_that_the_tracer_has_not_reaped)
+{
+        struct finding f;
+
+        attaches(s, GDB, API);
+        ends_traced(s, API, GDB);
+        ck_assert_int_eq(s->questions[s->n_questions - 1].kind, ASK_TASK_STATE);
+        ck_assert_uint_eq(s->questions[s->n_questions - 1].not_before_ns, s->now + 3 * S);
+        wait_ns(s, 3 * S);
+        is_seen_as_zombie(s, GDB, 'S', SHELL);
+        f = expect_saying(s, FIND_PARENT_BLINDED, "not-reaped", "its parent PID 900 (bash) cannot see that");
+        ck_assert_uint_eq(f.other_pid, 4811);
+        expect_count(s, 1);
+}
+
+SCENE(parent_cannot_see_an_end_while_the_tracer_is_stopped)
+{
+        attaches(s, GDB, API);
+        ends_traced(s, API, GDB);
+        wait_ns(s, 3 * S);
+        is_seen_as_zombie(s, GDB, 'T', SHELL);
+        ck_assert_str_eq(expect(s, FIND_PARENT_BLINDED, "tracer-stopped").remedy, "kill -CONT 4811");
+}
+
+SCENE(zombie_that_waits_for_its_parent_is_silent)
+{
+        attaches(s, GDB, API);
+        ends_traced(s, API, GDB);
+        wait_ns(s, 3 * S);
+        is_seen_as_zombie(s, NOBODY, 0, SHELL);
+        silent(s);
+}
+
+SCENE(zombie_whose_parent_traces_it_is_silent)
+{
+        tracemes(s, GDB, API);
+        requests(s, GDB, API, PTRACE_SETOPTIONS);
+        ends_traced(s, API, GDB);
+        wait_ns(s, 3 * S);
+        is_seen_as_zombie(s, GDB, 'S', GDB);
+        silent(s);
+}
+
+SCENE(zombie_seen_too_soon_is_silent)
+{
+        attaches(s, GDB, API);
+        ends_traced(s, API, GDB);
+        wait_ns(s, 1 * S);
+        is_seen_as_zombie(s, GDB, 'S', SHELL);
+        silent(s);
+}
+
+/* Of many that end, and are reaped, few are asked about. */
+SCENE(strace_f_asks_few_questions)
+{
+        size_t n = 0;
+
+        for (uint32_t i = 0; i < 500; i++) {
+                struct task_ref child = named(10000 + i, "cc");
+
+                attaches(s, GDB, child);
+                ends_traced(s, child, GDB);
+                feed(s, (struct event){.type = EV_WAIT_REAP, .target = GDB, .actor = {.pid = child.pid}});
+                n += n_state_questions(s);
+                s->n_questions = 0;
+        }
+        ck_assert_uint_le(n, 4); /* in a second and a half */
+        silent(s);
+}
+
 int main(void)
 {
         Suite *suite = suite_create("tracers that do not serve");
@@ -128,6 +321,25 @@ int main(void)
         tcase_add_test(c, tracee_killed_by_another_before_its_tracer_is_silent);
         tcase_add_test(c, kill_by_the_kernel_for_another_reason_is_silent);
         tcase_add_test(c, tracee_without_exitkill_lives_on);
+        suite_add_tcase(suite, c);
+
+        c = tcase_create("tracer-unaware");
+        tcase_add_test(c, parent_that_does_not_know_that_it_traces);
+        tcase_add_test(c, late_stop_of_a_program_that_asked_to_be_traced);
+        tcase_add_test(c, debugger_that_starts_a_program_is_silent);
+        tcase_add_test(c, tool_that_asks_from_another_thread_knows_that_it_traces);
+        tcase_add_test(c, tool_that_has_attached_elsewhere_knows_that_it_traces);
+        tcase_add_test(c, parent_that_cannot_run_is_not_called_unaware);
+        tcase_add_test(c, program_that_asked_to_be_traced_and_runs_is_silent);
+        suite_add_tcase(suite, c);
+
+        c = tcase_create("parent-blinded");
+        tcase_add_test(c, parent_cannot_see_an_end_that_the_tracer_has_not_reaped);
+        tcase_add_test(c, parent_cannot_see_an_end_while_the_tracer_is_stopped);
+        tcase_add_test(c, zombie_that_waits_for_its_parent_is_silent);
+        tcase_add_test(c, zombie_whose_parent_traces_it_is_silent);
+        tcase_add_test(c, zombie_seen_too_soon_is_silent);
+        tcase_add_test(c, strace_f_asks_few_questions);
         suite_add_tcase(suite, c);
         return run_suite(suite);
 }
