@@ -43,6 +43,7 @@ enum {
         BPF_MAP_TYPE_HASH = 1,
         BPF_MAP_TYPE_ARRAY = 2,
         BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+        BPF_MAP_TYPE_LRU_HASH = 9,
         BPF_MAP_TYPE_RINGBUF = 27,
         BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
@@ -176,7 +177,7 @@ struct task_struct {
         struct thread_info thread_info;
         unsigned int flags, ptrace;
         struct mm_struct *mm;
-        int exit_state, exit_code;
+        int exit_state, exit_code, exit_signal;
         unsigned long jobctl;
         int pid, tgid;
         struct task_struct *real_parent, *parent, *group_leader;
@@ -212,7 +213,14 @@ struct waitid_info {
         __u32 uid;
         int status, cause;
 } __core_types;
+/* Of what the pid is that a wait is for. */
+enum pid_type {
+        PIDTYPE_PID,
+        PIDTYPE_TGID,
+        PIDTYPE_PGID,
+};
 struct wait_opts {
+        enum pid_type wo_type;
         int wo_flags;
         struct pid *wo_pid;
         struct waitid_info *wo_info;
@@ -300,6 +308,10 @@ enum {
         PTRACE_MODE_ATTACH = 2,
         CAP_SYS_PTRACE = 19,
         SA_NOCLDWAIT = 2,
+        WUNTRACED = 2,
+        WCONTINUED = 8,
+        WNOWAIT = 0x01000000,
+        P_PID = 1,
         ESRCH = 3,
         ECHILD = 10,
         EAGAIN = 11,

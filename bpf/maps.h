@@ -143,23 +143,26 @@ static __always_inline __u32 namespace_level(const struct task_struct *t)
         return BPF_CORE_READ(t, thread_pid, level);
 }
 
-/* The pid of t as a namespace of that level numbers it. */
-static __always_inline __u32 pid_in_namespace(const struct task_struct *t, __u32 level)
+/* As a namespace of that level numbers it; 0: not at all. */
+static __always_inline __u32 number_of_pid(const struct pid *p, __u32 level)
 {
-        const struct pid *p = BPF_CORE_READ(t, thread_pid);
+        /* struct upid is { int nr; struct pid_namespace *ns; } since 2.6.24: 16 bytes. */
         struct {
                 __s32 nr;
                 __u32 pad;
                 __u64 ns;
         } upid = {};
 
-        if (!level)
-                return BPF_CORE_READ(t, pid);
-        if (BPF_CORE_READ(p, level) < level)
+        if (!p || BPF_CORE_READ(p, level) < level)
                 return 0;
-        /* struct upid is { int nr; struct pid_namespace *ns; } since 2.6.24: 16 bytes. */
         bpf_probe_read_kernel(&upid, sizeof(upid), (void *)((__u64)&p->numbers + level * sizeof(upid)));
         return upid.nr;
+}
+
+/* The pid of t as a namespace of that level numbers it. */
+static __always_inline __u32 pid_in_namespace(const struct task_struct *t, __u32 level)
+{
+        return level ? number_of_pid(BPF_CORE_READ(t, thread_pid), level) : BPF_CORE_READ(t, pid);
 }
 
 /* Handler and flags, side by side in the kernel's struct: one read gets both, as numbers. */

@@ -49,6 +49,7 @@ enum rec_type {
         REC_EXEC,        /* struct rec_exec */
         REC_EXIT,        /* struct rec_exit: a watched thread exits */
         REC_GUARD,       /* struct rec_guard: the guard refused, or would have, or saw memory read */
+        REC_NO_CHILD,    /* struct rec_no_child: a wait found no child, and it is known why */
         _REC_TYPE_MAX,
 };
 
@@ -234,6 +235,26 @@ struct rec_wait {
         rec_u32 sigchld_ignored; /* the waiter's SIGCHLD is SIG_IGN or has SA_NOCLDWAIT */
 };
 
+enum rec_no_child_flags {
+        NOCHILD_F_DISCARDED = 1 << 0, /* the kernel threw the status away, as SIGCHLD was ignored; else the
+                                         reaper has it */
+        NOCHILD_F_HANDLER = 1 << 1,   /* the waiter has a handler for SIGCHLD */
+        NOCHILD_F_SET = 1 << 2, /* it has set SIGCHLD to be ignored itself, in the program that it runs */
+        NOCHILD_F_SET_BEFORE = 1 << 3, /* ... or in an earlier program, before its exec */
+        NOCHILD_F_WHOLE = 1 << 4,      /* it was seen from its beginning: else there are no such marks */
+};
+
+/* A wait for one child ended with ECHILD, and the child was there. */
+#define REC_STATUS_UNKNOWN (-1) /* its reaper did not ask for the status */
+struct rec_no_child {
+        struct rec_wait wait;
+        struct rec_task reaper;
+        struct rec_task ignorer; /* the topmost of its ancestors that ignore SIGCHLD, from its parent on */
+        rec_s32 reaper_upid;     /* the reaper's pid argument */
+        rec_u32 flags;           /* enum rec_no_child_flags */
+        rec_u64 reaped_ns;
+};
+
 struct rec_sigaction {
         struct rec_header h;
         struct rec_task task;
@@ -362,12 +383,19 @@ struct count_value {
 
 /* Bits of the per-process task storage (struct watch), also set from user space at the start-up scan. */
 enum watch_bits {
-        WATCH_TRACER = 1 << 0,  /* has, or had, tracees */
-        WATCH_TRACEE = 1 << 1,  /* is, or was, traced */
-        WATCH_PARENT = 1 << 2,  /* real parent of a tracee */
-        WATCH_CHILD = 1 << 3,   /* forked by a traced process: may carry its breakpoints */
-        WATCH_FOLLOW = 1 << 4,  /* `record`: this process and all it starts */
-        WATCH_HANDLER = 1 << 5, /* set a handler for SIGTRAP: tell when it goes, by hand or by exec */
+        WATCH_TRACER = 1 << 0,         /* has, or had, tracees */
+        WATCH_TRACEE = 1 << 1,         /* is, or was, traced */
+        WATCH_PARENT = 1 << 2,         /* real parent of a tracee */
+        WATCH_CHILD = 1 << 3,          /* forked by a traced process: may carry its breakpoints */
+        WATCH_FOLLOW = 1 << 4,         /* `record`: this process and all it starts */
+        WATCH_HANDLER = 1 << 5,        /* set a handler for SIGTRAP: tell when it goes, by hand or by exec */
+        WATCH_IGNORES = 1 << 6,        /* has set SIGCHLD to be ignored, or */
+        WATCH_IGNORED_BEFORE = 1 << 7, /* in an earlier program: an ignored signal stays so through exec */
+};
+
+/* Those that do not make what else a process does be recorded. */
+enum {
+        WATCH_MARKS = WATCH_HANDLER | WATCH_IGNORES | WATCH_IGNORED_BEFORE
 };
 
 struct watch {
@@ -396,6 +424,7 @@ static_assert(sizeof(struct rec_header) == 24, "records.h: header");
 static_assert(sizeof(struct rec_task) == 40, "records.h: task");
 static_assert(sizeof(struct rec_signal) == 24 + 3 * 40 + 80, "records.h: signal has no padding");
 static_assert(sizeof(struct rec_guard) == 24 + 3 * 40 + 56, "records.h: guard has no padding");
+static_assert(sizeof(struct rec_no_child) == 88 + 2 * 40 + 16, "records.h: no_child has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
 static_assert(sizeof(struct watch) == 72, "records.h: watch");

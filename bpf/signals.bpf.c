@@ -213,7 +213,7 @@ static __always_inline void send_trap(struct task_struct *t)
 
 static __always_inline bool is_watched(struct task_struct *t, struct task_struct *leader)
 {
-        return t->ptrace || watch_bits_of(leader) & ~WATCH_HANDLER;
+        return t->ptrace || watch_bits_of(leader) & ~WATCH_MARKS;
 }
 
 /* The flood that a signal belongs to, but for kind, result and tracer. */
@@ -266,7 +266,7 @@ static __always_inline bool deserves_record(int sig, const struct siginfo_head *
                 return true;
         if (result > 1 || info->code >= CLD_TRAPPED || sender->ptrace)
                 return true;
-        return watch_bits_of(leader) & ~WATCH_HANDLER || take_allowance(now);
+        return watch_bits_of(leader) & ~WATCH_MARKS || take_allowance(now);
 }
 
 static __always_inline void count_plain(const struct count_key *key, __u64 now)

@@ -4,6 +4,7 @@
  * `record` follows. Others are let through after a look at two words and one look-up.
  */
 #include "bpf/at_call.h"
+#include "bpf/reaped.h"
 
 static __always_inline bool has_tracees(const struct task_struct *t)
 {
@@ -97,6 +98,14 @@ static __always_inline void describe_rights(struct rec_exec *r, struct task_stru
         bpf_core_read(&r->cap_permitted, sizeof(r->cap_permitted), &t->cred->cap_permitted);
 }
 
+/* Handlers do not outlive their program; what it ignored stays ignored. */
+static __always_inline void forget_program(struct watch *w)
+{
+        if (w->bits & WATCH_IGNORES)
+                __sync_fetch_and_or(&w->bits, WATCH_IGNORED_BEFORE);
+        __sync_fetch_and_and(&w->bits, ~(WATCH_HANDLER | WATCH_IGNORES));
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
 {
@@ -106,7 +115,7 @@ int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *b
         if (!t->ptrace && !(w && w->bits))
                 return 0;
         if (w)
-                __sync_fetch_and_and(&w->bits, ~WATCH_HANDLER);
+                forget_program(w);
         r = reserve_record(REC_EXEC, sizeof(*r), bpf_ktime_get_boot_ns());
         if (!r)
                 return 0;
@@ -143,6 +152,8 @@ int BPF_PROG(on_exit, struct task_struct *t)
 {
         bool group_dead = t->signal->live.counter == 0, trapped = (t->exit_code & 0x7f) == SIGTRAP;
 
+        if (group_dead)
+                note_discarded(t);
         if (has_tracees(t))
                 send_exit(REC_TRACER_EXIT, t, group_dead, count_tracees(t));
         if (t->ptrace || (group_dead && (trapped || watch_bits_of(t->group_leader))))

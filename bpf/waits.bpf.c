@@ -4,7 +4,16 @@
  * Waits are looked at for tracers, for parents of tracees and for what `record` follows; nobody else pays
  * more than one look-up.
  */
-#include "bpf/observe.h"
+#include "bpf/reaped.h"
+
+/* A wait call that has ended. */
+struct wait_call {
+        __s32 upid; /* the pid argument, if it is for one child; else below 1 */
+        __s32 status;
+        long ret;
+        __u32 options;
+        bool status_known;
+};
 
 static __always_inline bool wait_matters(struct task_struct *t)
 {
@@ -17,20 +26,50 @@ static __always_inline bool wait_ended(long ret)
         return ret > 0 || (ret < 0 && ret > -512);
 }
 
-static __always_inline int send_wait(struct task_struct *t, __s32 upid, long ret, __s32 status,
-                                     __u32 options)
+/* Several threads, or one and its handler: what one of them reaps another may wait for. */
+static __always_inline bool waits_at_odds(struct task_struct *t)
 {
-        __u64 now = bpf_ktime_get_boot_ns();
-        struct count_key key = {
+        const struct sighand_struct *sighand = t->sighand;
+        struct action action;
+
+        if (t->signal->nr_threads > 1)
+                return true;
+        read_action(&action, &sighand->action[SIGCHLD - 1]);
+        return action.handler > 1;
+}
+
+static __always_inline void fill_flood_key(struct count_key *ret, const struct task_struct *t,
+                                           const struct wait_call *w)
+{
+        *ret = (struct count_key){
                 .start_ns = t->group_leader->start_boottime,
                 .pid = t->tgid,
-                .code = ret < 0 ? ret : status & 0xffff,
-                .result = ret < 0,
+                .code = w->ret < 0 ? w->ret : w->status & 0xffff,
+                .result = w->ret < 0,
                 .kind = COUNT_WAIT,
         };
+}
+
+static __always_inline void describe_wait(struct rec_wait *r, struct task_struct *t,
+                                          const struct wait_call *w, const struct action *sigchld)
+{
+        describe_task(&r->waiter, t);
+        r->upid = w->upid;
+        r->ret = w->ret;
+        r->status = w->status;
+        r->options = w->options;
+        r->ns_level = namespace_level(t);
+        r->sigchld_ignored = ignores_children(sigchld);
+}
+
+static __always_inline int send_wait(struct task_struct *t, const struct wait_call *w)
+{
+        __u64 now = bpf_ktime_get_boot_ns();
         struct action action;
+        struct count_key key;
         struct rec_wait *r;
 
+        fill_flood_key(&key, t, w);
         if (counted_as_flood(&key, now))
                 return 0;
         r = reserve_record(REC_WAIT, sizeof(*r), now);
@@ -39,15 +78,143 @@ static __always_inline int send_wait(struct task_struct *t, __s32 upid, long ret
                 return 0;
         }
         read_action_of(&action, t, SIGCHLD);
-        describe_task(&r->waiter, t);
-        r->upid = upid;
-        r->ret = ret;
-        r->status = status;
-        r->options = options;
-        r->ns_level = BPF_CORE_READ(t, thread_pid, level);
-        r->sigchld_ignored = action.handler == 1 || (action.sa_flags & SA_NOCLDWAIT);
+        describe_wait(r, t, w, &action);
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
+}
+
+/* ---- children that are gone -------------------------------------------------------------------------- */
+
+/* The topmost of the ancestors that ignore SIGCHLD one after the other: it is handed down to children. */
+static __noinline int describe_ignorer(struct rec_task *r, struct task_struct *t)
+{
+        const struct task_struct *up = t, *top = NULL;
+        struct action action;
+
+        describe_nobody(r);
+        for (int i = 0; i < ANCESTORS_MAX; i++) {
+                up = BPF_CORE_READ(up, real_parent);
+                read_action_of(&action, (struct task_struct *)up, SIGCHLD);
+                if (action.handler != 1)
+                        break;
+                top = up;
+        }
+        if (top)
+                describe_task(r, top);
+        return 0;
+}
+
+/* The program that a process runs has done so: the process itself, or one that it is a copy of. */
+static __always_inline bool program_ignores(struct task_struct *t)
+{
+        struct task_struct *leader = t->group_leader;
+
+#pragma unroll
+        for (int i = 0; i < COPIES_MAX; i++) {
+                if (watch_bits_of(leader) & WATCH_IGNORES)
+                        return true;
+                if (!(leader->flags & PF_FORKNOEXEC))
+                        return false;
+                leader = leader->real_parent->group_leader;
+        }
+        return false;
+}
+
+static __always_inline __u32 no_child_flags(struct task_struct *t, const struct reaped *lost,
+                                            const struct action *sigchld)
+{
+        __u32 bits = watch_bits_of(t->group_leader), flags = 0;
+
+        if (!lost->reaper.pid)
+                flags |= NOCHILD_F_DISCARDED;
+        if (sigchld->handler > 1)
+                flags |= NOCHILD_F_HANDLER;
+        if (program_ignores(t))
+                flags |= NOCHILD_F_SET;
+        if (bits & WATCH_IGNORED_BEFORE)
+                flags |= NOCHILD_F_SET_BEFORE;
+        if (observing_since_ns && t->group_leader->start_boottime > observing_since_ns)
+                flags |= NOCHILD_F_WHOLE;
+        return flags;
+}
+
+static __always_inline int send_no_child(struct task_struct *t, const struct wait_call *w,
+                                         const struct reaped *lost)
+{
+        __u64 now = bpf_ktime_get_boot_ns();
+        struct rec_no_child *r;
+        struct action action;
+        struct count_key key;
+
+        fill_flood_key(&key, t, w);
+        if (counted_as_flood(&key, now))
+                return 0;
+        r = reserve_record(REC_NO_CHILD, sizeof(*r), now);
+        if (!r) {
+                count_instead(&key, now);
+                return 0;
+        }
+        read_action_of(&action, t, SIGCHLD);
+        describe_wait(&r->wait, t, w, &action);
+        r->wait.status = lost->status;
+        r->reaper = lost->reaper;
+        describe_ignorer(&r->ignorer, t);
+        r->reaper_upid = lost->upid;
+        r->flags = no_child_flags(t, lost, &action);
+        r->reaped_ns = lost->time_ns;
+        bpf_ringbuf_submit(r, submit_flags());
+        return 0;
+}
+
+/* The child is gone with this wait: it had ended, and was not only looked at. */
+static __always_inline bool took_child(const struct wait_call *w)
+{
+        if (w->options & WNOWAIT)
+                return false;
+        if (!w->status_known)
+                return !(w->options & (WUNTRACED | WCONTINUED));
+        return (w->status & 0xff) != 0x7f && w->status != 0xffff;
+}
+
+static __always_inline void note_taken(struct task_struct *t, const struct wait_call *w)
+{
+        struct reaped taken = {.time_ns = bpf_ktime_get_boot_ns(), .upid = w->upid};
+        struct reaped_key key;
+
+        taken.status = w->status_known ? w->status : REC_STATUS_UNKNOWN;
+        describe_typed_task(&taken.reaper, t);
+        fill_reaped_key(&key, t, w->ret);
+        bpf_map_update_elem(&reaped_children, &key, &taken, BPF_ANY);
+}
+
+/* Debuggers reap by number what they have reaped by any, to be sure: they are not told of. */
+static __always_inline struct reaped *find_taken(struct task_struct *t, const struct wait_call *w)
+{
+        struct reaped_key key;
+
+        if (w->ret != -ECHILD || w->upid <= 0 || watch_bits_of(t->group_leader) & WATCH_TRACER)
+                return NULL;
+        fill_reaped_key(&key, t, w->upid);
+        return bpf_map_lookup_elem(&reaped_children, &key);
+}
+
+/* Is this call of any interest? Most are not: one thread waits for its one child. */
+static __always_inline bool wait_is_interesting(struct task_struct *t, long ret)
+{
+        if (!wait_ended(ret))
+                return false;
+        return ret == -ECHILD || wait_matters(t) || (ret > 0 && waits_at_odds(t));
+}
+
+static __always_inline int tell_wait(struct task_struct *t, const struct wait_call *w)
+{
+        struct reaped *lost = find_taken(t, w);
+
+        if (lost)
+                return send_no_child(t, w, lost);
+        if (w->ret > 0 && took_child(w) && waits_at_odds(t))
+                note_taken(t, w);
+        return wait_matters(t) ? send_wait(t, w) : 0;
 }
 
 /* waitid's si_code and si_status as the status word of wait(2). */
@@ -76,44 +243,54 @@ static __always_inline __s32 status_from_siginfo(__s32 code, __s32 status)
         }
 }
 
+/* The pid argument again, from what the kernel made of it. */
+static __always_inline __s32 argument_of_wait(struct task_struct *t, struct wait_opts *wo)
+{
+        __u32 number = number_of_pid(BPF_CORE_READ(wo, wo_pid), namespace_level(t));
+        __u32 type = BPF_CORE_READ(wo, wo_type);
+
+        if (type == bpf_core_enum_value(enum pid_type, PIDTYPE_PID))
+                return number;
+        return type == bpf_core_enum_value(enum pid_type, PIDTYPE_PGID) ? -(__s32)number : -1;
+}
+
 /* Tier full: all wait calls pass here. The struct the waiter filled is still there. */
 SEC("fexit/do_wait")
 int BPF_PROG(on_wait, struct wait_opts *wo, long ret)
 {
         struct task_struct *t = bpf_get_current_task_btf();
+        struct wait_call w = {.status_known = true};
         struct waitid_info *info;
-        __s32 upid = -1, status;
-        struct pid *pid;
 
-        if (!wait_ended(ret) || !wait_matters(t))
+        if (!wait_is_interesting(t, ret))
                 return 0;
-        status = BPF_CORE_READ(wo, wo_stat);
+        w.status = BPF_CORE_READ(wo, wo_stat);
         info = BPF_CORE_READ(wo, wo_info);
         if (info)
-                status = status_from_siginfo(BPF_CORE_READ(info, cause), BPF_CORE_READ(info, status));
-        pid = BPF_CORE_READ(wo, wo_pid);
-        if (pid)
-                upid = BPF_CORE_READ(pid, numbers[0].nr);
-        if (info && ret > 0)
-                ret = BPF_CORE_READ(info, pid);
-        return send_wait(t, upid, ret, status, BPF_CORE_READ(wo, wo_flags));
+                w.status = status_from_siginfo(BPF_CORE_READ(info, cause), BPF_CORE_READ(info, status));
+        w.upid = argument_of_wait(t, wo);
+        w.ret = info && ret > 0 ? BPF_CORE_READ(info, pid) : ret;
+        w.options = BPF_CORE_READ(wo, wo_flags);
+        return tell_wait(t, &w);
 }
 
 SEC("tp/syscalls/sys_exit_wait4")
 int exit_wait4(struct sys_exit *ctx)
 {
         struct task_struct *t = bpf_get_current_task_btf();
+        struct wait_call w = {.ret = ctx->ret};
         struct pt_regs *regs;
-        __s32 status = 0;
         __u64 at;
 
-        if (!wait_ended(ctx->ret) || !wait_matters(t))
+        if (!wait_is_interesting(t, ctx->ret))
                 return 0;
         regs = (struct pt_regs *)bpf_task_pt_regs(t);
         at = BPF_CORE_READ(regs, si);
         if (ctx->ret > 0 && at)
-                bpf_probe_read_user(&status, sizeof(status), (void *)at);
-        return send_wait(t, BPF_CORE_READ(regs, di), ctx->ret, status, BPF_CORE_READ(regs, dx));
+                w.status_known = !bpf_probe_read_user(&w.status, sizeof(w.status), (void *)at);
+        w.upid = BPF_CORE_READ(regs, di);
+        w.options = BPF_CORE_READ(regs, dx);
+        return tell_wait(t, &w);
 }
 
 /* waitid(type, id, info, options): 0 on success, the pid is in info (0: WNOHANG found nothing). */
@@ -124,11 +301,12 @@ int exit_waitid(struct sys_exit *ctx)
         struct {
                 __s32 signo, err, code, pad, pid, uid, status;
         } info = {};
+        struct wait_call w = {.status_known = true};
         struct pt_regs *regs;
         long ret = ctx->ret;
         __u64 at;
 
-        if (ret <= -512 || !wait_matters(t))
+        if (!wait_is_interesting(t, ret ?: 1))
                 return 0;
         regs = (struct pt_regs *)bpf_task_pt_regs(t);
         at = BPF_CORE_READ(regs, dx);
@@ -136,8 +314,11 @@ int exit_waitid(struct sys_exit *ctx)
                 ret = info.pid;
         if (!wait_ended(ret))
                 return 0;
-        return send_wait(t, BPF_CORE_READ(regs, di) == 1 ? BPF_CORE_READ(regs, si) : -1, ret,
-                         status_from_siginfo(info.code, info.status), BPF_CORE_READ(regs, r10));
+        w.ret = ret;
+        w.upid = BPF_CORE_READ(regs, di) == P_PID ? BPF_CORE_READ(regs, si) : -1;
+        w.status = status_from_siginfo(info.code, info.status);
+        w.options = BPF_CORE_READ(regs, r10);
+        return tell_wait(t, &w);
 }
 
 /* ---- handlers ------------------------------------------------------------------------------------ */
@@ -150,8 +331,12 @@ static __always_inline bool sigaction_matters(struct task_struct *t, int sig)
 {
         struct action action;
 
-        if (sig == SIGCHLD)
-                return watch_bits_of(t->group_leader) & ~WATCH_HANDLER;
+        if (sig == SIGCHLD) {
+                read_action_of(&action, t, SIGCHLD);
+                if (ignores_children(&action))
+                        watch_process(t->group_leader, WATCH_IGNORES);
+                return watch_bits_of(t->group_leader) & ~WATCH_MARKS;
+        }
         if (sig != SIGTRAP)
                 return false;
         read_action_of(&action, t, SIGTRAP);

@@ -265,6 +265,16 @@ static void describe_wait_error(struct sentence line, const struct event *e)
         say_task(line, "", &e->target);
         say(line, " waited for %d: %s%s", e->upid, errno_name(e->error, name, sizeof(name)),
             e->sigchld_ignored ? ", SIGCHLD is ignored" : "");
+        if (e->lost_to == LOST_TO_UNKNOWN)
+                return;
+        if (e->actor.pid)
+                say(line, "; thread %u had reaped it", e->actor.tid);
+        else
+                say(line, "; nobody was to reap it");
+        if (e->status < 0)
+                return;
+        say(line, ": ");
+        say_status(line, e->status);
 }
 
 static void say_disposition(struct sentence line, uint64_t handler)

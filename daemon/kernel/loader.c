@@ -299,6 +299,8 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
                 r = attach_all(l, tier);
         if (r)
                 detach_all(l);
+        else
+                l->skel->bss->observing_since_ns = clock_boot_ns();
         return r;
 }
 

@@ -140,6 +140,18 @@ static const char *const end_names[] = {
 };
 static_assert(ELEMENTSOF(end_names) == _CLAIM_END_MAX, "each end of a claim has a name");
 
+static const char *const lost_names[] = {
+        [LOST_TO_UNKNOWN] = "", [LOST_TO_WAIT] = "wait", [LOST_TO_KERNEL] = "kernel"};
+static_assert(ELEMENTSOF(lost_names) == _LOST_TO_MAX, "each fate of a status has a name");
+
+static const char *const ignored_since_names[] = {
+        [IGNORED_UNKNOWN] = "",
+        [IGNORED_SET] = "set",
+        [IGNORED_BEFORE_EXEC] = "before-exec",
+        [IGNORED_INHERITED] = "inherited",
+};
+static_assert(ELEMENTSOF(ignored_since_names) == _IGNORED_SINCE_MAX, "each beginning has a name");
+
 #define T(type)    EVENT_BIT(EV_##type)
 #define SIGNALS    (T(SIGNAL_GENERATE) | T(SIGNAL_DELIVER))
 #define LINKS      (T(PTRACE_ATTACH) | T(PTRACE_SEIZE) | T(PTRACE_TRACEME) | T(PTRACE_AUTOATTACH))
@@ -152,8 +164,8 @@ static_assert(ELEMENTSOF(end_names) == _CLAIM_END_MAX, "each end of a claim has 
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TASK_FORK) | T(TASK_EXEC) | \
          T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | CLAIMS)
 
-#define HAS_ACTOR                                                                                  \
-        (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | T(WAIT_REAP) | T(TASK_FORK) | \
+#define HAS_ACTOR                                                                           \
+        (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | WAITS | T(TASK_FORK) | \
          T(CLAIM_AUDIT) | CLAIMS | POLICIES)
 /* Made from one record of the kernel side, or perhaps. */
 #define RECORDED                                                                                          \
@@ -297,6 +309,13 @@ static const struct event_field fields[] = {
         U32("file_owner", file_owner, T(TASK_EXEC)),
         U32("uid", uid, T(TASK_EXEC)),
         TASK("parent", parent, T(TASK_STATE)),
+        ENUM("lost_to", lost_to, lost_names, T(WAIT_ERROR)),
+        TASK("reaper", actor, T(WAIT_ERROR)),
+        I32("reaper_upid", info_pid, T(WAIT_ERROR)),
+        U64("reaped_boottime_ns", first_ns, T(WAIT_ERROR)),
+        ENUM("disposition", disposition, disposition_names, T(WAIT_ERROR)),
+        ENUM("ignored_since", ignored_since, ignored_since_names, T(WAIT_ERROR)),
+        TASK("ignorer", parent, T(WAIT_ERROR)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)
@@ -419,7 +438,7 @@ size_t event_parts(const struct event *e, struct task_ref parts[4])
         add_part(e, HAS_TARGET, &e->target, &end);
         add_part(e, HAS_ACTOR, &e->actor, &end);
         add_part(e, HAS_TRACER, &e->tracer, &end);
-        add_part(e, HAS_PARENT, &e->parent, &end);
+        add_part(e, HAS_PARENT | T(WAIT_ERROR), &e->parent, &end);
         return (size_t)(end - parts);
 }
 

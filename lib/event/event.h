@@ -124,6 +124,22 @@ enum tracer_wrote {
         _TRACER_WROTE_MAX,
 };
 
+/* Who has the status of a child that a wait did not find any more. */
+enum lost_to {
+        LOST_TO_UNKNOWN,
+        LOST_TO_WAIT,   /* another wait of the same process */
+        LOST_TO_KERNEL, /* nobody: the process ignores SIGCHLD */
+        _LOST_TO_MAX
+};
+/* Since when a process ignores SIGCHLD. */
+enum ignored_since {
+        IGNORED_UNKNOWN,
+        IGNORED_SET,         /* the program that runs did it, also before it forked */
+        IGNORED_BEFORE_EXEC, /* an earlier program of the same process did it */
+        IGNORED_INHERITED,   /* it was born so */
+        _IGNORED_SINCE_MAX
+};
+
 /* What a text.scan looked at. */
 enum scan_kind {
         SCAN_OTHER, /* or nobody said */
@@ -201,17 +217,19 @@ struct event {
 
         /* waits, tasks */
         int32_t upid;
-        int32_t status; /* wait status; exit code of an exit (task_struct.exit_code) */
+        int32_t status; /* wait status, -1: not known; exit code of an exit (task_struct.exit_code) */
         uint32_t options_wait;
         bool sigchld_ignored;
-        bool thread;          /* task.fork: a new thread, not a process */
-        bool shared_mm;       /* task.fork: runs in the parent's memory (vfork) */
-        bool group_dead;      /* task.exit, tracer.exit: last thread */
-        bool found_int3;      /* text.scan: the file itself has the int3 */
-        bool file_known;      /* text.scan: the file was found and read */
-        int32_t ignored;      /* task.exec: enum exec_ignored */
-        int32_t state;        /* task.state: letter of the target in /proc/TID/stat */
-        int32_t tracer_state; /* task.state: letter of the tracer, or 0 */
+        int32_t ignored;       /* task.exec: enum exec_ignored */
+        int32_t lost_to;       /* wait.error: enum lost_to; the reaper is the actor, its argument info_pid */
+        int32_t ignored_since; /* wait.error: enum ignored_since; from whom it was inherited: the parent */
+        bool thread;           /* task.fork: a new thread, not a process */
+        bool shared_mm;        /* task.fork: runs in the parent's memory (vfork) */
+        bool group_dead;       /* task.exit, tracer.exit: last thread */
+        bool found_int3;       /* text.scan: the file itself has the int3 */
+        bool file_known;       /* text.scan: the file was found and read */
+        int32_t state;         /* task.state: letter of the target in /proc/TID/stat */
+        int32_t tracer_state;  /* task.state: letter of the tracer, or 0 */
 
         /* counter, loss */
         int32_t of_type;   /* counter: enum event_type that was counted; EV_NONE: ptrace requests */

@@ -70,4 +70,8 @@
           ON(PTRACE_REFUSED) | ON(COUNTER),                                                                \
           "an attach was refused by a claim, the policy or a hold of ptraced's")                           \
         X(SETUID_IGNORED, setuid_ignored, "setuid-ignored", WARNING, ON(TASK_EXEC),                        \
-          "a set-uid or set-gid program, or one with file capabilities, ran without them: it is traced")
+          "a set-uid or set-gid program, or one with file capabilities, ran without them: it is traced")   \
+        X(WAIT_STOLEN, wait_stolen, "wait-stolen", WARNING, ON(WAIT_ERROR),                                \
+          "another wait of the same process reaped the child that a wait was for")                         \
+        X(SIGCHLD_IGNORED, sigchld_ignored, "sigchld-ignored", WARNING, ON(WAIT_ERROR),                    \
+          "a wait failed as SIGCHLD is ignored, and the program has not done that itself")

@@ -166,6 +166,34 @@ static void wait_event(const void *data, struct event *e)
         e->vpid = r->ret;
 }
 
+static int ignored_since(const struct rec_no_child *r)
+{
+        if (!r->wait.sigchld_ignored || !(r->flags & NOCHILD_F_WHOLE))
+                return IGNORED_UNKNOWN;
+        if (r->flags & NOCHILD_F_SET)
+                return IGNORED_SET;
+        /* Whose parent ignores it, too, was born so, whatever it did afterwards. */
+        return r->flags & NOCHILD_F_SET_BEFORE && !r->ignorer.pid ? IGNORED_BEFORE_EXEC : IGNORED_INHERITED;
+}
+
+static void no_child_event(const void *data, struct event *e)
+{
+        const struct rec_no_child *r = data;
+
+        wait_event(&r->wait, e);
+        e->status = r->wait.status;
+        e->lost_to = r->flags & NOCHILD_F_DISCARDED ? LOST_TO_KERNEL : LOST_TO_WAIT;
+        task_from_record(&e->actor, &r->reaper);
+        e->info_pid = r->reaper_upid;
+        e->first_ns = r->reaped_ns;
+        e->disposition = r->flags & NOCHILD_F_HANDLER ? DISP_HANDLER : DISP_DEFAULT;
+        if (r->wait.sigchld_ignored)
+                e->disposition = DISP_IGNORED;
+        e->ignored_since = ignored_since(r);
+        if (e->ignored_since == IGNORED_INHERITED)
+                task_from_record(&e->parent, &r->ignorer);
+}
+
 static void sigaction_event(const void *data, struct event *e)
 {
         const struct rec_sigaction *r = data;
@@ -266,6 +294,7 @@ static const struct {
         [REC_EXEC] = {sizeof(struct rec_exec), exec_event},
         [REC_EXIT] = {sizeof(struct rec_exit), exit_event},
         [REC_GUARD] = {sizeof(struct rec_guard), guard_event},
+        [REC_NO_CHILD] = {sizeof(struct rec_no_child), no_child_event},
 };
 
 int record_to_event(const void *data, size_t size, struct event *ret)

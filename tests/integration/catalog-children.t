@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a parent does not learn of its children, and whose handler it is: each finding with a cause, and beside it what is
+# nearly the same and harmless.
+# guests: catalog
+. "$(dirname "$0")/tap.bash"
+start_daemon
+
+# play NAME MODE ARG: a fixture that has begun and said what came of it; $PID
+play() {
+        local name=$1
+        shift
+        fixture "$name" children "$@"
+        go "$PID"
+        said "$name" '^(waited|zombies|stop) '
+}
+
+# ---- wait-stolen
+play thief steal thread
+thief=$PID
+is "$(value thief errno)" 10 "a thread that waits for any child: the waiter gets ECHILD"
+concludes "... wait-stolen, by a thread" "$thief" 'wait-stolen/thread 0'
+like "$(words "$thief")" "waited for its child $(value thief child) in vain: thread [0-9]+ of the same process" "... both are named"
+like "$(words "$thief")" 'exited with status 3' "... and how the child ended"
+play hand steal handler
+hand=$PID
+concludes "a handler that waits for any child" "$hand" 'wait-stolen/handler 0'
+unlike "$(words "$hand")" 'exited with' "... which did not ask how it ended: nor is it told"
+play own steal own
+is "$(value own status)" 768 "twin: a thread that waits for its own child: the waiter gets its status"
+silent "... no finding" "$PID"
+play twice steal twice
+silent "twin: who asks twice is no victim" "$PID"
+if need python3; then
+        spawn py python3 -c '
+import os, subprocess, threading, time
+threading.Thread(target=lambda: (time.sleep(0.2), os.waitpid(-1, 0)), daemon=True).start()
+p = subprocess.Popen(["sleep", "0.4"])
+time.sleep(0.8)
+print("waited", p.wait(), flush=True)
+time.sleep(60)'
+        said py '^waited '
+        concludes "Python: os.waitpid(-1) beside subprocess" "$PID" 'wait-stolen/thread 0'
+        spawn py2 python3 -c '
+import os, subprocess, threading, time
+t = threading.Thread(target=lambda: subprocess.run(["sleep", "0.4"])); t.start()
+print("waited", subprocess.run(["sleep", "0.4"]).returncode, flush=True)
+t.join(); time.sleep(60)'
+        said py2 '^waited 0'
+        silent "twin: two threads of Python, each with its own child" "$PID"
+else
+        skip "Python: os.waitpid(-1) beside subprocess" "python3 is not installed"
+fi
+if need perl; then
+        spawn pl perl -e '$|=1; use POSIX ":sys_wait_h"; $SIG{CHLD} = sub { 1 while waitpid(-1, WNOHANG) > 0 };
+                my $p = fork; if (!$p) { exec "sleep", "0.1" } sleep 5; print "waited ", waitpid($p, 0), "\n"; sleep 60'
+        said pl '^waited -1'
+        concludes "Perl: a handler that waits for any child" "$PID" 'wait-stolen/handler 0'
+        spawn pl2 perl -e '$|=1; $SIG{CHLD} = sub {}; my $p = fork; if (!$p) { exec "sleep", "0.1" } sleep 5;
+                print "waited ", waitpid($p, 0), "\n"; sleep 60'
+        said pl2 '^waited [1-9]'
+        silent "twin: a handler of Perl that waits for nobody" "$PID"
+else
+        skip "Perl: a handler that waits for any child" "perl is not installed"
+fi
+
+# ---- sigchld-ignored
+play self ignore self
+is "$(value self errno)" 10 "twin: who ignores SIGCHLD on purpose gets ECHILD"
+silent "... and no finding" "$PID"
+play exec ignore exec &>/dev/null
+go "$PID" # of the program that it has executed
+said exec '^waited '
+concludes "SIGCHLD was ignored before the exec" "$PID" 'sigchld-ignored/before-exec 0'
+fixture parent children ignore parent
+above=$PID
+go "$above"
+wait_for 10 pgrep -P "$above" >/dev/null
+child=$(pgrep -P "$above")
+wait_for 10 file_has "$T/parent.out" "ready pid=$child"
+go "$child"
+said parent '^waited '
+concludes "an ancestor ignores SIGCHLD" "$child" "sigchld-ignored/inherited $above"
+like "$(words "$child")" "PID $above \(children\) above it ignores SIGCHLD" "... and is named"
+go "$child"
+fixture plain children wait
+go "$PID"
+said plain '^waited '
+is "$(value plain status)" 768 "twin: SIGCHLD at its default: the status comes"
+silent "... no finding" "$PID"
+if need python3 perl; then
+        # Perl itself takes an ignored SIGCHLD back when it starts, Python does not.
+        spawn launcher perl -e '$|=1; $SIG{CHLD} = "IGNORE"; system("python3", "-c", $ARGV[0]); sleep 60' \
+                'import os, subprocess, time; print("python", os.getpid(), subprocess.run(["sh", "-c", "exit 3"]).returncode, flush=True); time.sleep(60)'
+        above=$PID
+        said launcher '^python '
+        child=$(sed -n 's/^python \([0-9]*\) .*/\1/p' "$T/launcher.out")
+        is "$(sed -n 's/^python [0-9]* //p' "$T/launcher.out")" 0 "Python below a Perl that ignores SIGCHLD takes a failure for success"
+        concludes "... sigchld-ignored" "$child" "sigchld-ignored/inherited $above"
+        kill "$child"
+else
+        skip "Python below a Perl that ignores SIGCHLD" "python3 or perl is not installed"
+fi
+
+stop_daemon
+is "$RC" 0 "the daemon stops cleanly"
+done_testing
