@@ -403,6 +403,9 @@ static void process_ended(struct diagnosis *d, const struct event *e)
 void rule_sigtrap(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
         (void)r;
+        /* A record without a target names nobody to whom anything happened. */
+        if (!e->target.pid)
+                return;
         switch (e->type) {
         case EV_SIGNAL_GENERATE:
                 sigtrap_generated(d, e);

@@ -364,7 +364,7 @@ static void apply_wait(struct model *m, const struct event *e)
 
         if (!waiter || waiter->n_tracees == 0)
                 return;
-        t = thread_find(m, e->actor.tid ?: e->actor.pid, 0);
+        t = e->actor.pid ? thread_find(m, e->actor.tid ?: e->actor.pid, 0) : NULL;
         if (t && t->slot && t->slot->tracer == waiter)
                 t->slot->s.last_active_ns = e->time_ns;
 }
