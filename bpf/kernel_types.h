@@ -173,6 +173,7 @@ enum task_dumpable {
         TASK_DUMPABLE_OWNER = 1,
 };
 
+struct kernel_siginfo;
 struct task_struct {
         struct thread_info thread_info;
         unsigned int flags, ptrace;
@@ -189,13 +190,12 @@ struct task_struct {
         struct signal_struct *signal;
         struct sighand_struct *sighand;
         sigset_t blocked;
+        struct kernel_siginfo *last_siginfo; /* of the stop that it is in */
         struct css_set *cgroups;
         struct nsproxy *nsproxy;
         struct seccomp seccomp;
         struct task_exec_state *exec_state;
 } __core_types;
-
-struct kernel_siginfo;
 
 struct linux_binprm {
         struct file *file;
@@ -302,8 +302,14 @@ enum {
         PTRACE_TRACEME = 0,
         PTRACE_POKETEXT = 4,
         PTRACE_POKEDATA = 5,
+        PTRACE_CONT = 7,
+        PTRACE_SINGLESTEP = 9,
         PTRACE_ATTACH = 16,
         PTRACE_DETACH = 17,
+        PTRACE_SYSCALL = 24,
+        PTRACE_SYSEMU = 31,
+        PTRACE_SYSEMU_SINGLESTEP = 32,
+        PTRACE_SINGLEBLOCK = 33,
         PTRACE_SEIZE = 0x4206,
         PTRACE_MODE_ATTACH = 2,
         CAP_SYS_PTRACE = 19,

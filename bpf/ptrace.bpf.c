@@ -8,6 +8,7 @@
  * user space.
  */
 #include "bpf/at_call.h"
+#include "bpf/calls.h"
 
 #define TRACEES_SEARCHED 32 /* entries of current->ptraced looked through for a pid */
 
@@ -239,6 +240,15 @@ int BPF_PROG(on_ptrace_call, const struct pt_regs *regs, long ret)
         return 0;
 }
 
+/* Before it takes effect: whom it restarts is in its stop. */
+SEC("fentry/ptrace_request")
+int BPF_PROG(on_request, struct task_struct *child, long request, unsigned long addr, unsigned long data)
+{
+        if (is_restart(request) && !data)
+                note_restart(bpf_get_current_task_btf(), child);
+        return 0;
+}
+
 /* ---- tier tracepoint --------------------------------------------------------------------------------- */
 
 struct sys_enter {
@@ -380,17 +390,35 @@ int on_secure_computing(void *ctx)
         return send_attach_or_traceme(t, &call);
 }
 
+static __always_inline void note_restart_by_pid(struct task_struct *t, __u32 vpid)
+{
+        struct task_struct *target = finds_tasks ? task_from_vpid(vpid) : NULL;
+        const struct task_struct *tracee;
+
+        if (target) {
+                note_restart(t, target);
+                release_task(target);
+                return;
+        }
+        tracee = find_tracee(t, vpid, namespace_level(t));
+        if (tracee)
+                note_restart(t, tracee);
+}
+
 SEC("tp/syscalls/sys_enter_ptrace")
 int enter_ptrace(struct sys_enter *ctx)
 {
-        struct watch *w = watch_of_or_new(bpf_get_current_task_btf());
-        struct task_struct *target;
+        struct task_struct *t = bpf_get_current_task_btf(), *target;
+        struct watch *w = watch_of_or_new(t);
 
         if (!w)
                 return 0;
         w->in_ptrace = 1;
-        if (!is_attach(ctx->args[0]))
+        if (!is_attach(ctx->args[0])) {
+                if (is_restart(ctx->args[0]) && !ctx->args[3])
+                        note_restart_by_pid(t, ctx->args[1]);
                 return 0;
+        }
         describe_nobody(&w->holder);
         target = finds_tasks ? task_from_vpid(ctx->args[1]) : NULL;
         if (target) {

@@ -50,6 +50,7 @@ enum rec_type {
         REC_EXIT,        /* struct rec_exit: a watched thread exits */
         REC_GUARD,       /* struct rec_guard: the guard refused, or would have, or saw memory read */
         REC_NO_CHILD,    /* struct rec_no_child: a wait found no child, and it is known why */
+        REC_SUPPRESSED,  /* struct rec_suppressed: a tracer restarts its tracee without a signal */
         _REC_TYPE_MAX,
 };
 
@@ -339,6 +340,24 @@ struct rec_guard {
         rec_u32 pad;
 };
 
+/*
+ * Of a SIGTRAP that somebody sent, or a SIGCHLD of a child that ended: the tracee was stopped with it, and its tracer
+ * lets it run without.
+ */
+struct rec_suppressed {
+        struct rec_header h;
+        struct rec_task tracer;
+        struct rec_task target;
+        rec_u64 handler; /* 0 SIG_DFL, 1 SIG_IGN, else an address */
+        rec_u64 sa_flags;
+        rec_s32 sig;
+        rec_s32 code;     /* si_code */
+        rec_s32 info_pid; /* si_pid, as a pid namespace of that level numbers it */
+        rec_u32 ns_level;
+        rec_u32 by_itself; /* the target's own process sent it */
+        rec_u32 pad;
+};
+
 /* ---- floods ---------------------------------------------------------------------------------------- */
 
 enum count_kind {
@@ -349,6 +368,7 @@ enum count_kind {
         /* Refusals by the guard, would-be ones and memory accesses: code is the reason, sig the source,
          * result 1 for audit, handled 1 for memory. */
         COUNT_GUARD,
+        COUNT_SUPPRESSED,
 };
 
 /*
@@ -425,6 +445,7 @@ static_assert(sizeof(struct rec_task) == 40, "records.h: task");
 static_assert(sizeof(struct rec_signal) == 24 + 3 * 40 + 80, "records.h: signal has no padding");
 static_assert(sizeof(struct rec_guard) == 24 + 3 * 40 + 56, "records.h: guard has no padding");
 static_assert(sizeof(struct rec_no_child) == 88 + 2 * 40 + 16, "records.h: no_child has no padding");
+static_assert(sizeof(struct rec_suppressed) == 24 + 2 * 40 + 40, "records.h: suppressed has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
 static_assert(sizeof(struct watch) == 72, "records.h: watch");

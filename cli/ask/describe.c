@@ -513,6 +513,20 @@ static void describe_policy(struct sentence line, const struct event *e)
                 say_text(line, ": ", e->note);
 }
 
+static void describe_suppressed(struct sentence line, const struct event *e)
+{
+        say_task(line, "", &e->tracer);
+        say_task(line, " let ", &e->target);
+        say(line, " run on without ");
+        say_signal(line, e);
+        if (e->by_itself)
+                say(line, ", which it had sent itself");
+        if (e->actor.pid)
+                say_task(line, " of ", &e->actor);
+        if (e->disposition == DISP_HANDLER)
+                say(line, ", handler 0x%lx", e->handler);
+}
+
 static const struct {
         void (*describe)(struct sentence line, const struct event *e);
         bool interesting; /* always; signals and states decide by more than their type */
@@ -549,6 +563,7 @@ static const struct {
         [EV_POLICY_LOADED] = {describe_policy, true},
         [EV_POLICY_REJECTED] = {describe_policy, true},
         [EV_POLICY_GUARD] = {describe_policy, true},
+        [EV_SIGNAL_SUPPRESSED] = {describe_suppressed, false},
 };
 static_assert(ELEMENTSOF(types) == _EV_MAX, "a row for each type of event");
 

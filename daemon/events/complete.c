@@ -69,6 +69,8 @@ int complete_event(const struct model *m, struct event *e)
 
         if (e->type == EV_PTRACE_REFUSED)
                 complete_refused(m, e);
+        if (e->type == EV_SIGNAL_SUPPRESSED)
+                enrich_child(e);
         if (e->target.pid || !e->vpid)
                 return 0;
         switch (e->type) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/kcmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -55,6 +56,16 @@ int enrich_target(const struct task_ref *caller, struct event *e)
                 return -ESRCH;
         e->target = target;
         return 0;
+}
+
+void enrich_child(struct event *e)
+{
+        struct event by_number = {
+                .vpid = (uint32_t)e->info_pid, .ns_level = e->ns_level, .time_ns = e->time_ns};
+
+        if (e->sig != SIGCHLD || e->info_pid <= 0 || enrich_target(&e->target, &by_number) < 0)
+                return;
+        e->actor = by_number.target;
 }
 
 /* ---- refused attaches ------------------------------------------------------------------------------ */

@@ -16,6 +16,9 @@
  */
 int enrich_target(const struct task_ref *caller, struct event *e);
 
+/* The child whose SIGCHLD a signal.suppressed is about, if it is still there: fills e->actor. */
+void enrich_child(struct event *e);
+
 /*
  * Complete a ptrace.refused event: target, who holds it (tracer), facts (ATT_F_*), target_uid, yama,
  * modules. Returns as enrich_target(); the last two are filled in any case. With ESRCH in another pid namespace, target is the thread

@@ -51,6 +51,8 @@ static const struct hook_plan {
          "__ptrace_unlink"},
         {"on_ptrace_call", "fexit/__x64_sys_ptrace",
          "requests of tracers, attaches to pids that do not exist", F, false, "__x64_sys_ptrace"},
+        {"on_request", "fentry/ptrace_request", "signals that a tracer does not pass on", F, false,
+         "ptrace_request"},
         {"on_access_check", "fexit/security_ptrace_access_check", "what the security modules answered", F,
          false, "security_ptrace_access_check"},
         {"on_secure_computing", "fexit/__secure_computing", "attaches that a seccomp filter refuses",

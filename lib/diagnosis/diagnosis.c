@@ -46,7 +46,7 @@ static void restart(struct diagnosis *d, const struct event *e)
 {
         /* What waits is told before the model forgets whom it is about. */
         accidents_finish(&d->accidents);
-        d->n_storms = d->stops.n = d->n_deaths = 0;
+        d->n_storms = d->stops.n = d->n_deaths = d->n_withheld = 0;
         memset(&d->unreaped, 0, sizeof(d->unreaped));
         d->since_ns = e->time_ns;
         d->tier_full = strcmp(e->path, "full") == 0;

@@ -39,6 +39,15 @@ struct unreaped {
         uint64_t asked_ns[UNREAPED_ASKS_MAX]; /* when each of the last questions is answered, 0: none */
 };
 
+#define WITHHELD_MAX \
+        32 /* children whose end a tracer kept from their parent; until what came of it is known */
+
+struct withheld {
+        struct task_ref child, parent, tracer; /* child.pid 0: free */
+        int status_code;                       /* CLD_EXITED and the like */
+        uint64_t at_ns, seq;
+};
+
 struct diagnosis {
         struct model *model;
         uint64_t since_ns; /* the recording began then, 0: nobody said */
@@ -50,6 +59,8 @@ struct diagnosis {
         size_t n_deaths;
         struct storm storms[STORMS_MAX];
         size_t n_storms;
+        struct withheld withheld[WITHHELD_MAX]; /* ring */
+        size_t n_withheld;
 };
 
 struct rule {

@@ -45,6 +45,7 @@ static const char *const type_names[] = {
         [EV_POLICY_LOADED] = "policy.loaded",
         [EV_POLICY_REJECTED] = "policy.rejected",
         [EV_POLICY_GUARD] = "policy.guard",
+        [EV_SIGNAL_SUPPRESSED] = "signal.suppressed",
 };
 static_assert(ELEMENTSOF(type_names) == _EV_MAX, "each event type has a name");
 static_assert(_EV_MAX <= 63, "event types fit the bits of event_field.types and event_filter.types");
@@ -69,6 +70,7 @@ static const char *const counted_names[] = {
         [EV_TASK_EXIT] = "task.exit",
         [EV_MEMORY_ACCESS] = "memory.access",
         [EV_CLAIM_AUDIT] = "claim.audit",
+        [EV_SIGNAL_SUPPRESSED] = "signal.suppressed",
 };
 
 static const char *const result_names[] = {
@@ -162,15 +164,16 @@ static_assert(ELEMENTSOF(ignored_since_names) == _IGNORED_SINCE_MAX, "each begin
 #define HAS_TARGET (~(T(NONE) | T(LOSS) | T(DAEMON_START) | POLICIES))
 #define HAS_TRACER                                                                              \
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TASK_FORK) | T(TASK_EXEC) | \
-         T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | CLAIMS)
+         T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | T(SIGNAL_SUPPRESSED) | CLAIMS)
 
 #define HAS_ACTOR                                                                           \
         (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | WAITS | T(TASK_FORK) | \
-         T(CLAIM_AUDIT) | CLAIMS | POLICIES)
+         T(CLAIM_AUDIT) | T(SIGNAL_SUPPRESSED) | CLAIMS | POLICIES)
 /* Made from one record of the kernel side, or perhaps. */
 #define RECORDED                                                                                          \
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | T(SIGACTION) | \
-         T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) | T(TEXT_SCAN))
+         T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) | T(TEXT_SCAN) |  \
+         T(SIGNAL_SUPPRESSED))
 #define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO))
 
 /* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
@@ -316,6 +319,14 @@ static const struct event_field fields[] = {
         ENUM("disposition", disposition, disposition_names, T(WAIT_ERROR)),
         ENUM("ignored_since", ignored_since, ignored_since_names, T(WAIT_ERROR)),
         TASK("ignorer", parent, T(WAIT_ERROR)),
+        TASK("child", actor, T(SIGNAL_SUPPRESSED)),
+        I32("sig", sig, T(SIGNAL_SUPPRESSED)),
+        I32("si_code", code, T(SIGNAL_SUPPRESSED)),
+        I32("si_pid", info_pid, T(SIGNAL_SUPPRESSED)),
+        ENUM("disposition", disposition, disposition_names, T(SIGNAL_SUPPRESSED)),
+        HEX("handler", handler, T(SIGNAL_SUPPRESSED)),
+        HEX("sa_flags", sa_flags, T(SIGNAL_SUPPRESSED)),
+        BOOL("by_itself", by_itself, T(SIGNAL_SUPPRESSED)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -48,12 +48,13 @@ enum event_type {
         EV_CLAIM_MADE,   /* also when a waiter's turn came */
         EV_CLAIM_QUEUED,
         EV_CLAIM_RENEWED,
-        EV_CLAIM_TAKEN,     /* by another owner, explicitly */
-        EV_CLAIM_ENDED,     /* released, lease over, owner or target gone */
-        EV_CLAIM_AUDIT,     /* an attach that the guard would have refused, but only looked on */
-        EV_POLICY_LOADED,   /* the policy files hold from now on */
-        EV_POLICY_REJECTED, /* a mistake in them: the former policy stays */
-        EV_POLICY_GUARD,    /* the rule `single` for every process was switched */
+        EV_CLAIM_TAKEN,       /* by another owner, explicitly */
+        EV_CLAIM_ENDED,       /* released, lease over, owner or target gone */
+        EV_CLAIM_AUDIT,       /* an attach that the guard would have refused, but only looked on */
+        EV_POLICY_LOADED,     /* the policy files hold from now on */
+        EV_POLICY_REJECTED,   /* a mistake in them: the former policy stays */
+        EV_POLICY_GUARD,      /* the rule `single` for every process was switched */
+        EV_SIGNAL_SUPPRESSED, /* a tracer restarted its tracee without the signal that it was stopped with */
         _EV_MAX,
 };
 
@@ -194,7 +195,8 @@ struct event {
         bool forced_blocked,
                 forced_ignored; /* the kernel reset the disposition to force this signal through */
         bool sender_is_tracer;
-        bool queued; /* by rt_sigqueueinfo(2) or its like: the sender chose the code */
+        bool queued;    /* by rt_sigqueueinfo(2) or its like: the sender chose the code */
+        bool by_itself; /* signal.suppressed: the target's own process had sent it */
 
         /* ptrace */
         uint32_t ptrace;   /* task_struct.ptrace of the target */

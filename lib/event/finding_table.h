@@ -74,4 +74,9 @@
         X(WAIT_STOLEN, wait_stolen, "wait-stolen", WARNING, ON(WAIT_ERROR),                                \
           "another wait of the same process reaped the child that a wait was for")                         \
         X(SIGCHLD_IGNORED, sigchld_ignored, "sigchld-ignored", WARNING, ON(WAIT_ERROR),                    \
-          "a wait failed as SIGCHLD is ignored, and the program has not done that itself")
+          "a wait failed as SIGCHLD is ignored, and the program has not done that itself")                 \
+        X(TRAP_SWALLOWED, trap_swallowed, "trap-swallowed", WARNING, ON(SIGNAL_SUPPRESSED) | ON(COUNTER),  \
+          "a tracer kept a SIGTRAP that the program had sent itself from the program's own handler")       \
+        X(SIGCHLD_SWALLOWED, sigchld_swallowed, "sigchld-swallowed", ERROR,                                \
+          ON(SIGNAL_SUPPRESSED) | ON(TASK_STATE),                                                          \
+          "a tracer restarted its tracee without a SIGCHLD, and the program never reaps the child")

@@ -280,6 +280,23 @@ static void guard_event(const void *data, struct event *e)
                 snprintf(e->note, sizeof(e->note), "rule %u", r->rule);
 }
 
+static void suppressed_event(const void *data, struct event *e)
+{
+        const struct rec_suppressed *r = data;
+
+        e->type = EV_SIGNAL_SUPPRESSED;
+        task_from_record(&e->tracer, &r->tracer);
+        task_from_record(&e->target, &r->target);
+        e->sig = r->sig;
+        e->code = r->code;
+        e->info_pid = r->info_pid;
+        e->ns_level = r->ns_level;
+        e->handler = r->handler;
+        e->disposition = disposition_of(r->handler);
+        e->sa_flags = r->sa_flags;
+        e->by_itself = r->by_itself;
+}
+
 static const struct {
         size_t size;
         void (*convert)(const void *data, struct event *e);
@@ -295,6 +312,7 @@ static const struct {
         [REC_EXIT] = {sizeof(struct rec_exit), exit_event},
         [REC_GUARD] = {sizeof(struct rec_guard), guard_event},
         [REC_NO_CHILD] = {sizeof(struct rec_no_child), no_child_event},
+        [REC_SUPPRESSED] = {sizeof(struct rec_suppressed), suppressed_event},
 };
 
 int record_to_event(const void *data, size_t size, struct event *ret)
@@ -327,6 +345,8 @@ static enum event_type counted_type(const struct count_key *key)
                 return EV_SIGNAL_DELIVER;
         case COUNT_WAIT:
                 return key->result ? EV_WAIT_ERROR : EV_WAIT_REAP;
+        case COUNT_SUPPRESSED:
+                return EV_SIGNAL_SUPPRESSED;
         case COUNT_GUARD:
                 return guarded_type(key->handled, key->result);
         default:

@@ -12,11 +12,17 @@
 #define SHORT_TASK_MAX 8            /* pids and start times collide when there are few of them */
 
 static const size_t sizes[_REC_TYPE_MAX] = {
-        [REC_SIGNAL] = sizeof(struct rec_signal),       [REC_TEXT] = sizeof(struct rec_text),
-        [REC_ATTACH] = sizeof(struct rec_attach),       [REC_DETACH] = sizeof(struct rec_detach),
-        [REC_TRACER_EXIT] = sizeof(struct rec_exit),    [REC_WAIT] = sizeof(struct rec_wait),
-        [REC_SIGACTION] = sizeof(struct rec_sigaction), [REC_FORK] = sizeof(struct rec_fork),
-        [REC_EXEC] = sizeof(struct rec_exec),           [REC_EXIT] = sizeof(struct rec_exit),
+        [REC_SIGNAL] = sizeof(struct rec_signal),
+        [REC_TEXT] = sizeof(struct rec_text),
+        [REC_ATTACH] = sizeof(struct rec_attach),
+        [REC_DETACH] = sizeof(struct rec_detach),
+        [REC_TRACER_EXIT] = sizeof(struct rec_exit),
+        [REC_WAIT] = sizeof(struct rec_wait),
+        [REC_SIGACTION] = sizeof(struct rec_sigaction),
+        [REC_FORK] = sizeof(struct rec_fork),
+        [REC_EXEC] = sizeof(struct rec_exec),
+        [REC_EXIT] = sizeof(struct rec_exit),
+        [REC_SUPPRESSED] = sizeof(struct rec_suppressed),
 };
 
 static void shrink(uint32_t *pid)

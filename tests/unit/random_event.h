@@ -156,7 +156,7 @@ static inline const char *event_difference(const struct event *a, const struct e
         if (a->wall_ns != b->wall_ns)
                 return "time";
         for (size_t i = 0; i < n; i++)
-                if ((f[i].types & (1u << a->type)) &&
+                if ((f[i].types & EVENT_BIT(a->type)) &&
                     !same_field(&f[i], (const char *)a + f[i].offset, (const char *)b + f[i].offset))
                         return f[i].json;
         return NULL;

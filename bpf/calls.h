@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef PTRACED_CALLS_H
+#define PTRACED_CALLS_H
+
+/* What a tracer does to its tracees, call by call: signals that it does not pass on. */
+
+#include "bpf/observe.h"
+
+/* siginfo_t as the ABI fixes it; the kernel's own struct begins the same way. */
+struct stop_signal {
+        __s32 signo, err, code, pad;
+        __s32 pid;
+};
+
+/* Lets the tracee run, with the signal that is its fourth argument. */
+static __always_inline bool is_restart(long request)
+{
+        switch (request) {
+        case PTRACE_CONT:
+        case PTRACE_SINGLESTEP:
+        case PTRACE_DETACH:
+        case PTRACE_SYSCALL:
+        case PTRACE_SYSEMU:
+        case PTRACE_SYSEMU_SINGLESTEP:
+        case PTRACE_SINGLEBLOCK:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* Somebody sent it, or a child has ended: not a stop of the tracer's own making. */
+static __always_inline bool was_for_program(const struct stop_signal *s)
+{
+        if (s->signo == SIGTRAP)
+                return s->code <= 0;
+        return s->signo == SIGCHLD && s->code > 0 && s->code < CLD_TRAPPED;
+}
+
+/* As the receiver numbers itself, which is how a sender is told to it. */
+static __always_inline __u32 own_number(const struct task_struct *t, __u32 level)
+{
+        return pid_in_namespace(BPF_CORE_READ(t, group_leader), level);
+}
+
+static __always_inline void send_suppressed(struct task_struct *tracer, const struct task_struct *t,
+                                            const struct stop_signal *s)
+{
+        __u64 now = bpf_ktime_get_boot_ns();
+        struct rec_suppressed *r;
+        struct action action;
+        struct count_key key;
+
+        read_action_of(&action, (struct task_struct *)t, s->signo);
+        key = (struct count_key){
+                .start_ns = BPF_CORE_READ(t, group_leader, start_boottime),
+                .pid = BPF_CORE_READ(t, tgid),
+                .tracer = tracer->tgid,
+                .code = s->code,
+                .sig = s->signo,
+                .kind = COUNT_SUPPRESSED,
+                .handled = action.handler < 2 ? action.handler : 2,
+        };
+        if (counted_as_flood(&key, now))
+                return;
+        r = reserve_record(REC_SUPPRESSED, sizeof(*r), now);
+        if (!r) {
+                count_instead(&key, now);
+                return;
+        }
+        describe_task(&r->tracer, tracer);
+        describe_task(&r->target, t);
+        r->handler = action.handler;
+        r->sa_flags = action.sa_flags;
+        r->sig = s->signo;
+        r->code = s->code;
+        r->info_pid = s->pid;
+        r->ns_level = namespace_level(t);
+        r->by_itself = s->signo == SIGTRAP && s->pid > 0 && (__u32)s->pid == own_number(t, r->ns_level);
+        r->pad = 0;
+        bpf_ringbuf_submit(r, submit_flags());
+}
+
+/* A tracee that is about to run on without a signal: while it is still in the stop that the signal made. */
+static __always_inline void note_restart(struct task_struct *tracer, const struct task_struct *t)
+{
+        const void *info = BPF_CORE_READ(t, last_siginfo);
+        struct stop_signal s;
+
+        if (!info || !BPF_CORE_READ(t, ptrace) || BPF_CORE_READ(t, parent) != tracer)
+                return;
+        if (!bpf_probe_read_kernel(&s, sizeof(s), info) && was_for_program(&s))
+                send_suppressed(tracer, t, &s);
+}
+
+#endif
