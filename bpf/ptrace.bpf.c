@@ -190,13 +190,16 @@ static __always_inline bool is_attach(long request)
         return request == PTRACE_ATTACH || request == PTRACE_SEIZE;
 }
 
-static __always_inline void count_request(struct task_struct *t, __u32 pid, long request, __u64 now)
+/* Those that fail are told apart: who asks in vain does so by the thousand, too. */
+static __always_inline void count_request(struct task_struct *t, __u32 pid, long request, long ret)
 {
+        __u64 now = bpf_ktime_get_boot_ns();
         struct count_key key = {
                 .start_ns = t->group_leader->start_boottime,
                 .pid = pid,
                 .tracer = t->pid,
                 .code = request,
+                .result = ret < 0 && ret > -256 ? -ret : 0,
                 .kind = COUNT_PTRACE,
         };
         struct count_value first = {.count = 1, .first_ns = now, .last_ns = now};
@@ -234,7 +237,7 @@ int BPF_PROG(on_ptrace_call, const struct pt_regs *regs, long ret)
                 return 0;
         if (!is_attach(call.request)) {
                 note_poke(t, call.request, call.vpid, ret);
-                count_request(t, call.vpid, call.request, bpf_ktime_get_boot_ns());
+                count_request(t, call.vpid, call.request, ret);
         } else if (ret == -ESRCH)
                 return send_attach_by_pid(t, &call);
         return 0;
@@ -472,6 +475,6 @@ int exit_ptrace_call(struct sys_exit *ctx)
         if (call.request == PTRACE_DETACH && !call.ret)
                 return send_detach_by_pid(t, call.vpid, BPF_CORE_READ(regs, r10));
         note_poke(t, call.request, call.vpid, call.ret);
-        count_request(t, call.vpid, call.request, bpf_ktime_get_boot_ns());
+        count_request(t, call.vpid, call.request, call.ret);
         return 0;
 }

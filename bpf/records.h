@@ -363,7 +363,7 @@ struct rec_suppressed {
 enum count_kind {
         COUNT_GENERATE = 1,
         COUNT_DELIVER,
-        COUNT_PTRACE,
+        COUNT_PTRACE, /* result: the errno of requests that failed */
         COUNT_WAIT,
         /* Refusals by the guard, would-be ones and memory accesses: code is the reason, sig the source,
          * result 1 for audit, handled 1 for memory. */

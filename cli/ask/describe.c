@@ -378,6 +378,8 @@ static void describe_counter(struct sentence line, const struct event *e)
                 say(line, "%s", word_request(e->request, name));
         else
                 say(line, "%s", enum_name("of_type", e->of_type));
+        if (e->of_type == EV_NONE && e->error)
+                say(line, " (%s)", errno_name(e->error, name, sizeof(name)));
         if (e->guard_reason)
                 say(line, " (%s)", enum_name("reason", e->guard_reason));
         if (e->sig) {

@@ -9,7 +9,7 @@
 #include "daemon/events/enrich.h"
 
 struct tracee_search {
-        uint32_t tracer_tid, vpid;
+        uint32_t tracer_pid, tracer_tid, vpid; /* tracer_tid 0: any thread of it */
         struct session found;
 };
 
@@ -17,7 +17,8 @@ static int compare_session(void *userdata, const struct session *s)
 {
         struct tracee_search *q = userdata;
 
-        if (s->tracer.tid != q->tracer_tid || (s->vpid ? s->vpid : s->target.tid) != q->vpid)
+        if ((q->tracer_tid ? s->tracer.tid != q->tracer_tid : s->tracer.pid != q->tracer_pid) ||
+            (s->vpid ? s->vpid : s->target.tid) != q->vpid)
                 return 0;
         q->found = *s;
         return 1;
@@ -26,7 +27,7 @@ static int compare_session(void *userdata, const struct session *s)
 static bool find_open_session(const struct model *m, uint32_t tracer_pid, uint32_t tracer_tid, uint32_t vpid,
                               struct session *ret)
 {
-        struct tracee_search q = {.tracer_tid = tracer_tid, .vpid = vpid};
+        struct tracee_search q = {.tracer_pid = tracer_pid, .tracer_tid = tracer_tid, .vpid = vpid};
 
         if (!vpid || model_each_session(m, tracer_pid, false, compare_session, &q) != 1)
                 return false;
@@ -105,6 +106,11 @@ void complete_counter(const struct model *m, struct event *e)
         if (procfs_task(e->tracer.tid, &e->tracer) < 0 ||
             procfs_status(e->tracer.pid, e->tracer.tid, &tracer) < 0)
                 return;
+        /* Another thread of it traces that one: the request was in vain. */
+        if (find_open_session(m, e->tracer.pid, 0, e->vpid, &s)) {
+                e->target = s.target;
+                return;
+        }
         if (tracer.n_nspid == 1)
                 procfs_task(e->vpid, &e->target);
 }

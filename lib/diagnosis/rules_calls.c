@@ -2,6 +2,7 @@
 
 /* Tracers that ask for the wrong thing: signals that they keep from the program, requests from the wrong thread. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "lib/event/tools.h"
 #include "lib/event/wording.h"
 
+#define IN_VAIN_MIN 3 /* requests, within ... */
+#define IN_VAIN_NS  (10 * NSEC_PER_SEC)
 #define REAP_WAIT_NS \
         (2 * NSEC_PER_SEC) /* from a SIGCHLD that was kept back to the look whether its child is reaped */
 
@@ -146,4 +149,57 @@ void rule_sigchld_swallowed(struct diagnosis *d, const struct rule *r, const str
         if (e->state == 'Z' && parent && parent->alive)
                 report_unreaped(d, r, e, u);
         *u = (struct withheld){};
+}
+
+/* ---- ptrace-wrong-thread ----------------------------------------------------------------------------- */
+
+/* Its tracer asks, but not the thread of it that traces: whatever the tracee does, the answer is ESRCH. */
+static struct slot *slot_asked_in_vain(struct model *m, const struct event *e)
+{
+        const struct thread *t = thread_of(m, &e->target);
+        struct slot *s = t ? t->slot : NULL;
+
+        if (e->of_type != EV_NONE || e->error != ESRCH || !e->tracer.tid || !s)
+                return NULL;
+        return task_same_process(&s->s.tracer, &e->tracer) && s->s.tracer.tid != e->tracer.tid ? s : NULL;
+}
+
+/* One may slip; who knows the rule does not do it again and again. */
+static bool is_a_habit(struct slot *s, const struct event *e)
+{
+        if (!s->n_in_vain || e->time_ns > s->in_vain_since_ns + IN_VAIN_NS) {
+                s->n_in_vain = 0;
+                s->in_vain_since_ns = e->time_ns;
+        }
+        s->n_in_vain += e->count;
+        return s->n_in_vain >= IN_VAIN_MIN;
+}
+
+void rule_ptrace_wrong_thread(struct diagnosis *d, const struct rule *r, const struct event *e)
+{
+        struct slot *s = slot_asked_in_vain(d->model, e);
+        char tool[WORD_MAX], target[WORD_MAX], request[WORD_MAX];
+        struct task_ref tracee = e->target;
+        struct event about = *e;
+        struct finding f;
+
+        if (!s || !is_a_habit(s, e))
+                return;
+        about.target = e->tracer;
+        finding_begin(d->model, &f, r, &about);
+        process_name(d->model, &tracee);
+        f.count = s->n_in_vain;
+        f.first_ns = MIN_OF(s->in_vain_since_ns, e->first_ns ?: e->time_ns);
+        f.first_wall_ns = e->wall_ns - (e->time_ns - f.first_ns);
+        f.other_pid = tracee.pid;
+        s->n_in_vain = 0;
+        say(SENTENCE(f.summary),
+            "%s asked for %s on %s and got ESRCH, again and again: thread %" PRIu32
+            " of it traces that one, and only that thread is answered",
+            word_thread(&f.target, tool), word_request(e->request, request), word_thread(&tracee, target),
+            s->s.tracer.tid);
+        say(SENTENCE(f.remedy),
+            "make every ptrace request from the thread that attached or started the process (Go: call "
+            "runtime.LockOSThread first in the goroutine that does)");
+        model_report(d->model, &f);
 }

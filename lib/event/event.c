@@ -327,6 +327,7 @@ static const struct event_field fields[] = {
         HEX("handler", handler, T(SIGNAL_SUPPRESSED)),
         HEX("sa_flags", sa_flags, T(SIGNAL_SUPPRESSED)),
         BOOL("by_itself", by_itself, T(SIGNAL_SUPPRESSED)),
+        ERRNO("errno", error, T(COUNTER)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -79,4 +79,6 @@
           "a tracer kept a SIGTRAP that the program had sent itself from the program's own handler")       \
         X(SIGCHLD_SWALLOWED, sigchld_swallowed, "sigchld-swallowed", ERROR,                                \
           ON(SIGNAL_SUPPRESSED) | ON(TASK_STATE),                                                          \
-          "a tracer restarted its tracee without a SIGCHLD, and the program never reaps the child")
+          "a tracer restarted its tracee without a SIGCHLD, and the program never reaps the child")        \
+        X(PTRACE_WRONG_THREAD, ptrace_wrong_thread, "ptrace-wrong-thread", ERROR, ON(COUNTER),             \
+          "ptrace requests came from another thread of the tracer than the one that traces, in vain")

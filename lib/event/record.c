@@ -336,6 +336,11 @@ int record_to_event(const void *data, size_t size, struct event *ret)
         return 0;
 }
 
+static bool is_attach_request(int32_t request)
+{
+        return request == PTRACE_ATTACH || request == PTRACE_SEIZE || request == PTRACE_TRACEME;
+}
+
 static enum event_type counted_type(const struct count_key *key)
 {
         switch (key->kind) {
@@ -350,7 +355,7 @@ static enum event_type counted_type(const struct count_key *key)
         case COUNT_GUARD:
                 return guarded_type(key->handled, key->result);
         default:
-                return key->result ? EV_PTRACE_REFUSED : EV_NONE;
+                return key->result && is_attach_request(key->code) ? EV_PTRACE_REFUSED : EV_NONE;
         }
 }
 

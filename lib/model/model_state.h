@@ -38,8 +38,10 @@ struct slot {
         struct session s;
         struct thread *thread;
         struct process *tracer;
-        struct list in_model;  /* model.slots, oldest first */
-        struct list of_tracer; /* process.tracees */
+        uint64_t n_in_vain,
+                in_vain_since_ns; /* requests by other threads of the tracer's process; used by one rule */
+        struct list in_model;     /* model.slots, oldest first */
+        struct list of_tracer;    /* process.tracees */
 };
 
 struct thread {

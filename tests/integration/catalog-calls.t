@@ -93,6 +93,28 @@ said looks '^done handled=0'
 concludes "twin: kept back, and the program reaps all the same" "$PROGRAM" ""
 leave
 
+# ---- ptrace-wrong-thread
+traced asked idle wrong-thread
+said asked-tracer '^asked'
+concludes "requests from another thread than the one that traces" "$TRACER" "ptrace-wrong-thread/ $PROGRAM"
+like "$(words "$TRACER")" "thread $TRACER of it traces" "and the thread that may ask is named"
+leave
+traced runs idle too-early
+said runs-tracer '^asked'
+concludes "twin: ESRCH because the tracee runs" "$TRACER" ""
+leave
+if [[ -x $FIXTURES/asker ]]; then
+        spawn go "$FIXTURES/asker"
+        TRACER=$PID
+        said go '^asked'
+        concludes "a Go tool whose goroutine wanders" "$TRACER" "ptrace-wrong-thread/ $(value go child)"
+        kill -KILL "$(value go child)"
+        go "$TRACER"
+        ended "$TRACER"
+else
+        skip "a Go tool whose goroutine wanders" "there is no Go"
+fi
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 done_testing

@@ -4,11 +4,12 @@
 
 #include "tests/unit/scene.h"
 
-#define API    named(100, "api")
-#define CHILD  named(101, "api")
-#define TOOL   named(200, "tool")
-#define GDB    named(200, "gdb")
-#define REAPED (3 * S)
+#define API       named(100, "api")
+#define CHILD     named(101, "api")
+#define TOOL      named(200, "tool")
+#define GDB       named(200, "gdb")
+#define GDB_OTHER named(300, "gdb")
+#define REAPED    (3 * S)
 
 static void keeps_back(struct scene *s, struct task_ref tracer, struct event e)
 {
@@ -115,12 +116,68 @@ SCENE(a_parent_that_is_gone_reaps_nobody)
         silent(s);
 }
 
+/* ---- requests ------------------------------------------------------------------------------------------ */
+
+static void asks(struct scene *s, struct task_ref who, int error, uint64_t count)
+{
+        wait_ns(s, 1 * S);
+        feed(s, (struct event){.type = EV_COUNTER,
+                               .of_type = EV_NONE,
+                               .request = PTRACE_GETREGS,
+                               .tracer = who,
+                               .target = API,
+                               .vpid = API.tid,
+                               .error = error,
+                               .count = count});
+}
+
+SCENE(requests_from_the_wrong_thread)
+{
+        struct finding f;
+
+        attaches(s, TOOL, API);
+        asks(s, thread_named(200, 201, "tool"), ESRCH, 2);
+        expect_count(s, 0);
+        asks(s, thread_named(200, 202, "tool"), ESRCH, 2);
+        f = expect_saying(s, FIND_PTRACE_WRONG_THREAD, "",
+                          "thread 202 of PID 200 (tool) asked for PTRACE_GETREGS on PID 100 (api)");
+        ck_assert_uint_eq(f.other_pid, 100);
+        ck_assert_uint_eq(f.count, 4);
+        asks(s, thread_named(200, 202, "tool"), ESRCH, 10);
+        ck_assert_uint_eq(expect(s, FIND_PTRACE_WRONG_THREAD, "").count, 14);
+        expect_count(s, 1);
+}
+
+SCENE(requests_that_fail_for_another_reason)
+{
+        attaches(s, TOOL, API);
+        asks(s, TOOL, ESRCH, 100);
+        asks(s, thread_named(200, 201, "tool"), EIO, 100);
+        asks(s, GDB_OTHER, ESRCH, 100);
+        asks(s, thread_named(200, 201, "tool"), 0, 100);
+        detaches(s, TOOL, API);
+        asks(s, thread_named(200, 201, "tool"), ESRCH, 100);
+        silent(s);
+}
+
+SCENE(few_requests_from_the_wrong_thread)
+{
+        attaches(s, TOOL, API);
+        for (int i = 0; i < 4; i++) {
+                asks(s, thread_named(200, 201, "tool"), ESRCH, 2);
+                wait_ns(s, 20 * S);
+        }
+        silent(s);
+}
+
 int main(void)
 {
         const TTest *const tests[] = {
-                own_sigtrap_kept_from_its_handler, gdb_is_told_its_own_way,
-                sigtraps_that_may_be_kept_back,    sigchld_kept_back_and_the_child_stays,
-                sigchld_kept_back_without_harm,    a_parent_that_is_gone_reaps_nobody,
+                own_sigtrap_kept_from_its_handler,  gdb_is_told_its_own_way,
+                sigtraps_that_may_be_kept_back,     sigchld_kept_back_and_the_child_stays,
+                sigchld_kept_back_without_harm,     a_parent_that_is_gone_reaps_nobody,
+                requests_from_the_wrong_thread,     requests_that_fail_for_another_reason,
+                few_requests_from_the_wrong_thread,
         };
         Suite *suite = suite_create("rules calls");
         TCase *t = tcase_create("findings");
