@@ -2,9 +2,22 @@
 #ifndef PTRACED_CALLS_H
 #define PTRACED_CALLS_H
 
-/* What a tracer does to its tracees, call by call: signals that it does not pass on. */
+/* What a tracer does to its tracees, call by call: signals that it does not pass on, breakpoints that it writes. */
 
 #include "bpf/observe.h"
+
+#define SITES_MAX 8192 /* places where breakpoints were written; the oldest are forgotten */
+
+struct site_key {
+        __u64 tracer_start, address;
+        __u32 tracer, pad;
+};
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __type(key, struct site_key);
+        __type(value, __u32);
+        __uint(max_entries, SITES_MAX);
+} planted_sites __weak SEC(".maps");
 
 /* siginfo_t as the ABI fixes it; the kernel's own struct begins the same way. */
 struct stop_signal {
@@ -91,6 +104,53 @@ static __always_inline void note_restart(struct task_struct *tracer, const struc
                 return;
         if (!bpf_probe_read_kernel(&s, sizeof(s), info) && was_for_program(&s))
                 send_suppressed(tracer, t, &s);
+}
+
+/* ---- breakpoints ----------------------------------------------------------------------------------------- */
+
+static __always_inline void send_plant(struct task_struct *tracer, __u32 vpid, __u64 address, bool removed)
+{
+        __u64 now = bpf_ktime_get_boot_ns();
+        struct count_key key = {
+                .start_ns = tracer->group_leader->start_boottime,
+                .pid = vpid,
+                .tracer = tracer->pid,
+                .kind = COUNT_PLANT,
+        };
+        struct rec_plant *r;
+
+        if (counted_as_flood(&key, now))
+                return;
+        r = reserve_record(REC_PLANT, sizeof(*r), now);
+        if (!r) {
+                count_instead(&key, now);
+                return;
+        }
+        describe_task(&r->tracer, tracer);
+        r->address = address;
+        r->vpid = vpid;
+        r->ns_level = namespace_level(tracer);
+        r->removed = removed;
+        r->pad = 0;
+        bpf_ringbuf_submit(r, submit_flags());
+}
+
+/* A word was written. Debuggers put the instruction into its lowest byte, and the old one back in the same way. */
+static __always_inline void note_plant(struct task_struct *tracer, __u32 vpid, __u64 address, __u64 word)
+{
+        struct site_key key = {
+                .tracer_start = tracer->group_leader->start_boottime,
+                .address = address,
+                .tracer = tracer->tgid,
+        };
+        __u32 one = 1;
+        bool removed = (word & 0xff) != INT3_BYTE;
+
+        if (!removed)
+                bpf_map_update_elem(&planted_sites, &key, &one, BPF_ANY);
+        else if (!bpf_map_lookup_elem(&planted_sites, &key))
+                return;
+        send_plant(tracer, vpid, address, removed);
 }
 
 #endif

@@ -145,8 +145,10 @@ static __always_inline __u32 detach_cause(const struct task_struct *child,
 }
 
 /* A breakpoint is left only by who has planted one: the last tracee that this thread wrote to is kept. */
-static __always_inline void note_poke(struct task_struct *t, long request, __u32 vpid, long ret)
+static __always_inline void note_poke(struct task_struct *t, long request, const struct pt_regs *regs,
+                                      long ret)
 {
+        __u32 vpid = BPF_CORE_READ(regs, si);
         struct watch *w;
 
         if (ret || (request != PTRACE_POKETEXT && request != PTRACE_POKEDATA))
@@ -154,6 +156,7 @@ static __always_inline void note_poke(struct task_struct *t, long request, __u32
         w = watch_of_or_new(t);
         if (w)
                 w->poked = vpid;
+        note_plant(t, vpid, BPF_CORE_READ(regs, dx), BPF_CORE_READ(regs, r10));
 }
 
 /* Of the thread that detaches. What it wrote to an earlier one may be forgotten. */
@@ -236,7 +239,7 @@ int BPF_PROG(on_ptrace_call, const struct pt_regs *regs, long ret)
         if (call.request == PTRACE_TRACEME)
                 return 0;
         if (!is_attach(call.request)) {
-                note_poke(t, call.request, call.vpid, ret);
+                note_poke(t, call.request, regs, ret);
                 count_request(t, call.vpid, call.request, ret);
         } else if (ret == -ESRCH)
                 return send_attach_by_pid(t, &call);
@@ -474,7 +477,7 @@ int exit_ptrace_call(struct sys_exit *ctx)
         }
         if (call.request == PTRACE_DETACH && !call.ret)
                 return send_detach_by_pid(t, call.vpid, BPF_CORE_READ(regs, r10));
-        note_poke(t, call.request, call.vpid, call.ret);
+        note_poke(t, call.request, regs, call.ret);
         count_request(t, call.vpid, call.request, call.ret);
         return 0;
 }

@@ -51,6 +51,7 @@ enum rec_type {
         REC_GUARD,       /* struct rec_guard: the guard refused, or would have, or saw memory read */
         REC_NO_CHILD,    /* struct rec_no_child: a wait found no child, and it is known why */
         REC_SUPPRESSED,  /* struct rec_suppressed: a tracer restarts its tracee without a signal */
+        REC_PLANT,       /* struct rec_plant: a tracer wrote a breakpoint by ptrace, or took it out again */
         _REC_TYPE_MAX,
 };
 
@@ -358,6 +359,18 @@ struct rec_suppressed {
         rec_u32 pad;
 };
 
+/* The lowest byte of a word that was poked became int3, or was int3 before by the same tracer's doing. */
+struct rec_plant {
+        struct rec_header h;
+        struct rec_task tracer;
+        rec_u64 address;
+        rec_u32 vpid;     /* the tracee, as its tracer numbers it */
+        rec_u32 ns_level; /* of the pid namespace that vpid is of */
+        rec_u32 removed;
+        rec_u32 pad;
+};
+#define INT3_BYTE 0xcc
+
 /* ---- floods ---------------------------------------------------------------------------------------- */
 
 enum count_kind {
@@ -369,6 +382,7 @@ enum count_kind {
          * result 1 for audit, handled 1 for memory. */
         COUNT_GUARD,
         COUNT_SUPPRESSED,
+        COUNT_PLANT, /* keyed as COUNT_PTRACE */
 };
 
 /*
@@ -446,6 +460,7 @@ static_assert(sizeof(struct rec_signal) == 24 + 3 * 40 + 80, "records.h: signal 
 static_assert(sizeof(struct rec_guard) == 24 + 3 * 40 + 56, "records.h: guard has no padding");
 static_assert(sizeof(struct rec_no_child) == 88 + 2 * 40 + 16, "records.h: no_child has no padding");
 static_assert(sizeof(struct rec_suppressed) == 24 + 2 * 40 + 40, "records.h: suppressed has no padding");
+static_assert(sizeof(struct rec_plant) == 24 + 40 + 24, "records.h: plant has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
 static_assert(sizeof(struct watch) == 72, "records.h: watch");

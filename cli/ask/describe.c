@@ -529,6 +529,16 @@ static void describe_suppressed(struct sentence line, const struct event *e)
                 say(line, ", handler 0x%lx", e->handler);
 }
 
+static void describe_plant(struct sentence line, const struct event *e)
+{
+        say_task(line, "", &e->tracer);
+        say(line, e->removed ? " took a breakpoint out of " : " wrote a breakpoint into ");
+        say_task(line, "", &e->target);
+        say(line, " at 0x%lx", e->ip);
+        if (!e->executable)
+                say(line, ", where nothing is run");
+}
+
 static const struct {
         void (*describe)(struct sentence line, const struct event *e);
         bool interesting; /* always; signals and states decide by more than their type */
@@ -566,6 +576,7 @@ static const struct {
         [EV_POLICY_REJECTED] = {describe_policy, true},
         [EV_POLICY_GUARD] = {describe_policy, true},
         [EV_SIGNAL_SUPPRESSED] = {describe_suppressed, false},
+        [EV_PTRACE_PLANT] = {describe_plant, false},
 };
 static_assert(ELEMENTSOF(types) == _EV_MAX, "a row for each type of event");
 

@@ -64,18 +64,15 @@ static void complete_refused(const struct model *m, struct event *e)
                 e->tracer = q.found.tracer;
 }
 
-int complete_event(const struct model *m, struct event *e)
+static int complete_target(const struct model *m, struct event *e)
 {
         struct session s;
 
-        if (e->type == EV_PTRACE_REFUSED)
-                complete_refused(m, e);
-        if (e->type == EV_SIGNAL_SUPPRESSED)
-                enrich_child(e);
         if (e->target.pid || !e->vpid)
                 return 0;
         switch (e->type) {
         case EV_PTRACE_DETACH:
+        case EV_PTRACE_PLANT:
                 if (find_open_session(m, e->tracer.pid, e->tracer.tid, e->vpid, &s)) {
                         e->target = s.target;
                         return 0;
@@ -87,6 +84,20 @@ int complete_event(const struct model *m, struct event *e)
         default:
                 return 0;
         }
+}
+
+int complete_event(const struct model *m, struct event *e)
+{
+        int r;
+
+        if (e->type == EV_PTRACE_REFUSED)
+                complete_refused(m, e);
+        if (e->type == EV_SIGNAL_SUPPRESSED)
+                enrich_child(e);
+        r = complete_target(m, e);
+        if (e->type == EV_PTRACE_PLANT)
+                enrich_plant(e);
+        return r;
 }
 
 void complete_counter(const struct model *m, struct event *e)

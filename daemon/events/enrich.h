@@ -18,6 +18,8 @@ int enrich_target(const struct task_ref *caller, struct event *e);
 
 /* The child whose SIGCHLD a signal.suppressed is about, if it is still there: fills e->actor. */
 void enrich_child(struct event *e);
+/* Whether what a ptrace.plant is about lies in memory that may be run. */
+void enrich_plant(struct event *e);
 
 /*
  * Complete a ptrace.refused event: target, who holds it (tracer), facts (ATT_F_*), target_uid, yama,

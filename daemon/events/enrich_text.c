@@ -250,3 +250,34 @@ void enrich_text(const struct rec_text *r, struct event *e)
 {
         enrich_text_cached(NULL, r, e);
 }
+
+/* ---- breakpoints that are planted --------------------------------------------------------------------- */
+
+#define PLANT_MAPS_MAX 4096 /* mappings looked at; beyond them it is not told */
+
+struct plant_search {
+        uint64_t address;
+        unsigned n;
+        bool executable;
+};
+
+static int look_for_plant(void *userdata, const struct elf_mapping *m)
+{
+        struct plant_search *q = userdata;
+
+        if (q->address >= m->start && q->address < m->end) {
+                q->executable = m->executable;
+                return 1;
+        }
+        return ++q->n >= PLANT_MAPS_MAX;
+}
+
+/* A word of data may end in the same byte. */
+void enrich_plant(struct event *e)
+{
+        struct plant_search q = {.address = e->ip};
+
+        if (e->target.pid)
+                (void)elf_text_each_mapping(e->target.pid, look_for_plant, &q);
+        e->executable = q.executable;
+}

@@ -49,6 +49,12 @@ bool is_generated(const struct inquest *i)
         return i->t->at.known && strcmp(i->t->at.path, SCAN_NO_FILE) == 0;
 }
 
+bool planted_by_passer(const struct inquest *i)
+{
+        return i->t->passed_by.pid && i->t->ip &&
+               plants_have(&i->t->history.planted, &i->t->passed_by, i->t->ip - 1);
+}
+
 bool stopped_there(const struct inquest *i, const struct task_ref *process, const struct task_ref *tracer)
 {
         return !is_generated(i) && tracer->pid && stops_at(&i->d->stops, process, tracer, i->t->ip) != NULL;

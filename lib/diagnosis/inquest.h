@@ -46,6 +46,8 @@ bool handler_ended_it(const struct inquest *i);
 bool file_has_int3(const struct inquest *i);
 bool only_memory_has_int3(const struct inquest *i);
 bool is_generated(const struct inquest *i);
+/* Whoever passed it on had written it by ptrace. */
+bool planted_by_passer(const struct inquest *i);
 /* That tracer was stopped by the breakpoint, of this process or of that one. */
 bool stopped_there(const struct inquest *i, const struct task_ref *process, const struct task_ref *tracer);
 /*

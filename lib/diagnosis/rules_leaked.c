@@ -40,7 +40,10 @@ static void say_whose(const struct inquest *i)
         if (i->t->rival.pid)
                 say(summary, ". The breakpoint is likely one of %s, which traces other threads of it",
                     word_process(&i->t->rival, other));
-        else if (i->t->rewound)
+        else if (planted_by_passer(i)) {
+                say(summary, ". It had written that breakpoint there itself");
+                add_evidence(i->f, i->t->history.planted.seq);
+        } else if (i->t->rewound)
                 say(summary,
                     ". The tracer took the breakpoint for its own: it set the instruction pointer back "
                     "to it");

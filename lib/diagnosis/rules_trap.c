@@ -246,6 +246,15 @@ static struct sigtrap *trap_to_pass_on(struct diagnosis *d, const struct event *
         return t;
 }
 
+/* Its tracer wrote that breakpoint itself; it may have set the instruction pointer back to it. */
+static bool is_planted_by_tracer(const struct process *p, const struct event *e)
+{
+        const struct plants *plants = p && p->history ? &p->history->planted : NULL;
+
+        return plants &&
+               (plants_have(plants, &e->tracer, e->ip - 1) || plants_have(plants, &e->tracer, e->ip));
+}
+
 static void trap_passed_on(struct diagnosis *d, const struct event *e)
 {
         const struct process *p = process_of(d->model, &e->target);
@@ -254,7 +263,8 @@ static void trap_passed_on(struct diagnosis *d, const struct event *e)
         struct sigtrap *t;
 
         /* A program that runs its own int3 into its own handler works as written under a tracer, too. */
-        if (e->disposition != DISP_DEFAULT && (e->code != SI_CODE_INT3 || !rival.pid))
+        if (e->disposition != DISP_DEFAULT &&
+            (e->code != SI_CODE_INT3 || (!rival.pid && !is_planted_by_tracer(p, e))))
                 return;
         t = trap_to_pass_on(d, e, &a);
         if (!t)

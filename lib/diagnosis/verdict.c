@@ -42,7 +42,7 @@ static bool is_tracers_own(const struct inquest *i)
                 return true;
         if (file_has_int3(i) && !i->t->rival.pid)
                 return false;
-        return i->t->rival.pid || i->t->rewound ||
+        return i->t->rival.pid || i->t->rewound || planted_by_passer(i) ||
                (only_memory_has_int3(i) && plants_breakpoints(&i->t->passed_by));
 }
 

@@ -46,6 +46,7 @@ static const char *const type_names[] = {
         [EV_POLICY_REJECTED] = "policy.rejected",
         [EV_POLICY_GUARD] = "policy.guard",
         [EV_SIGNAL_SUPPRESSED] = "signal.suppressed",
+        [EV_PTRACE_PLANT] = "ptrace.plant",
 };
 static_assert(ELEMENTSOF(type_names) == _EV_MAX, "each event type has a name");
 static_assert(_EV_MAX <= 63, "event types fit the bits of event_field.types and event_filter.types");
@@ -71,6 +72,7 @@ static const char *const counted_names[] = {
         [EV_MEMORY_ACCESS] = "memory.access",
         [EV_CLAIM_AUDIT] = "claim.audit",
         [EV_SIGNAL_SUPPRESSED] = "signal.suppressed",
+        [EV_PTRACE_PLANT] = "ptrace.plant",
 };
 
 static const char *const result_names[] = {
@@ -164,7 +166,8 @@ static_assert(ELEMENTSOF(ignored_since_names) == _IGNORED_SINCE_MAX, "each begin
 #define HAS_TARGET (~(T(NONE) | T(LOSS) | T(DAEMON_START) | POLICIES))
 #define HAS_TRACER                                                                              \
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TASK_FORK) | T(TASK_EXEC) | \
-         T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | T(SIGNAL_SUPPRESSED) | CLAIMS)
+         T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | T(SIGNAL_SUPPRESSED) |    \
+         T(PTRACE_PLANT) | CLAIMS)
 
 #define HAS_ACTOR                                                                           \
         (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | WAITS | T(TASK_FORK) | \
@@ -173,7 +176,7 @@ static_assert(ELEMENTSOF(ignored_since_names) == _IGNORED_SINCE_MAX, "each begin
 #define RECORDED                                                                                          \
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | T(SIGACTION) | \
          T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) | T(TEXT_SCAN) |  \
-         T(SIGNAL_SUPPRESSED))
+         T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT))
 #define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO))
 
 /* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
@@ -328,6 +331,9 @@ static const struct event_field fields[] = {
         HEX("sa_flags", sa_flags, T(SIGNAL_SUPPRESSED)),
         BOOL("by_itself", by_itself, T(SIGNAL_SUPPRESSED)),
         ERRNO("errno", error, T(COUNTER)),
+        HEX("address", ip, T(PTRACE_PLANT)),
+        BOOL("removed", removed, T(PTRACE_PLANT)),
+        BOOL("executable", executable, T(PTRACE_PLANT)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

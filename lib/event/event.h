@@ -55,6 +55,7 @@ enum event_type {
         EV_POLICY_REJECTED,   /* a mistake in them: the former policy stays */
         EV_POLICY_GUARD,      /* the rule `single` for every process was switched */
         EV_SIGNAL_SUPPRESSED, /* a tracer restarted its tracee without the signal that it was stopped with */
+        EV_PTRACE_PLANT,      /* a tracer wrote a breakpoint by ptrace, or took it out again */
         _EV_MAX,
 };
 
@@ -195,8 +196,10 @@ struct event {
         bool forced_blocked,
                 forced_ignored; /* the kernel reset the disposition to force this signal through */
         bool sender_is_tracer;
-        bool queued;    /* by rt_sigqueueinfo(2) or its like: the sender chose the code */
-        bool by_itself; /* signal.suppressed: the target's own process had sent it */
+        bool queued;     /* by rt_sigqueueinfo(2) or its like: the sender chose the code */
+        bool removed;    /* ptrace.plant: the breakpoint was taken out again */
+        bool executable; /* ptrace.plant: it lies in memory that is mapped to be run */
+        bool by_itself;  /* signal.suppressed: the target's own process had sent it */
 
         /* ptrace */
         uint32_t ptrace;   /* task_struct.ptrace of the target */

@@ -297,6 +297,18 @@ static void suppressed_event(const void *data, struct event *e)
         e->by_itself = r->by_itself;
 }
 
+static void plant_event(const void *data, struct event *e)
+{
+        const struct rec_plant *r = data;
+
+        e->type = EV_PTRACE_PLANT;
+        task_from_record(&e->tracer, &r->tracer);
+        e->vpid = r->vpid;
+        e->ns_level = r->ns_level;
+        e->ip = r->address;
+        e->removed = r->removed;
+}
+
 static const struct {
         size_t size;
         void (*convert)(const void *data, struct event *e);
@@ -313,6 +325,7 @@ static const struct {
         [REC_GUARD] = {sizeof(struct rec_guard), guard_event},
         [REC_NO_CHILD] = {sizeof(struct rec_no_child), no_child_event},
         [REC_SUPPRESSED] = {sizeof(struct rec_suppressed), suppressed_event},
+        [REC_PLANT] = {sizeof(struct rec_plant), plant_event},
 };
 
 int record_to_event(const void *data, size_t size, struct event *ret)
@@ -350,6 +363,8 @@ static enum event_type counted_type(const struct count_key *key)
                 return EV_SIGNAL_DELIVER;
         case COUNT_WAIT:
                 return key->result ? EV_WAIT_ERROR : EV_WAIT_REAP;
+        case COUNT_PLANT:
+                return EV_PTRACE_PLANT;
         case COUNT_SUPPRESSED:
                 return EV_SIGNAL_SUPPRESSED;
         case COUNT_GUARD:
@@ -385,7 +400,7 @@ void counter_to_event(const struct count_key *key, const struct count_value *val
                 guard_counter(key, ret);
                 return;
         }
-        if (key->kind == COUNT_PTRACE) {
+        if (key->kind == COUNT_PTRACE || key->kind == COUNT_PLANT) {
                 ret->vpid = key->pid;
                 ret->tracer.tid = key->tracer;
                 ret->tracer.start = key->start_ns / NSEC_PER_TICK;

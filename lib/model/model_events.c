@@ -199,6 +199,8 @@ static void apply_counter(struct model *m, const struct event *e)
                 return;
         }
         p = process_of(m, &e->target);
+        if (p && p->history && e->of_type == EV_PTRACE_PLANT)
+                p->history->planted.uncertain = true;
         if (!p || e->of_type != EV_SIGNAL_GENERATE)
                 return;
         /* The counter does not say which thread: the first of that tracer stands for all. */
@@ -385,9 +387,50 @@ static void apply_sigaction(struct model *m, const struct event *e)
         h->trap.seq = e->seq;
 }
 
+/* A breakpoint that is there is moved to the end: the last one is the one that was planted last. */
+static void forget_plant(struct plants *plants, uint64_t address)
+{
+        uint32_t kept = 0;
+
+        for (uint32_t i = 0; i < plants->n; i++)
+                if (plants->addresses[i] != address)
+                        plants->addresses[kept++] = plants->addresses[i];
+        plants->n = kept;
+}
+
+static void apply_plant(struct model *m, const struct event *e)
+{
+        struct process *p = e->executable ? process_of(m, &e->target) : NULL;
+        struct history *h = p && p->alive ? process_history(m, p) : NULL;
+
+        if (!h)
+                return;
+        if (!task_same_process(&h->planted.tracer, &e->tracer))
+                h->planted = (struct plants){.tracer = e->tracer};
+        forget_plant(&h->planted, e->ip);
+        if (h->planted.n == PLANTS_MAX)
+                h->planted.uncertain = true;
+        else if (!e->removed)
+                h->planted.addresses[h->planted.n++] = e->ip;
+        h->planted.at_ns = e->time_ns;
+        h->planted.seq = e->seq;
+        h->lost = (struct plants){};
+}
+
 static bool has_only_looked(const struct departure *d)
 {
         return d->cause == DETACHED_BY_CALL && d->wrote == TRACER_WROTE_NOTHING;
+}
+
+/* Who runs in its parent's memory has them only until its exec; who is traced has somebody who knows them. */
+static uint32_t copied_breakpoints(const struct model *m, const struct process *parent,
+                                   const struct event *e)
+{
+        const struct plants *plants = process_plants(m, parent);
+
+        if (!plants || e->shared_mm || e->tracer.pid || plants->tracer.pid != e->parent_tracer)
+                return 0;
+        return plants->n;
 }
 
 /* A new process has its parent's memory, breakpoints and all, and its parent's dispositions. */
@@ -414,6 +457,7 @@ static void inherit(struct model *m, struct process *parent, struct process *chi
         if (parent->n_traced || e->parent_tracer) {
                 const struct process *tracer = process_find(m, e->parent_tracer ?: parent->slot_pid, 0);
 
+                h->forked.breakpoints = copied_breakpoints(m, parent, e);
                 h->forked.only_looked = false;
                 h->forked.tracer = tracer ? tracer->task : (struct task_ref){.pid = e->parent_tracer};
                 h->forked.parent = parent->task;
@@ -491,6 +535,8 @@ static void keep_exec_thread(struct model *m, struct process *p, const struct ev
 static void apply_exec(struct model *m, const struct event *e)
 {
         struct process *p = e->tracer.pid ? process_get(m, &e->target) : process_of(m, &e->target);
+        const struct plants *plants;
+        struct plants lost = {};
         uint64_t handler;
         bool ignored;
 
@@ -514,7 +560,12 @@ static void apply_exec(struct model *m, const struct event *e)
          */
         handler = p->history && p->history->trap.known ? p->history->trap.handler : 0;
         ignored = handler == 1;
+        plants = process_plants(m, p);
+        if (plants)
+                lost = *plants;
         process_forget_history(m, p);
+        if (lost.n && process_history(m, p))
+                p->history->lost = lost;
         if (ignored && process_history(m, p))
                 p->history->trap.known = true, p->history->trap.handler = 1;
         p->vm_parent = 0;
@@ -634,7 +685,8 @@ static void (*const appliers[_EV_MAX])(struct model *m, const struct event *e) =
         [EV_TASK_EXEC] = apply_exec,          [EV_TASK_EXIT] = apply_exit,
         [EV_COUNTER] = apply_counter,         [EV_LOSS] = apply_loss,
         [EV_TASK_INFO] = apply_info,          [EV_TASK_STATE] = apply_state,
-        [EV_TEXT_SCAN] = apply_scan,          [EV_DAEMON_START] = apply_start,
+        [EV_PTRACE_PLANT] = apply_plant,      [EV_TEXT_SCAN] = apply_scan,
+        [EV_DAEMON_START] = apply_start,
 };
 
 void events_apply(struct model *m, const struct event *e)

@@ -378,6 +378,34 @@ struct history *process_history(struct model *m, struct process *p)
         return p->history;
 }
 
+static bool has_tracer_of(const struct process *p, const struct task_ref *tracer)
+{
+        LIST_FOREACH (it, &p->threads) {
+                const struct slot *s = LIST_ENTRY(it, struct thread, in_process)->slot;
+
+                if (s && task_same_process(&s->s.tracer, tracer))
+                        return true;
+        }
+        return false;
+}
+
+const struct plants *process_plants(const struct model *m, const struct process *p)
+{
+        const struct plants *plants = p->history ? &p->history->planted : NULL;
+
+        if (!plants || !plants->n || plants->uncertain || plants->at_ns <= m->last_loss_ns)
+                return NULL;
+        return has_tracer_of(p, &plants->tracer) ? plants : NULL;
+}
+
+bool plants_have(const struct plants *plants, const struct task_ref *tracer, uint64_t address)
+{
+        for (uint32_t i = 0; i < plants->n; i++)
+                if (plants->addresses[i] == address && address)
+                        return task_same_process(&plants->tracer, tracer);
+        return false;
+}
+
 void process_forget_history(struct model *m, struct process *p)
 {
         pool_give(&m->history_pool, p->history);

@@ -20,6 +20,7 @@
 #include "lib/base/table.h"
 
 #define MODEL_DEAD_MAX 4096 /* processes that ended and are still remembered, for late events */
+#define PLANTS_MAX     32   /* breakpoints per process whose places are remembered */
 #define SCANS_MAX      8    /* addresses per process whose text.scan is remembered */
 /* The threads of a process that ends do so one after the other: within this time they ended with it. */
 #define THREADS_END_NS NSEC_PER_SEC
@@ -81,8 +82,22 @@ struct history {
         struct {
                 struct task_ref parent, tracer;
                 bool only_looked; /* the tracer had left by then, and was not seen to write */
+                uint32_t
+                        breakpoints; /* of its parent's tracer, in its copy of the memory; 0: none, or it is told */
                 uint64_t at_ns, seq;
         } forked;
+        /* Breakpoints that its tracer wrote by ptrace, and has not taken out again. */
+        struct plants {
+                struct task_ref tracer;
+                uint64_t addresses[PLANTS_MAX], at_ns, seq;
+                uint32_t n, looks;    /* looks: of one rule, at a process that stands still */
+                bool uncertain;       /* there were more than could be followed */
+                uint64_t asked_ns;    /* which of its threads are traced, 0: never */
+                uint32_t untraced;    /* tid of one that is not, when last looked; 0: none ... */
+                uint64_t untraced_ns; /* ... and when */
+        } planted;
+        /* They were in the text that an exec put away; n 0: none were, or it is told. */
+        struct plants lost;
         /* SIGSTOPs on their way, and whose the stop is that it is in. */
         struct {
                 struct task_ref tracer; /* who sent it, pid 0: no tracer did */
@@ -200,6 +215,10 @@ struct process *process_of(const struct model *m, const struct task_ref *t);
 struct process *process_get(struct model *m, const struct task_ref *t);
 void process_die(struct model *m, struct process *p, int32_t exit_code);
 struct history *process_history(struct model *m, struct process *p);
+/* The breakpoints that a tracer has in that process for sure; NULL: none. */
+const struct plants *process_plants(const struct model *m, const struct process *p);
+/* That tracer had a breakpoint in that process at that address. */
+bool plants_have(const struct plants *plants, const struct task_ref *tracer, uint64_t address);
 void process_forget_history(struct model *m, struct process *p);
 /* The best name known for a task: its process's. */
 void process_name(const struct model *m, struct task_ref *t);

@@ -23,6 +23,7 @@ static const size_t sizes[_REC_TYPE_MAX] = {
         [REC_EXEC] = sizeof(struct rec_exec),
         [REC_EXIT] = sizeof(struct rec_exit),
         [REC_SUPPRESSED] = sizeof(struct rec_suppressed),
+        [REC_PLANT] = sizeof(struct rec_plant),
 };
 
 static void shrink(uint32_t *pid)
