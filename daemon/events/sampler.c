@@ -119,6 +119,34 @@ static int tell_tracer(const struct model *m, uint32_t pid, sampler_emit emit, v
         return r;
 }
 
+struct untraced_search {
+        unsigned n;
+        struct event found;
+};
+
+static int look_for_untraced(void *userdata, uint32_t pid, uint32_t tid)
+{
+        struct untraced_search *q = userdata;
+        struct task_ref thread = {.pid = pid, .tid = tid};
+        uint32_t tracer;
+
+        if (++q->n > SAMPLER_THREADS_MAX)
+                return 2;
+        if (procfs_tracer_tid(pid, tid, &tracer) < 0 || tracer || procfs_task_state(&thread, &q->found) < 0)
+                return 0;
+        return !q->found.tracer.pid && q->found.state != 'Z' && q->found.state != 'X';
+}
+
+static int tell_untraced(const struct task_ref *process, sampler_emit emit, void *userdata)
+{
+        struct untraced_search q = {};
+
+        if (procfs_each_thread(process->pid, look_for_untraced, &q) != 1 ||
+            !task_same_process(&q.found.target, process))
+                return 0;
+        return emit(userdata, &q.found);
+}
+
 static int answer_question(const struct model *m, const struct model_question *q, sampler_emit emit,
                            void *userdata)
 {
@@ -127,6 +155,8 @@ static int answer_question(const struct model *m, const struct model_question *q
 
         if (q->kind == ASK_TRACER)
                 return tell_tracer(m, q->task.pid, emit, userdata);
+        if (q->kind == ASK_UNTRACED)
+                return tell_untraced(&q->task, emit, userdata);
         if (q->kind == ASK_TASK_STATE)
                 r = look_at_state(&q->task, &e);
         else

@@ -20,6 +20,7 @@
 #define SAMPLER_EPISODES_MAX  1024          /* tracees at once whose tracer cannot serve them */
 #define SAMPLER_PROBES_MAX    16            /* processes asked in one period who traces them, unseen */
 #define SAMPLER_UNSEEN_MAX    256           /* threads looked at of one that may be traced, unseen */
+#define SAMPLER_THREADS_MAX   256           /* threads looked at for one that nobody traces */
 #define SAMPLER_REPEATS_MAX   16            /* task.state events of one such episode, and one at its end */
 
 struct sampler;

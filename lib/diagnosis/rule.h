@@ -73,6 +73,9 @@ struct rule {
 /* About e->target; named as its process, seen at e's time, with e as evidence. */
 void finding_begin(const struct model *m, struct finding *f, const struct rule *r, const struct event *e);
 
+/* The part of rule_untraced_threads() that goes by what a tracer has written. */
+void planted_in_part_of_threads(struct diagnosis *d, const struct rule *r, const struct event *e);
+
 /* The functions of the table: rule_attach_storm() and the like, each in one of rules_*.c; codes that are told
  * by the same one name it each. */
 #define RULE(code, function, name, severity, listens, meaning) \

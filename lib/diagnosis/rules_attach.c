@@ -510,8 +510,8 @@ static bool surely_untraced(const struct model *m, const struct thread *t)
                m->now_ns > t->born_untraced_ns + THREAD_SETTLE_NS;
 }
 
-/* Asked when a traced thread runs an int3: only then is it known that breakpoints are in the text. */
-void rule_untraced_threads(struct diagnosis *d, const struct rule *r, const struct event *e)
+/* When a traced thread runs an int3 it is known that breakpoints are in the text. */
+static void trap_in_part_of_threads(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
         struct model *m = d->model;
         const struct process *p = process_of(m, &e->target);
@@ -546,4 +546,12 @@ void rule_untraced_threads(struct diagnosis *d, const struct rule *r, const stru
         say(SENTENCE(f.remedy), "detach in %s and attach again: it then takes every thread",
             word_tool(&who, tracer));
         model_report(m, &f);
+}
+
+void rule_untraced_threads(struct diagnosis *d, const struct rule *r, const struct event *e)
+{
+        if (e->type == EV_SIGNAL_GENERATE)
+                trap_in_part_of_threads(d, r, e);
+        else
+                planted_in_part_of_threads(d, r, e);
 }

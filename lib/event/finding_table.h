@@ -30,7 +30,8 @@
         X(SPLIT_TRACERS, split_tracers, "split-tracers", ERROR, ON_LINKS | ON(TASK_STATE),                 \
           "different tracers hold different threads of one process")                                       \
         X(TRACER_CYCLE, tracer_cycle, "tracer-cycle", ERROR, ON_LINKS, "tracers trace each other")         \
-        X(UNTRACED_THREADS, untraced_threads, "untraced-threads", WARNING, ON(SIGNAL_GENERATE),            \
+        X(UNTRACED_THREADS, untraced_threads, "untraced-threads", WARNING,                                 \
+          ON(SIGNAL_GENERATE) | ON(PTRACE_PLANT) | ON(PTRACE_DETACH) | ON(TRACER_EXIT) | ON(TASK_STATE),   \
           "a process is debugged with breakpoints, but not all of its threads are traced")                 \
         X(ORPHAN_BREAKPOINT, sigtrap, "orphan-breakpoint", ERROR,                                          \
           ON_SIGNALLED | ON(SIGNAL_DELIVER) | ON(TEXT_SCAN) | ON(TASK_EXEC) | ON(TASK_EXIT),               \
@@ -81,4 +82,10 @@
           ON(SIGNAL_SUPPRESSED) | ON(TASK_STATE),                                                          \
           "a tracer restarted its tracee without a SIGCHLD, and the program never reaps the child")        \
         X(PTRACE_WRONG_THREAD, ptrace_wrong_thread, "ptrace-wrong-thread", ERROR, ON(COUNTER),             \
-          "ptrace requests came from another thread of the tracer than the one that traces, in vain")
+          "ptrace requests came from another thread of the tracer than the one that traces, in vain")      \
+        X(BREAKPOINT_LOST_ON_EXEC, breakpoint_lost_on_exec, "breakpoint-lost-on-exec", WARNING,            \
+          ON(TASK_EXEC) | ON(TASK_STATE),                                                                  \
+          "a tracee called exec, and its tracer, which has not asked to be told, has no breakpoint there") \
+        X(FORK_NOT_FOLLOWED, fork_not_followed, "fork-not-followed", WARNING,                              \
+          ON(TASK_FORK) | ON(TASK_STATE),                                                                  \
+          "a child has its parent's breakpoints in its copy of the memory, and nobody traces it")

@@ -24,7 +24,8 @@ struct model_thresholds {
 enum question_kind {
         ASK_TASK_STATE = 1, /* send a task.state for task (and its tracer) at not_before_ns or later */
         ASK_TRACER,         /* tell who traces that process, says /proc: its tracer's call was not seen */
-        ASK_TASK_INFO,      /* send a task.info for task, soon: it may be gone in a millisecond */
+        ASK_UNTRACED, /* send a task.state for a thread of that process that nobody traces, if there is one */
+        ASK_TASK_INFO, /* send a task.info for task, soon: it may be gone in a millisecond */
 };
 struct model_question {
         enum question_kind kind;

@@ -103,8 +103,8 @@ traced runs idle too-early
 said runs-tracer '^asked'
 concludes "twin: ESRCH because the tracee runs" "$TRACER" ""
 leave
-if [[ -x $FIXTURES/asker ]]; then
-        spawn go "$FIXTURES/asker"
+if [[ -x $FIXTURES/gocalls ]]; then
+        spawn go "$FIXTURES/gocalls" ask
         TRACER=$PID
         said go '^asked'
         concludes "a Go tool whose goroutine wanders" "$TRACER" "ptrace-wrong-thread/ $(value go child)"
@@ -113,6 +113,86 @@ if [[ -x $FIXTURES/asker ]]; then
         ended "$TRACER"
 else
         skip "a Go tool whose goroutine wanders" "there is no Go"
+fi
+
+# ---- trap-leaked by a tracer that nobody knows by name: it plants, and passes everything on
+fixture careless calls once
+PROGRAM=$PID
+fixture planter calls plant "$PROGRAM" "$(value careless probed)"
+TRACER=$PID
+go "$PROGRAM"
+ended "$PROGRAM"
+is "$RC" 133 "a tracer passes its own breakpoint on: the program dies"
+concludes "and the tracer that planted it is told" "$PROGRAM" "trap-leaked/ $TRACER"
+like "$(words "$PROGRAM")" 'had written that breakpoint there itself' "by what it wrote"
+go "$TRACER"
+
+# ---- breakpoint-lost-on-exec, fork-not-followed, untraced-threads: each is told some seconds later, so they begin together
+planted() { # NAME MODE [OPTIONS]
+        fixture "$1" calls $2
+        PROGRAM=$PID
+        fixture "$1-tracer" calls plant "$PROGRAM" "$(value "$1" probed)" ${3-}
+        TRACER=$PID
+        declare -g "P_$1=$PROGRAM" "T_$1=$TRACER"
+}
+planted lost execer
+planted told execer 0x10 # PTRACE_O_TRACEEXEC
+planted copied forker
+planted followed forker 0x2 # PTRACE_O_TRACEFORK
+planted another 'forker exec'
+planted partly threads
+fixture clean calls forker
+P_clean=$PID
+fixture clean-tracer calls unplant "$P_clean" "$(value clean probed)"
+T_clean=$PID
+for name in lost told copied followed another clean; do
+        declare -n p=P_$name
+        go "$p"
+done
+fixture whole calls threads
+P_whole=$PID
+fixture whole-other calls pass "$(ls "/proc/$P_whole/task" | tail -n 1)"
+other=$PID
+fixture whole-tracer calls plant "$P_whole" "$(value whole probed)"
+T_whole=$PID
+sleep 2
+concludes "a debugger plants, and overlooks a thread" "$P_partly" "untraced-threads/ $T_partly"
+concludes "twin: another tracer has that thread" "$P_whole" "split-tracers/ $T_whole"
+sleep 1
+concludes "breakpoints that an exec put away" "$P_lost" "breakpoint-lost-on-exec/ $T_lost"
+concludes "twin: the tracer is told of the exec" "$P_told" ""
+concludes "a child with its parent's breakpoints" "$P_copied" "fork-not-followed/ $T_copied"
+concludes "the finding is the parent's" "$(value copied child)" ""
+concludes "twin: the tracer follows" "$P_followed" ""
+concludes "twin: the child calls exec" "$P_another" ""
+concludes "twin: the breakpoint was taken out before" "$P_clean" ""
+go "$other"
+sleep 3
+concludes "that other tracer leaves, and nobody takes the thread" "$P_whole" \
+        "split-tracers/ $T_whole, untraced-threads/ $T_whole|untraced-threads/ $T_whole, split-tracers/ $T_whole"
+for name in lost told copied followed another clean partly whole; do
+        declare -n p=P_$name t=T_$name
+        kill -KILL "$p" "$t"
+done
+
+# ---- the same with Delve, which asks neither to be told of an exec nor for all threads
+if need dlv && [[ -x $FIXTURES/gocalls ]]; then
+        spawn go "$FIXTURES/gocalls" replace
+        P_exec=$PID
+        said go '^ready '
+        dlv_on dlv "$P_exec"
+        T_exec=$PID
+        tell dlv 'break main.replace'
+        said dlv 'Breakpoint 1 set'
+        tell dlv continue
+        wait_for 10 has_state "$P_exec" S
+        go "$P_exec"
+        wait_for 10 file_has "/proc/$P_exec/comm" sleep
+        sleep 3
+        concludes "Delve's breakpoints that an exec put away" "$P_exec" "breakpoint-lost-on-exec/ $T_exec"
+        kill -KILL "$P_exec" "$T_exec"
+else
+        skip "Delve's breakpoints that an exec put away" "dlv or the Go fixture is missing"
 fi
 
 stop_daemon
