@@ -11,6 +11,8 @@
 
 struct pair {
         struct task_ref tracer, target;
+        bool idle;        /* the tracer has done nothing for long, and it was not told lately */
+        bool awaits_stop; /* and what it waits for does not come */
 };
 
 /* A tracee that waits for a tracer that cannot run. */
@@ -26,8 +28,9 @@ struct sampler {
         size_t n_episodes;
         struct pair walk[SAMPLER_WALK_MAX];
         size_t n_walk;
-        size_t cursor;    /* sessions that earlier walks of this round have passed */
-        size_t passed;    /* of the walk under way */
+        size_t cursor; /* sessions that earlier walks of this round have passed */
+        size_t passed; /* of the walk under way */
+        uint64_t now_ns, stale_ns;
         uint64_t walk_ns; /* when the next walk is due */
         bool probes;
         DIR *proc; /* the round of probes under way */
@@ -251,7 +254,14 @@ static int collect_for_walk(void *userdata, const struct session *session)
                 return 0;
         if (s->n_walk == SAMPLER_WALK_MAX)
                 return 1;
-        s->walk[s->n_walk++] = (struct pair){session->tracer, session->target};
+        s->walk[s->n_walk++] = (struct pair){
+                .tracer = session->tracer,
+                .target = session->target,
+                .idle = session_idle_ns(session, s->now_ns) >= s->stale_ns &&
+                        session_idle_ns(session, s->now_ns) &&
+                        s->now_ns >= session->idle_told_ns + s->stale_ns,
+                .awaits_stop = !session->stuck_told_ns && session_awaits_stop(session, s->now_ns),
+        };
         return 0;
 }
 
@@ -282,6 +292,19 @@ static bool tracer_cannot_serve(struct last_tracer *last, const struct task_ref 
         return last->cannot_serve;
 }
 
+/* A stopped tracee whose tracer does nothing, one that cannot stop: what keeps them is to be told. */
+static int tell_what_keeps(const struct pair *pair, char state, sampler_emit emit, void *userdata)
+{
+        struct event e;
+
+        if (!(pair->idle && state == 't') && !(pair->awaits_stop && state == 'D'))
+                return 0;
+        if (procfs_task_state(&pair->target, &e) < 0 || e.state != state)
+                return 0;
+        procfs_what_keeps(&e);
+        return emit(userdata, &e);
+}
+
 static int find_episodes(struct sampler *s, sampler_emit emit, void *userdata)
 {
         struct last_tracer last = {};
@@ -293,9 +316,12 @@ static int find_episodes(struct sampler *s, sampler_emit emit, void *userdata)
                 struct event e;
 
                 /* One short read for nearly all of them: they are not stopped, or their tracer is fine. */
-                if (procfs_stat(pair->target.pid, pair->target.tid, &stat) < 0 || stat.state != 't' ||
-                    !tracer_cannot_serve(&last, &pair->tracer))
+                if (procfs_stat(pair->target.pid, pair->target.tid, &stat) < 0)
                         continue;
+                if (stat.state != 't' || !tracer_cannot_serve(&last, &pair->tracer)) {
+                        r = tell_what_keeps(pair, stat.state, emit, userdata);
+                        continue;
+                }
                 if (s->n_episodes == SAMPLER_EPISODES_MAX || in_episode(s, &pair->target))
                         continue;
                 if (procfs_task_state(&pair->target, &e) < 0 || !is_stuck(&e))
@@ -349,6 +375,8 @@ int sampler_run(struct sampler *s, uint64_t now_ns, const struct model *m, sampl
         s->walk_ns = now_ns + SAMPLER_PERIOD_NS;
         if (s->probes)
                 probe_some(s, now_ns);
+        s->now_ns = now_ns;
+        s->stale_ns = model_thresholds(m)->tracer_stale_ns;
         collect_sessions(s, m);
         r = follow_episodes(s, emit, userdata);
         return r ?: find_episodes(s, emit, userdata);

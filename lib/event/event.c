@@ -334,6 +334,9 @@ static const struct event_field fields[] = {
         HEX("address", ip, T(PTRACE_PLANT)),
         BOOL("removed", removed, T(PTRACE_PLANT)),
         BOOL("executable", executable, T(PTRACE_PLANT)),
+        BOOL("tracer_idle", tracer_idle, T(TASK_STATE)),
+        TASK("vfork_child", actor, T(TASK_STATE)),
+        STRING("waits_in", waits_in, T(TASK_STATE)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

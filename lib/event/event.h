@@ -235,6 +235,7 @@ struct event {
         bool file_known;       /* text.scan: the file was found and read */
         int32_t state;         /* task.state: letter of the target in /proc/TID/stat */
         int32_t tracer_state;  /* task.state: letter of the tracer, or 0 */
+        bool tracer_idle; /* task.state: it was looked, and no thread of the tracer's is inside a wait call */
 
         /* counter, loss */
         int32_t of_type;   /* counter: enum event_type that was counted; EV_NONE: ptrace requests */
@@ -264,10 +265,12 @@ struct event {
         char owner[EVENT_OWNER_MAX]; /* whom a claim admits: "pid 4711 (gdb)", "exe /usr/bin/gdb", "uid 1000"
                                       */
         union {
-                char note[EVENT_NOTE_MAX];    /* of the guard: the rule, what was wrong with a policy; loss:
+                char note[EVENT_NOTE_MAX];     /* of the guard: the rule, what was wrong with a policy; loss:
                                                  cause */
-                char boot_id[EVENT_NOTE_MAX]; /* daemon.start */
-                char what[EVENT_NOTE_MAX];    /* text.scan: scan_kind_to_string(), event_scan_kind() */
+                char boot_id[EVENT_NOTE_MAX];  /* daemon.start */
+                char what[EVENT_NOTE_MAX];     /* text.scan: scan_kind_to_string(), event_scan_kind() */
+                char waits_in[EVENT_NOTE_MAX]; /* task.state: the kernel's function that a target in state D
+                                                  sleeps in; "": not known */
         };
 };
 

@@ -64,6 +64,10 @@
         X(TRACER_UNAWARE, tracer_unaware, "tracer-unaware", ERROR,                                         \
           ON(PTRACE_TRACEME) | ON(SIGNAL_GENERATE) | ON(TASK_EXEC) | ON(TASK_STATE),                       \
           "a process that called PTRACE_TRACEME waits for a parent that never calls ptrace")               \
+        X(ATTACH_STUCK, attach_stuck, "attach-stuck", WARNING, ON(TASK_STATE),                             \
+          "a tracer waits for a target that cannot stop: it is inside vfork, or in state D")               \
+        X(TRACER_STALE, tracer_stale, "tracer-stale", WARNING, ON(TASK_STATE),                             \
+          "a process is stopped by a tracer that has made no ptrace or wait call for long")                \
         X(PARENT_BLINDED, parent_blinded, "parent-blinded", WARNING,                                       \
           ON(TASK_EXIT) | ON(WAIT_REAP) | ON(TASK_STATE),                                                  \
           "a traced process has ended, and its parent cannot see it before the tracer has")                \

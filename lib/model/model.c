@@ -16,7 +16,13 @@ void model_thresholds_default(struct model_thresholds *ret)
                 .tracer_hung_ns = 3 * NSEC_PER_SEC,
                 .left_stopped_ns = 300 * NSEC_PER_MSEC,
                 .attach_storm_per_s = 100,
+                .tracer_stale_ns = 30 * 60 * NSEC_PER_SEC,
         };
+}
+
+const struct model_thresholds *model_thresholds(const struct model *m)
+{
+        return &m->thresholds;
 }
 
 int model_new(struct model **ret, const struct model_thresholds *t, const struct model_sink *sink,

@@ -15,6 +15,7 @@
 struct model;
 
 void model_thresholds_default(struct model_thresholds *ret);
+const struct model_thresholds *model_thresholds(const struct model *m);
 
 /* Current sessions (until_ns == 0), or with ended also the remembered ones. pid 0: all; else those where pid
  * is tracer or target. Calls fn until it returns non-zero, and returns that. */

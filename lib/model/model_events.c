@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/event/tools.h"
@@ -195,6 +196,10 @@ static void apply_counter(struct model *m, const struct event *e)
                 if (!s)
                         return;
                 s->s.n_requests += e->count;
+                if (e->request == PTRACE_INTERRUPT) {
+                        s->s.n_interrupts += e->count;
+                        s->s.asked_ns = s->s.asked_ns ?: e->first_ns ?: e->time_ns;
+                }
                 s->s.last_active_ns = MAX_OF(s->s.last_active_ns, e->time_ns);
                 return;
         }

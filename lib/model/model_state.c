@@ -138,6 +138,7 @@ struct slot *slot_begin(struct model *m, struct thread *t, struct process *trace
                 .since_ns = e->time_ns,
                 .since_wall_ns = e->wall_ns,
                 .last_active_ns = e->time_ns,
+                .asked_ns = e->type == EV_PTRACE_ATTACH ? e->time_ns : 0,
         };
         s->s.tracer.pid = tracer->task.pid;
         s->s.tracer.start = tracer->task.start;

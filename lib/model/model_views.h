@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/event/event.h"
 #include "lib/event/finding.h"
 
@@ -19,6 +20,7 @@ struct model_thresholds {
         uint64_t tracer_hung_ns;     /* 3 s */
         uint64_t left_stopped_ns;    /* 0.3 s: ask for the state this long after a left-over SIGSTOP */
         uint32_t attach_storm_per_s; /* 100 refusals a second */
+        uint64_t tracer_stale_ns;    /* 30 min without any ptrace or wait call */
 };
 
 enum question_kind {
@@ -56,7 +58,21 @@ struct session {
         bool thread_only; /* ended by the end of the tracing thread (tracer.tid); its process went on */
         uint64_t last_active_ns; /* last ptrace or wait call of the tracer for this tracee, as far as seen */
         uint64_t n_requests, n_traps, n_stops; /* ptrace requests; SIGTRAPs; stops reported to the tracer */
+        uint64_t n_interrupts;                 /* of the requests, those for a stop (PTRACE_INTERRUPT) */
+        uint64_t
+                asked_ns; /* the first stop was asked for: by the attach, or the first of these; 0: none was */
+        /* When a task.state told of it last while its tracer did nothing, or while that stop did not come. */
+        uint64_t idle_told_ns, stuck_told_ns;
 };
+
+#define STUCK_WAIT_NS (2 * NSEC_PER_SEC) /* counters, which tell of requests, are a second late */
+
+/* Its tracer has asked for a first stop a while ago, was told of none, and has done nothing else since. */
+static inline bool session_awaits_stop(const struct session *s, uint64_t now_ns)
+{
+        return s->asked_ns && now_ns >= s->asked_ns + STUCK_WAIT_NS && !s->n_stops && !s->n_traps &&
+               s->n_requests == s->n_interrupts && s->origin == ORIGIN_KERNEL && !s->calls_unseen;
+}
 
 /* How long its tracer has done nothing for it; 0: it is active, or its calls are not seen. */
 static inline uint64_t session_idle_ns(const struct session *s, uint64_t now_ns)

@@ -85,6 +85,12 @@ int procfs_task_info(uint32_t pid, struct event *ret);
 /* Fill a task.state event for a thread and, when it is traced, its tracer. -ESRCH if task is gone or was
  * reused. */
 int procfs_task_state(const struct task_ref *task, struct event *ret);
+/*
+ * What keeps it, for a task.state event: of a target in state D the kernel's function it sleeps in and the vfork
+ * child that it waits for, of a traced one whether its tracer is idle: in no wait call. What cannot be told stays
+ * empty. Bounded by PROC_LIVING_MAX.
+ */
+void procfs_what_keeps(struct event *state);
 /* "ssh.service", "docker:0123456789ab", or "" for a cgroup path that says nothing. Returns buf. */
 const char *procfs_unit_from_cgroup(const char *path, char *buf, size_t size);
 /* "pts/3", "tty1", "" for none; tty is field 7 of a stat file. Returns buf. */

@@ -61,6 +61,8 @@ static const struct setting settings[] = {
          NSEC_PER_MSEC, 86400 * NSEC_PER_SEC, "a time from 1ms to 24h, such as 300ms"},
         {"thresholds", "attach-storm", units_count, IN_CONFIG(thresholds.attach_storm_per_s), 1, 1000000,
          "a number of refusals a second from 1 to 1000000"},
+        {"thresholds", "tracer-stale", units_nanoseconds, IN_CONFIG(thresholds.tracer_stale_ns),
+         NSEC_PER_MSEC, 7 * 86400 * NSEC_PER_SEC, "a time from 1ms to 168h, such as 30min"},
         {"watch", "seccomp", yes_or_no, IN_CONFIG(watch.seccomp), 0, 0, "yes or no"},
         {"guard", "policy-dir", absolute_path, IN_CONFIG(guard.policy_dir), 0, 0,
          "a directory, with its whole path"},

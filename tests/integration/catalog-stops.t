@@ -3,7 +3,9 @@
 # Tracers that end, do not know that they are tracers, or do not serve: each cause, and its silent twin.
 # guests: catalog
 . "$(dirname "$0")/tap.bash"
-start_daemon
+# A person at a prompt is left 30 minutes: here two seconds.
+printf '[thresholds]\ntracer-stale = 2s\n' >"$T/ptraced.conf"
+start_daemon --config "$T/ptraced.conf"
 sees_signals || skip_all "tier proc does not see signals"
 
 # the child of PID that has that name: $REPLY
@@ -97,17 +99,52 @@ wait_for 5 has_state "$freezer" T
 need gdb && gdb_on prompt "$held" && prompt=$PID
 kill -KILL "$held" "$serves" "$frozen"
 
+# ---- attach-stuck
+fixture inside stops vfork
+inside=$PID
+wait_for 5 has_state "$inside" D
+read -r inner <"/proc/$inside/task/$inside/children"
+[[ ! ${prompt-} ]] || { spawn stuck gdb -q -nx -iex 'set debuginfod enabled off' -batch -ex bt -p "$inside"; stuck=$PID; }
+fixture seized stops vfork
+seized=$PID
+wait_for 5 has_state "$seized" D
+read -r seized_inner <"/proc/$seized/task/$seized/children"
+need strace && { spawn stuck-strace strace -o /dev/null -p "$seized"; stuck_strace=$PID; }
+fixture only stops vfork
+only=$PID
+wait_for 5 has_state "$only" D
+read -r only_inner <"/proc/$only/task/$only/children"
+fixture watcher tracer hold "$only"
+watcher=$PID
+
+# ---- tracer-stale
+fixture halted target idle
+halted=$PID
+fixture halter tracer stop "$halted"
+halter=$PID
+fixture paused target idle
+paused=$PID
+need strace && { kill -STOP "$paused"; wait_for 5 has_state "$paused" T; spawn follower strace -o /dev/null -p "$paused"; follower=$PID; }
+
 finds "tracer-unaware: it execs" tracer-unaware/ "$execs"
 concludes "a program that asks to be traced, under a shell" "$execs" "tracer-unaware/traceme $shell"
 concludes "the same, and a signal stops it" "$raises" "tracer-unaware/traceme $other"
 [[ ! ${python-} ]] || concludes "the same in Python" "$python" "tracer-unaware/traceme $python_shell"
 [[ ! ${strace-} ]] || silent "strace starts a program: silent" "$straced" "$strace"
-[[ ! ${gdb-} ]] || silent "gdb starts a program, and is at its prompt: silent" "$started" "$gdb"
+[[ ! ${gdb-} ]] || concludes "gdb starts a program, and nobody sits at its prompt" "$started" "tracer-stale/idle $gdb"
 [[ ! ${prompt-} ]] || concludes "killed while gdb is at its prompt" "$held" "parent-blinded/not-reaped $prompt"
 like "$(words "$held")" "its parent PID $$ " "and the parent that waits is named"
 concludes "killed while its tracer is stopped" "$frozen" "parent-blinded/tracer-stopped $freezer"
 silent "killed under a tracer that reaps: silent" "$serves"
-kill -CONT "$freezer"
+[[ ! ${stuck-} ]] || concludes "gdb waits for a target inside vfork" "$inside" "attach-stuck/vfork $stuck"
+[[ ! ${stuck-} ]] || like "$(words "$inside")" "its child PID $inner " "and the child is named"
+[[ ! ${stuck_strace-} ]] || concludes "strace does" "$seized" "attach-stuck/vfork $stuck_strace"
+silent "a tracer that asks for no stop: silent" "$only"
+concludes "a tracer leaves its tracee stopped and does nothing" "$halted" "tracer-stale/idle $halter"
+[[ ! ${follower-} ]] || silent "strace waits for a stopped process: silent" "$paused"
+kill -CONT "$freezer" "$paused"
+kill -USR1 "$inner" "$seized_inner" "$only_inner" "$halter" "$watcher"
+ended "$inside"
 kill -KILL "$execs" "$raises" ${python+"$python"}
 
 stop_daemon

@@ -55,12 +55,26 @@ static int mode_traceme(int n, char **args)
         return 0;
 }
 
+/* vfork: be inside vfork() until its child is told to end. */
+static int mode_vfork(int n, char **args)
+{
+        (void)n;
+        (void)args;
+        printf("ready pid=%d\n", getpid());
+        if (vfork() == 0) {
+                fixture_go(-1);
+                _exit(0);
+        }
+        return 0;
+}
+
 static const struct mode {
         const char *name;
         int (*run)(int n, char **args);
 } modes[] = {
         {"exitkill", mode_exitkill},
         {"traceme", mode_traceme},
+        {"vfork", mode_vfork},
 };
 
 int main(int argc, char **argv)

@@ -25,6 +25,7 @@ START_TEST(test_defaults)
         ck_assert_uint_eq(d.store.max_bytes, 512ULL << 20);
         ck_assert_uint_eq(d.store.max_age_s, 7 * 86400);
         ck_assert_uint_eq(d.thresholds.tracer_hung_ns, 3 * NSEC_PER_SEC);
+        ck_assert_uint_eq(d.thresholds.tracer_stale_ns, 1800 * NSEC_PER_SEC);
         ck_assert_str_eq(d.guard.policy_dir, "/etc/ptraced/policy.d");
         ck_assert_uint_eq(d.guard.grace_ns, 10 * NSEC_PER_SEC);
         ck_assert(!d.watch.seccomp);
@@ -42,6 +43,7 @@ START_TEST(test_settings)
         ck_assert_msg(parse("# comment\n"
                             "[store]\nmax-size = 2G\nmax-age=12 h ; two ways to write it\n"
                             "[thresholds]\ntracer-hung = 1500ms\nleft-stopped = 1s\nattach-storm = 7\n"
+                            "tracer-stale = 8h\n"
                             "[watch]\nseccomp = yes\n"
                             "[guard]\npolicy-dir = /etc/p.d\ngrace = 0\n"
                             "[log]\nlevel = debug",
@@ -52,6 +54,7 @@ START_TEST(test_settings)
         ck_assert_uint_eq(c.thresholds.tracer_hung_ns, 1500 * NSEC_PER_MSEC);
         ck_assert_uint_eq(c.thresholds.left_stopped_ns, NSEC_PER_SEC);
         ck_assert_uint_eq(c.thresholds.attach_storm_per_s, 7);
+        ck_assert_uint_eq(c.thresholds.tracer_stale_ns, 8 * 3600 * NSEC_PER_SEC);
         ck_assert_str_eq(c.guard.policy_dir, "/etc/p.d");
         ck_assert_uint_eq(c.guard.grace_ns, 0);
         ck_assert(c.watch.seccomp);

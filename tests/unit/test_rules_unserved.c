@@ -308,6 +308,132 @@ SCENE(strace_f_asks_few_questions)
         silent(s);
 }
 
+/* ---- attach-stuck ------------------------------------------------------------------------------------ */
+
+static void is_seen_in_d(struct scene *s, struct task_ref tracer, struct task_ref vfork_child,
+                         const char *function)
+{
+        struct event e = {.type = EV_TASK_STATE,
+                          .target = API,
+                          .state = 'D',
+                          .tracer = tracer,
+                          .tracer_state = 'S',
+                          .actor = vfork_child};
+
+        strcpy(e.waits_in, function);
+        feed(s, e);
+}
+
+SCENE(attach_waits_for_a_target_inside_vfork)
+{
+        attaches(s, GDB, API);
+        wait_ns(s, 2 * S);
+        is_seen_in_d(s, GDB, OTHER, "kernel_clone");
+        expect_saying(s, FIND_ATTACH_STUCK, "vfork", "its child PID 950 (htop)");
+        wait_ns(s, 2 * S);
+        is_seen_in_d(s, GDB, OTHER, "kernel_clone");
+        ck_assert_uint_eq(expect(s, FIND_ATTACH_STUCK, "vfork").count, 1);
+        expect_count(s, 1);
+}
+
+SCENE(attach_waits_for_a_target_that_waits_for_a_disk)
+{
+        seizes(s, GDB, API, 0);
+        wait_ns(s, 60 * S);
+        requests(s, GDB, API, PTRACE_INTERRUPT);
+        wait_ns(s, 1 * S);
+        is_seen_in_d(s, GDB, NOBODY, "nfs_wait_bit_killable");
+        expect_count(s, 0); /* not yet */
+        wait_ns(s, 2 * S);
+        is_seen_in_d(s, GDB, NOBODY, "nfs_wait_bit_killable");
+        expect_saying(s, FIND_ATTACH_STUCK, "uninterruptible", "in nfs_wait_bit_killable");
+}
+
+SCENE(target_in_state_d_that_nobody_asked_to_stop_is_silent)
+{
+        seizes(s, GDB, API, 0);
+        wait_ns(s, 10 * S);
+        is_seen_in_d(s, GDB, OTHER, "kernel_clone");
+        silent(s);
+}
+
+SCENE(target_in_state_d_after_its_stop_is_silent)
+{
+        attaches(s, GDB, API);
+        sends(s, API, GDB, NOBODY, SIGCHLD, CLD_STOPPED);
+        wait_ns(s, 10 * S);
+        is_seen_in_d(s, GDB, OTHER, "kernel_clone");
+        silent(s);
+}
+
+SCENE(target_in_state_d_that_its_tracer_has_let_run_is_silent)
+{
+        attaches(s, GDB, API);
+        requests(s, GDB, API, PTRACE_CONT); /* it does not ask to be told of stops */
+        wait_ns(s, 10 * S);
+        is_seen_in_d(s, GDB, OTHER, "kernel_clone");
+        silent(s);
+}
+
+/* ---- tracer-stale ------------------------------------------------------------------------------------ */
+
+static void is_seen_idle(struct scene *s, struct task_ref target, struct task_ref tracer, bool idle)
+{
+        feed(s, (struct event){.type = EV_TASK_STATE,
+                               .target = target,
+                               .state = 't',
+                               .tracer = tracer,
+                               .tracer_state = 'S',
+                               .tracer_idle = idle});
+}
+
+#define HALF_AN_HOUR (1800 * S)
+
+SCENE(tracer_that_has_done_nothing_for_half_an_hour)
+{
+        struct finding f;
+
+        attaches(s, GDB, API);
+        attaches(s, GDB, API_2);
+        wait_ns(s, HALF_AN_HOUR);
+        is_seen_idle(s, API, GDB, true);
+        is_seen_idle(s, API_2, GDB, true);
+        f = expect_saying(s, FIND_TRACER_STALE, "idle", "no ptrace or wait call for 30 min");
+        ck_assert_uint_eq(f.count, 1);
+        ck_assert_uint_eq(f.target.tid, 0);
+        wait_ns(s, HALF_AN_HOUR);
+        is_seen_idle(s, API, GDB, true);
+        ck_assert_uint_eq(expect(s, FIND_TRACER_STALE, "idle").count, 1);
+}
+
+SCENE(person_who_reads_code_at_a_prompt_is_silent)
+{
+        attaches(s, GDB, API);
+        wait_ns(s, HALF_AN_HOUR - 1 * S);
+        requests(s, GDB, API, PTRACE_PEEKDATA);
+        wait_ns(s, HALF_AN_HOUR - 1 * S);
+        is_seen_idle(s, API, GDB, true);
+        silent(s);
+}
+
+SCENE(tracer_inside_a_wait_call_is_silent)
+{
+        attaches(s, GDB, API);
+        wait_ns(s, 2 * HALF_AN_HOUR);
+        is_seen_idle(s, API, GDB, false);
+        silent(s);
+}
+
+SCENE(tracer_that_serves_another_tracee_is_silent)
+{
+        attaches(s, GDB, API);
+        attaches(s, GDB, OTHER);
+        wait_ns(s, HALF_AN_HOUR);
+        requests(s, GDB, OTHER, PTRACE_CONT);
+        is_seen_idle(s, API, GDB, true);
+        silent(s);
+}
+
 int main(void)
 {
         Suite *suite = suite_create("tracers that do not serve");
@@ -331,6 +457,21 @@ int main(void)
         tcase_add_test(c, tool_that_has_attached_elsewhere_knows_that_it_traces);
         tcase_add_test(c, parent_that_cannot_run_is_not_called_unaware);
         tcase_add_test(c, program_that_asked_to_be_traced_and_runs_is_silent);
+        suite_add_tcase(suite, c);
+
+        c = tcase_create("attach-stuck");
+        tcase_add_test(c, attach_waits_for_a_target_inside_vfork);
+        tcase_add_test(c, attach_waits_for_a_target_that_waits_for_a_disk);
+        tcase_add_test(c, target_in_state_d_that_nobody_asked_to_stop_is_silent);
+        tcase_add_test(c, target_in_state_d_after_its_stop_is_silent);
+        tcase_add_test(c, target_in_state_d_that_its_tracer_has_let_run_is_silent);
+        suite_add_tcase(suite, c);
+
+        c = tcase_create("tracer-stale");
+        tcase_add_test(c, tracer_that_has_done_nothing_for_half_an_hour);
+        tcase_add_test(c, person_who_reads_code_at_a_prompt_is_silent);
+        tcase_add_test(c, tracer_inside_a_wait_call_is_silent);
+        tcase_add_test(c, tracer_that_serves_another_tracee_is_silent);
         suite_add_tcase(suite, c);
 
         c = tcase_create("parent-blinded");
