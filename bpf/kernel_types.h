@@ -204,7 +204,7 @@ struct linux_binprm {
 } __core_types;
 
 struct pt_regs {
-        unsigned long bx, r10, ax, dx, si, di, orig_ax, ip;
+        unsigned long bx, r10, ax, dx, si, di, orig_ax, ip, sp;
 } __core_types;
 
 struct rusage;
@@ -266,6 +266,34 @@ struct file {
 struct vm_area_struct {
         unsigned long vm_start, vm_end, vm_pgoff;
         struct file *vm_file;
+} __core_types;
+
+struct ns_common {
+        unsigned int inum;
+} __core_types;
+struct net {
+        struct ns_common ns;
+} __core_types;
+typedef struct {
+        struct net *net;
+} __core_types possible_net_t;
+struct in6_addr {
+        __u8 opaque;
+} __core_types;
+struct sock_common {
+        __be32 skc_daddr, skc_rcv_saddr;
+        __be16 skc_dport;
+        __u16 skc_num;
+        unsigned short skc_family;
+        possible_net_t skc_net;
+        struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+} __core_types;
+struct sock {
+        struct sock_common __sk_common;
+        int sk_err;
+} __core_types;
+struct tcp_sock {
+        __u64 bytes_received;
 } __core_types;
 
 /* Nodes of the tree of mappings: slot[i] leads to what is not beyond pivot[i]. */
@@ -337,6 +365,13 @@ enum {
         S_IXGRP = 00010,
         MNT_NOSUID = 1,
         LSM_UNSAFE_PTRACE = 2, /* linux_binprm.unsafe: the program may be watched by its tracer */
+        AF_INET6 = 10,
+        TCP_ESTABLISHED = 1,
+        TCP_SYN_SENT = 2,
+        TCP_FIN_WAIT1 = 4,
+        TCP_CLOSE = 7,
+        TCP_CLOSE_WAIT = 8,
+        TCP_LISTEN = 10,
 };
 
 #endif

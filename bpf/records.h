@@ -52,6 +52,7 @@ enum rec_type {
         REC_NO_CHILD,    /* struct rec_no_child: a wait found no child, and it is known why */
         REC_SUPPRESSED,  /* struct rec_suppressed: a tracer restarts its tracee without a signal */
         REC_PLANT,       /* struct rec_plant: a tracer wrote a breakpoint by ptrace, or took it out again */
+        REC_CONNECT,     /* struct rec_connect: a debugger's socket changed its state */
         _REC_TYPE_MAX,
 };
 
@@ -371,6 +372,35 @@ struct rec_plant {
 };
 #define INT3_BYTE 0xcc
 
+enum rec_connect_what {
+        CONNECT_LISTENS = 1,
+        CONNECT_LISTENS_NO_MORE,
+        CONNECT_OPENED,
+        CONNECT_FAILED,
+        CONNECT_ENDED,      /* by this end */
+        CONNECT_PEER_ENDED, /* by the other end, or it was reset */
+};
+
+enum rec_connect_flags {
+        CONNECT_F_SERVER = 1 << 0, /* of a connection: the end that listened; task is empty then */
+        CONNECT_F_XDEBUG = 1 << 1, /* Xdebug's code called connect(2); not set: that was not seen */
+};
+
+/* Addresses as they are on the wire: IPv4 in the first four bytes. */
+struct rec_connect {
+        struct rec_header h;
+        struct rec_task task, parent;
+        rec_u64 waited_ns; /* of a failure: since connect(2) was called */
+        rec_u64 received;  /* bytes, of an end; the kernel counts the other end's FIN as one */
+        rec_u32 netns;     /* inode of the network namespace */
+        rec_s32 error;     /* of a failure or a reset: positive errno; 0: this end closed it */
+        rec_u16 local_port, remote_port;
+        rec_u16 family;
+        rec_u8 what;  /* enum rec_connect_what */
+        rec_u8 flags; /* enum rec_connect_flags */
+        rec_u8 local[16], remote[16];
+};
+
 /* ---- floods ---------------------------------------------------------------------------------------- */
 
 enum count_kind {
@@ -382,7 +412,8 @@ enum count_kind {
          * result 1 for audit, handled 1 for memory. */
         COUNT_GUARD,
         COUNT_SUPPRESSED,
-        COUNT_PLANT, /* keyed as COUNT_PTRACE */
+        COUNT_PLANT,   /* keyed as COUNT_PTRACE */
+        COUNT_CONNECT, /* sig is enum rec_connect_what */
 };
 
 /*
@@ -446,6 +477,12 @@ struct watch {
         struct rec_task holder;
 };
 
+/* A process that connects to a debugger's port and has no Xdebug: key of a set that the reader fills. */
+struct stranger {
+        rec_u64 start_ticks; /* as in /proc/PID/stat */
+        rec_u32 pid, pad;
+};
+
 /* Calls of kernel functions, until the loader has put the function's number there. */
 enum kfunc_placeholder {
         KFUNC_TASK_FROM_VPID = 0x7fff0001,
@@ -461,6 +498,7 @@ static_assert(sizeof(struct rec_guard) == 24 + 3 * 40 + 56, "records.h: guard ha
 static_assert(sizeof(struct rec_no_child) == 88 + 2 * 40 + 16, "records.h: no_child has no padding");
 static_assert(sizeof(struct rec_suppressed) == 24 + 2 * 40 + 40, "records.h: suppressed has no padding");
 static_assert(sizeof(struct rec_plant) == 24 + 40 + 24, "records.h: plant has no padding");
+static_assert(sizeof(struct rec_connect) == 24 + 2 * 40 + 64, "records.h: connect has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
 static_assert(sizeof(struct watch) == 72, "records.h: watch");

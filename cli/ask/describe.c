@@ -431,6 +431,28 @@ static void describe_scan(struct sentence line, const struct event *e)
                                           : "; the file has no breakpoint instruction there");
 }
 
+static void describe_connect(struct sentence line, const struct event *e)
+{
+        bool listens = e->change == NET_LISTENS || e->change == NET_LISTENS_NO_MORE;
+        char name[32];
+
+        say_task(line, "", &e->target);
+        say(line, "%s %s", e->server ? " (client)" : "", enum_name("change", e->change));
+        say_text(line, " ", listens ? e->local : e->remote);
+        if (e->change == NET_FAILED)
+                say(line, ": %s", e->error ? errno_name(e->error, name, sizeof(name)) : "gave up");
+        if (e->xdebug)
+                say(line, " (Xdebug)");
+        if (e->other_netns)
+                say(line, " in network namespace %u", e->netns);
+}
+
+static void describe_net_state(struct sentence line, const struct event *e)
+{
+        say_task(line, "", &e->target);
+        say(line, e->state ? " is there" : " is gone");
+}
+
 static void describe_start(struct sentence line, const struct event *e)
 {
         say_text(line, "recording began in tier ", e->path);
@@ -577,6 +599,8 @@ static const struct {
         [EV_POLICY_GUARD] = {describe_policy, true},
         [EV_SIGNAL_SUPPRESSED] = {describe_suppressed, false},
         [EV_PTRACE_PLANT] = {describe_plant, false},
+        [EV_NET_CONNECT] = {describe_connect, true},
+        [EV_NET_STATE] = {describe_net_state, false},
 };
 static_assert(ELEMENTSOF(types) == _EV_MAX, "a row for each type of event");
 

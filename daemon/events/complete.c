@@ -64,6 +64,17 @@ static void complete_refused(const struct model *m, struct event *e)
                 e->tracer = q.found.tracer;
 }
 
+/* The end that listened is seen without its owner. */
+static int compare_listener(void *userdata, const struct listener *l)
+{
+        struct event *e = userdata;
+
+        if (l->netns != e->netns || l->port != e->port)
+                return 0;
+        e->target = l->task;
+        return 1;
+}
+
 static int complete_target(const struct model *m, struct event *e)
 {
         struct session s;
@@ -90,6 +101,8 @@ int complete_event(const struct model *m, struct event *e)
 {
         int r;
 
+        if (e->type == EV_NET_CONNECT && e->server)
+                model_each_listener(m, compare_listener, e);
         if (e->type == EV_PTRACE_REFUSED)
                 complete_refused(m, e);
         if (e->type == EV_SIGNAL_SUPPRESSED)

@@ -80,7 +80,8 @@ int sampler_ask(struct sampler *s, const struct model_question *q)
                 if (queued->kind != q->kind || !same_tid(&queued->task, &q->task))
                         continue;
                 /* Two states wanted at two times are two questions; a description is wanted once, soon. */
-                if (q->kind == ASK_TASK_STATE && queued->not_before_ns != q->not_before_ns)
+                if ((q->kind == ASK_TASK_STATE || q->kind == ASK_NET_STATE) &&
+                    queued->not_before_ns != q->not_before_ns)
                         continue;
                 queued->not_before_ns = MIN_OF(queued->not_before_ns, q->not_before_ns);
                 return 0;
@@ -150,6 +151,17 @@ static int tell_untraced(const struct task_ref *process, sampler_emit emit, void
         return emit(userdata, &q.found);
 }
 
+/* Always: who asked waits for it. */
+static int tell_net_state(const struct task_ref *task, sampler_emit emit, void *userdata)
+{
+        struct event e = {.type = EV_NET_STATE, .target = *task};
+        struct proc_status now;
+
+        if (procfs_status(task->pid, 0, &now) == 0 && task_same_process(&now.task, task))
+                e.state = now.state;
+        return emit(userdata, &e);
+}
+
 static int answer_question(const struct model *m, const struct model_question *q, sampler_emit emit,
                            void *userdata)
 {
@@ -160,6 +172,8 @@ static int answer_question(const struct model *m, const struct model_question *q
                 return tell_tracer(m, q->task.pid, emit, userdata);
         if (q->kind == ASK_UNTRACED)
                 return tell_untraced(&q->task, emit, userdata);
+        if (q->kind == ASK_NET_STATE)
+                return tell_net_state(&q->task, emit, userdata);
         if (q->kind == ASK_TASK_STATE)
                 r = look_at_state(&q->task, &e);
         else

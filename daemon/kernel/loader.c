@@ -25,6 +25,9 @@
 #include "daemon/kernel/selftest.h"
 #include "daemon/kernel/tracepoint.h"
 
+/* Where DBGp clients listen: Xdebug 3's port, and that of Xdebug 2. */
+static const uint16_t default_dbgp_ports[] = {9003, 9000};
+
 #define F          (1u << TIER_FULL)
 #define T          (1u << TIER_TRACEPOINT)
 #define ON_REQUEST (1u << 31) /* among the tiers: it costs programs that are of no interest */
@@ -62,6 +65,8 @@ static const struct hook_plan {
         {"on_wait", "fexit/do_wait", "who reaped whom, and failed waits", F, false, "do_wait"},
         {"on_sigaction", "fexit/do_sigaction", "changes of what SIGTRAP and SIGCHLD do", F, false,
          "do_sigaction"},
+        {"on_socket_state", "tp_btf/inet_sock_set_state",
+         "connections of Xdebug and Delve, and who listens at their ports", F | T, false, NULL},
         {"enter_ptrace", "tp/syscalls/sys_enter_ptrace", "ptrace calls that seccomp let in", T, true, NULL},
         {"exit_ptrace_call", "tp/syscalls/sys_exit_ptrace",
          "attach, seize, traceme and detach calls, with their errno", T, true, NULL},
@@ -280,6 +285,11 @@ static void put_offsets(struct loader *l, const struct btf *btf)
         l->skel->rodata->exec_state_user_ns = kernel_member_offset(btf, "task_exec_state", "user_ns");
 }
 
+static void mark_port(uint8_t *ports, uint16_t port)
+{
+        ports[port >> 3] |= (uint8_t)(1u << (port & 7));
+}
+
 /* -errno of what stopped it; l->skel is set only on success. */
 static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, bool with_optional)
 {
@@ -289,6 +299,8 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
         if (!l->skel)
                 return -errno;
         put_offsets(l, btf);
+        for (size_t i = 0; i < ELEMENTSOF(default_dbgp_ports); i++)
+                mark_port(l->skel->bss->dbgp_ports, default_dbgp_ports[i]);
         r = choose_programs(l, l->skel, tier, btf, with_optional);
         if (!r)
                 r = put_kfuncs(l, (tier == TIER_TRACEPOINT || l->requested) && with_optional ? btf : NULL);
@@ -629,4 +641,19 @@ int loader_watch(struct loader *l, uint32_t pid, uint32_t bits)
                 return 0;
         w.bits |= bits;
         return bpf_map_update_elem(loader_watch_fd(l), &pidfd, &w, BPF_ANY) ? -errno : 0;
+}
+
+void loader_ignore_dials(struct loader *l, const struct task_ref *process)
+{
+        const struct stranger key = {.start_ticks = process->start, .pid = process->pid};
+        const uint8_t yes = 1;
+
+        if (l->skel)
+                bpf_map_update_elem(bpf_map__fd(l->skel->maps.strangers), &key, &yes, BPF_ANY);
+}
+
+void loader_watch_delve_port(struct loader *l, uint16_t port)
+{
+        if (l->skel)
+                mark_port(l->skel->bss->dlv_ports, port);
 }

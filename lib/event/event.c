@@ -47,6 +47,8 @@ static const char *const type_names[] = {
         [EV_POLICY_GUARD] = "policy.guard",
         [EV_SIGNAL_SUPPRESSED] = "signal.suppressed",
         [EV_PTRACE_PLANT] = "ptrace.plant",
+        [EV_NET_CONNECT] = "net.connect",
+        [EV_NET_STATE] = "net.state",
 };
 static_assert(ELEMENTSOF(type_names) == _EV_MAX, "each event type has a name");
 static_assert(_EV_MAX <= 63, "event types fit the bits of event_field.types and event_filter.types");
@@ -73,6 +75,7 @@ static const char *const counted_names[] = {
         [EV_CLAIM_AUDIT] = "claim.audit",
         [EV_SIGNAL_SUPPRESSED] = "signal.suppressed",
         [EV_PTRACE_PLANT] = "ptrace.plant",
+        [EV_NET_CONNECT] = "net.connect",
 };
 
 static const char *const result_names[] = {
@@ -156,6 +159,14 @@ static const char *const ignored_since_names[] = {
 };
 static_assert(ELEMENTSOF(ignored_since_names) == _IGNORED_SINCE_MAX, "each beginning has a name");
 
+/* 0 is "not told" and has no name. */
+static const char *const change_names[] = {
+        [NET_LISTENS] = "listens", [NET_LISTENS_NO_MORE] = "listens-no-more",
+        [NET_OPENED] = "opened",   [NET_FAILED] = "failed",
+        [NET_ENDED] = "ended",     [NET_PEER_ENDED] = "peer-ended",
+};
+static_assert(ELEMENTSOF(change_names) == _NET_CHANGE_MAX, "each change of a socket has a name");
+
 #define T(type)    EVENT_BIT(EV_##type)
 #define SIGNALS    (T(SIGNAL_GENERATE) | T(SIGNAL_DELIVER))
 #define LINKS      (T(PTRACE_ATTACH) | T(PTRACE_SEIZE) | T(PTRACE_TRACEME) | T(PTRACE_AUTOATTACH))
@@ -176,8 +187,8 @@ static_assert(ELEMENTSOF(ignored_since_names) == _IGNORED_SINCE_MAX, "each begin
 #define RECORDED                                                                                          \
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | T(SIGACTION) | \
          T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) | T(TEXT_SCAN) |  \
-         T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT))
-#define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO))
+         T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT) | T(NET_CONNECT))
+#define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO) | T(NET_CONNECT))
 
 /* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
 #define AT(member, ctype) \
@@ -337,6 +348,19 @@ static const struct event_field fields[] = {
         BOOL("tracer_idle", tracer_idle, T(TASK_STATE)),
         TASK("vfork_child", actor, T(TASK_STATE)),
         STRING("waits_in", waits_in, T(TASK_STATE)),
+        ENUM("change", change, change_names, T(NET_CONNECT)),
+        BOOL("server", server, T(NET_CONNECT)),
+        BOOL("xdebug", xdebug, T(NET_CONNECT)),
+        U32("netns", netns, T(NET_CONNECT)),
+        BOOL("other_netns", other_netns, T(NET_CONNECT)),
+        U32("port", port, T(NET_CONNECT)),
+        FIELD("local", local, char *, STRING, T(NET_CONNECT), .size = EVENT_ADDRESS_MAX),
+        FIELD("remote", remote, char *, STRING, T(NET_CONNECT), .size = EVENT_ADDRESS_MAX),
+        ERRNO("errno", error, T(NET_CONNECT)),
+        U64("received", received, T(NET_CONNECT)),
+        U64("waited_ns", waited_ns, T(NET_CONNECT)),
+        ENUM("origin", origin, origin_names, T(NET_CONNECT)),
+        STATE("state", state, T(NET_STATE)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -56,6 +56,8 @@ enum event_type {
         EV_POLICY_GUARD,      /* the rule `single` for every process was switched */
         EV_SIGNAL_SUPPRESSED, /* a tracer restarted its tracee without the signal that it was stopped with */
         EV_PTRACE_PLANT,      /* a tracer wrote a breakpoint by ptrace, or took it out again */
+        EV_NET_CONNECT,       /* a socket of a debugger that is reached over TCP changed its state */
+        EV_NET_STATE,         /* a moment later, as the model asked: is that process still there */
         _EV_MAX,
 };
 
@@ -142,6 +144,17 @@ enum ignored_since {
         _IGNORED_SINCE_MAX
 };
 
+/* What became of a socket at a debugger's port. */
+enum net_change {
+        NET_LISTENS = 1,
+        NET_LISTENS_NO_MORE,
+        NET_OPENED,
+        NET_FAILED,     /* connect(2) did: error says why, 0: the caller gave up after waited_ns */
+        NET_ENDED,      /* by this end */
+        NET_PEER_ENDED, /* by the other end, or it was reset */
+        _NET_CHANGE_MAX,
+};
+
 /* What a text.scan looked at. */
 enum scan_kind {
         SCAN_OTHER, /* or nobody said */
@@ -162,6 +175,7 @@ enum scan_kind {
 #define EVENT_NOTE_MAX    96
 #define EVENT_OWNER_MAX   96
 #define EVENT_MODULES_MAX 64
+#define EVENT_ADDRESS_MAX 56  /* "[...]:65535" */
 #define MODULES_UNKNOWN   "?" /* event.modules where nobody looked, or nobody could tell */
 
 struct event {
@@ -235,6 +249,13 @@ struct event {
         bool file_known;       /* text.scan: the file was found and read */
         int32_t state;         /* task.state: letter of the target in /proc/TID/stat */
         int32_t tracer_state;  /* task.state: letter of the tracer, or 0 */
+        bool thread;           /* task.fork: a new thread, not a process */
+        bool shared_mm;        /* task.fork: runs in the parent's memory (vfork) */
+        bool group_dead;       /* task.exit, tracer.exit: last thread */
+        bool found_int3;       /* text.scan: the file itself has the int3 */
+        bool file_known;       /* text.scan: the file was found and read */
+        int32_t state;         /* task.state: letter of the target in /proc/TID/stat */
+        int32_t tracer_state;  /* task.state: letter of the tracer, or 0 */
         bool tracer_idle; /* task.state: it was looked, and no thread of the tracer's is inside a wait call */
 
         /* counter, loss */
@@ -250,6 +271,17 @@ struct event {
         int32_t guard_state;  /* enum guard_state, of policy.guard */
         int32_t claim_end;    /* enum claim_end */
         uint64_t lease_ns;    /* of a claim, 0: none */
+
+        /* net.connect; net.state has state only */
+        int32_t change;     /* enum net_change */
+        bool server;        /* of a connection: the end that listened */
+        bool xdebug;        /* the process has Xdebug loaded */
+        bool other_netns;   /* another network namespace than the daemon's */
+        uint32_t netns;     /* inode of the network namespace */
+        uint32_t port;      /* the debugger's */
+        uint64_t received;  /* bytes that this end had got when it ended, the other one's FIN being one */
+        uint64_t waited_ns; /* of a failure: since connect(2) */
+        char local[EVENT_ADDRESS_MAX], remote[EVENT_ADDRESS_MAX]; /* "127.0.0.1:9003", "[::1]:9003" */
 
         uint64_t file_offset;
         uint32_t file_owner;       /* task.exec: the uid or gid that was not taken on */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lib/event/record.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -309,6 +310,44 @@ static void plant_event(const void *data, struct event *e)
         e->removed = r->removed;
 }
 
+/* "127.0.0.1:9003", "[::1]:9003"; IPv4 in the dress of IPv6 is IPv4. */
+static void say_address(char ret[EVENT_ADDRESS_MAX], uint16_t family, const uint8_t bytes[16], uint16_t port)
+{
+        static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+        bool v4 = family != AF_INET6 || memcmp(bytes, mapped, sizeof(mapped)) == 0;
+        char text[INET6_ADDRSTRLEN] = "";
+
+        inet_ntop(v4 ? AF_INET : AF_INET6, family == AF_INET6 && v4 ? bytes + sizeof(mapped) : bytes, text,
+                  sizeof(text));
+        snprintf(ret, EVENT_ADDRESS_MAX, v4 ? "%s:%u" : "[%s]:%u", text, port);
+}
+
+static void connect_event(const void *data, struct event *e)
+{
+        static const int changes[] = {
+                [CONNECT_LISTENS] = NET_LISTENS, [CONNECT_LISTENS_NO_MORE] = NET_LISTENS_NO_MORE,
+                [CONNECT_OPENED] = NET_OPENED,   [CONNECT_FAILED] = NET_FAILED,
+                [CONNECT_ENDED] = NET_ENDED,     [CONNECT_PEER_ENDED] = NET_PEER_ENDED,
+        };
+        const struct rec_connect *r = data;
+        bool listens = r->what == CONNECT_LISTENS || r->what == CONNECT_LISTENS_NO_MORE;
+
+        e->type = EV_NET_CONNECT;
+        task_from_record(&e->target, &r->task);
+        task_from_record(&e->parent, &r->parent);
+        e->change = r->what < ELEMENTSOF(changes) ? changes[r->what] : 0;
+        e->server = r->flags & CONNECT_F_SERVER;
+        e->xdebug = r->flags & CONNECT_F_XDEBUG;
+        e->netns = r->netns;
+        e->port = listens || e->server ? r->local_port : r->remote_port;
+        e->error = r->error > 0 ? r->error : 0;
+        e->received = r->received;
+        e->waited_ns = r->waited_ns;
+        say_address(e->local, r->family, r->local, r->local_port);
+        if (!listens)
+                say_address(e->remote, r->family, r->remote, r->remote_port);
+}
+
 static const struct {
         size_t size;
         void (*convert)(const void *data, struct event *e);
@@ -326,6 +365,7 @@ static const struct {
         [REC_NO_CHILD] = {sizeof(struct rec_no_child), no_child_event},
         [REC_SUPPRESSED] = {sizeof(struct rec_suppressed), suppressed_event},
         [REC_PLANT] = {sizeof(struct rec_plant), plant_event},
+        [REC_CONNECT] = {sizeof(struct rec_connect), connect_event},
 };
 
 int record_to_event(const void *data, size_t size, struct event *ret)
@@ -369,6 +409,8 @@ static enum event_type counted_type(const struct count_key *key)
                 return EV_SIGNAL_SUPPRESSED;
         case COUNT_GUARD:
                 return guarded_type(key->handled, key->result);
+        case COUNT_CONNECT:
+                return EV_NET_CONNECT;
         default:
                 return key->result && is_attach_request(key->code) ? EV_PTRACE_REFUSED : EV_NONE;
         }
@@ -408,8 +450,10 @@ void counter_to_event(const struct count_key *key, const struct count_value *val
                 ret->error = key->result;
                 return;
         }
-        ret->target.pid = key->pid;
+        ret->target.pid = key->kind == COUNT_CONNECT && !key->start_ns ? 0 : key->pid;
         ret->target.start = key->start_ns / NSEC_PER_TICK;
+        if (key->kind == COUNT_CONNECT)
+                return;
         ret->tracer.pid = key->tracer;
         ret->sig = key->sig;
         ret->disposition = key->handled;

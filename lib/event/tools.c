@@ -22,6 +22,11 @@ const struct tool *tool_of(const struct task_ref *tracer)
         return NULL;
 }
 
+bool is_delve(const struct task_ref *process)
+{
+        return strncmp(process->comm, "dlv", 3) == 0 && (!process->comm[3] || process->comm[3] == '-');
+}
+
 bool is_holder(const struct task_ref *tracer)
 {
         return tracer->pid && strcmp(tracer->comm, HOLDER_COMM) == 0;

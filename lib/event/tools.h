@@ -20,6 +20,8 @@ struct tool {
 
 /* NULL: not one we know. */
 const struct tool *tool_of(const struct task_ref *tracer);
+/* Delve, by that name or as an IDE's "dlv-dap". */
+bool is_delve(const struct task_ref *process);
 bool is_holder(const struct task_ref *tracer);
 /* False for a tool that is known to write nothing into the program. */
 bool plants_breakpoints(const struct task_ref *tracer);

@@ -17,6 +17,8 @@ void model_thresholds_default(struct model_thresholds *ret)
                 .left_stopped_ns = 300 * NSEC_PER_MSEC,
                 .attach_storm_per_s = 100,
                 .tracer_stale_ns = 30 * 60 * NSEC_PER_SEC,
+                .dbgp_stalled_ns = 2 * NSEC_PER_SEC,
+                .client_gone_ns = 5 * NSEC_PER_SEC,
         };
 }
 
@@ -172,8 +174,8 @@ void model_finding_changed(struct model *m, const struct finding *f)
 static bool strings_end(const struct event *e)
 {
         return HAS_NUL(e->path) && HAS_NUL(e->args) && HAS_NUL(e->unit) && HAS_NUL(e->symbol) &&
-               HAS_NUL(e->note) && HAS_NUL(e->target.comm) && HAS_NUL(e->actor.comm) &&
-               HAS_NUL(e->tracer.comm) && HAS_NUL(e->parent.comm);
+               HAS_NUL(e->note) && HAS_NUL(e->local) && HAS_NUL(e->remote) && HAS_NUL(e->target.comm) &&
+               HAS_NUL(e->actor.comm) && HAS_NUL(e->tracer.comm) && HAS_NUL(e->parent.comm);
 }
 
 int model_admit(struct model *m, const struct event *e, size_t n_findings)
@@ -302,6 +304,27 @@ int model_each_finding(const struct model *m, uint32_t pid,
                 if (pid == 0 || f->target.pid == pid || f->other_pid == pid)
                         r = fn(userdata, f);
         }
+        return r;
+}
+
+int model_each_listener(const struct model *m, int (*fn)(void *userdata, const struct listener *l),
+                        void *userdata)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < m->net.n_listeners && r == 0; i++)
+                r = fn(userdata, &m->net.listeners[i]);
+        return r;
+}
+
+int model_each_connection(const struct model *m, uint32_t pid,
+                          int (*fn)(void *userdata, const struct connection *c), void *userdata)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < m->net.n && r == 0; i++)
+                if (!pid || m->net.list[i].task.pid == pid)
+                        r = fn(userdata, &m->net.list[i]);
         return r;
 }
 

@@ -32,4 +32,10 @@ int model_stop(const struct model *m, const struct task_ref *process, struct sto
 int model_each_finding(const struct model *m, uint32_t pid,
                        int (*fn)(void *userdata, const struct finding *f), void *userdata);
 
+/* Sockets at debuggers' ports: who listens, and the connections with one end in that process (pid 0: all). */
+int model_each_listener(const struct model *m, int (*fn)(void *userdata, const struct listener *l),
+                        void *userdata);
+int model_each_connection(const struct model *m, uint32_t pid,
+                          int (*fn)(void *userdata, const struct connection *c), void *userdata);
+
 void model_count(const struct model *m, struct model_counts *ret);

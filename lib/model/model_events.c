@@ -662,6 +662,13 @@ static void apply_loss(struct model *m, const struct event *e)
         m->last_loss_ns = MAX_OF(m->last_loss_ns, e->time_ns);
 }
 
+static void apply_connect(struct model *m, const struct event *e)
+{
+        if (e->target.pid)
+                process_get(m, &e->target);
+        connections_note(&m->net, e);
+}
+
 static void apply_start(struct model *m, const struct event *e)
 {
         bool another_boot = strcmp(m->boot_id, e->boot_id) != 0;
@@ -691,7 +698,7 @@ static void (*const appliers[_EV_MAX])(struct model *m, const struct event *e) =
         [EV_COUNTER] = apply_counter,         [EV_LOSS] = apply_loss,
         [EV_TASK_INFO] = apply_info,          [EV_TASK_STATE] = apply_state,
         [EV_PTRACE_PLANT] = apply_plant,      [EV_TEXT_SCAN] = apply_scan,
-        [EV_DAEMON_START] = apply_start,
+        [EV_DAEMON_START] = apply_start,      [EV_NET_CONNECT] = apply_connect,
 };
 
 void events_apply(struct model *m, const struct event *e)

@@ -529,6 +529,7 @@ void state_restart(struct model *m, bool another_boot)
         LIST_FOREACH (it, &m->slots)
                 slot_end(m, LIST_ENTRY(it, struct slot, in_model), DETACHED_UNSEEN);
         m->last_loss_ns = m->now_ns;
+        connections_forget(&m->net);
         if (!another_boot)
                 return;
         LIST_FOREACH (live, &m->live)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "lib/base/list.h"
+#include "lib/model/connections.h"
 #include "lib/model/model_views.h"
 #include "lib/base/pool.h"
 #include "lib/base/table.h"
@@ -182,6 +183,8 @@ struct model {
 
         struct session *ended; /* ring */
         size_t ended_first, n_ended, ended_size;
+
+        struct connections net;
 
         struct pool process_pool, thread_pool, slot_pool, history_pool, finding_pool;
 };

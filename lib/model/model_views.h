@@ -21,12 +21,15 @@ struct model_thresholds {
         uint64_t left_stopped_ns;    /* 0.3 s: ask for the state this long after a left-over SIGSTOP */
         uint32_t attach_storm_per_s; /* 100 refusals a second */
         uint64_t tracer_stale_ns;    /* 30 min without any ptrace or wait call */
+        uint64_t dbgp_stalled_ns;    /* 2 s */
+        uint64_t client_gone_ns;     /* 5 s: of tracer-stale, once the debugger's client is gone */
 };
 
 enum question_kind {
         ASK_TASK_STATE = 1, /* send a task.state for task (and its tracer) at not_before_ns or later */
         ASK_TRACER,         /* tell who traces that process, says /proc: its tracer's call was not seen */
         ASK_UNTRACED, /* send a task.state for a thread of that process that nobody traces, if there is one */
+        ASK_NET_STATE, /* send a net.state for task at not_before_ns or later, also if it is gone */
         ASK_TASK_INFO, /* send a task.info for task, soon: it may be gone in a millisecond */
 };
 struct model_question {
@@ -102,6 +105,31 @@ struct process_view {
         const char *args, *path, *unit,
                 *tty; /* of the last task.info, "" if none; valid until the next event */
         uint32_t n_traced_threads, n_tracees; /* threads of it that are traced; threads it traces */
+};
+
+/* Who listens at a debugger's port. */
+struct listener {
+        struct task_ref task; /* who called listen(2); pid 0: not known */
+        uint32_t netns, port;
+        char local[EVENT_ADDRESS_MAX];
+        bool delve; /* told because Delve listens there; else a DBGp port */
+        bool closed;
+        uint32_t n_clients; /* connections that last, as far as they were seen */
+        uint64_t since_ns, since_wall_ns, seq;
+        uint64_t client_gone_ns, client_gone_wall_ns; /* the last of them ended, 0: none has */
+};
+
+/* A connection with a debugger's port at one end, seen from one end. */
+struct connection {
+        struct task_ref task; /* whose end it is; pid 0: not known */
+        struct task_ref peer; /* who listened, where that is known */
+        uint32_t netns, port;
+        bool server, xdebug, other_netns, over;
+        uint32_t n_looks; /* how often the state of a held one was asked for */
+        bool peer_ended;  /* by the other end */
+        char local[EVENT_ADDRESS_MAX], remote[EVENT_ADDRESS_MAX];
+        uint64_t since_ns, since_wall_ns, seq; /* 0: it began before the recording */
+        uint64_t until_ns, until_wall_ns;
 };
 
 struct model_counts {

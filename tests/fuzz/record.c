@@ -24,6 +24,7 @@ static const size_t sizes[_REC_TYPE_MAX] = {
         [REC_EXIT] = sizeof(struct rec_exit),
         [REC_SUPPRESSED] = sizeof(struct rec_suppressed),
         [REC_PLANT] = sizeof(struct rec_plant),
+        [REC_CONNECT] = sizeof(struct rec_connect),
 };
 
 static void shrink(uint32_t *pid)
