@@ -46,6 +46,7 @@ static void restart(struct diagnosis *d, const struct event *e)
 {
         /* What waits is told before the model forgets whom it is about. */
         accidents_finish(&d->accidents);
+        attempts_expire(d, UINT64_MAX);
         d->n_storms = d->stops.n = d->n_deaths = d->n_withheld = 0;
         memset(&d->unreaped, 0, sizeof(d->unreaped));
         d->since_ns = e->time_ns;
@@ -54,11 +55,12 @@ static void restart(struct diagnosis *d, const struct event *e)
 
 int diagnosis_apply(struct diagnosis *d, const struct event *e)
 {
-        int r = model_admit(d->model, e, d->accidents.n);
+        int r = model_admit(d->model, e, d->accidents.n + d->attempts.n);
 
         if (r < 0)
                 return r;
         accidents_expire(&d->accidents, d->model->now_ns);
+        attempts_expire(d, d->model->now_ns);
         if (e->type == EV_DAEMON_START)
                 restart(d, e);
         events_apply(d->model, e);
@@ -70,6 +72,7 @@ int diagnosis_apply(struct diagnosis *d, const struct event *e)
 void diagnosis_finish(struct diagnosis *d)
 {
         accidents_finish(&d->accidents);
+        attempts_expire(d, UINT64_MAX);
 }
 
 const struct model *diagnosis_model(const struct diagnosis *d)

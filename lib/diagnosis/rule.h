@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/diagnosis/accident.h"
+#include "lib/diagnosis/attempts.h"
 #include "lib/diagnosis/stops.h"
 #include "lib/event/finding.h"
 #include "lib/model/model_state.h"
@@ -55,6 +56,7 @@ struct diagnosis {
         struct accidents accidents;
         struct stops stops;
         struct unreaped unreaped;
+        struct attempts attempts;
         struct death deaths[DEATHS_MAX]; /* ring */
         size_t n_deaths;
         struct storm storms[STORMS_MAX];
@@ -75,6 +77,8 @@ void finding_begin(const struct model *m, struct finding *f, const struct rule *
 
 /* The part of rule_untraced_threads() that goes by what a tracer has written. */
 void planted_in_part_of_threads(struct diagnosis *d, const struct rule *r, const struct event *e);
+/* tracer-stale where the client of a debugger is gone: on net.connect and task.state. */
+void net_client_gone(struct diagnosis *d, const struct rule *r, const struct event *e);
 
 /* The functions of the table: rule_attach_storm() and the like, each in one of rules_*.c; codes that are told
  * by the same one name it each. */

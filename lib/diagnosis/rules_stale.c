@@ -123,6 +123,9 @@ void rule_tracer_stale(struct diagnosis *d, const struct rule *r, const struct e
         const struct finding *told;
         uint64_t last;
 
+        net_client_gone(d, r, e);
+        if (e->type != EV_TASK_STATE)
+                return;
         if (!slot || e->state != 't' || is_holder(&slot->s.tracer) || slot->s.idle_told_ns >= e->time_ns)
                 return;
         /* One that does not even know that it traces is another case. */

@@ -249,13 +249,6 @@ struct event {
         bool file_known;       /* text.scan: the file was found and read */
         int32_t state;         /* task.state: letter of the target in /proc/TID/stat */
         int32_t tracer_state;  /* task.state: letter of the tracer, or 0 */
-        bool thread;           /* task.fork: a new thread, not a process */
-        bool shared_mm;        /* task.fork: runs in the parent's memory (vfork) */
-        bool group_dead;       /* task.exit, tracer.exit: last thread */
-        bool found_int3;       /* text.scan: the file itself has the int3 */
-        bool file_known;       /* text.scan: the file was found and read */
-        int32_t state;         /* task.state: letter of the target in /proc/TID/stat */
-        int32_t tracer_state;  /* task.state: letter of the tracer, or 0 */
         bool tracer_idle; /* task.state: it was looked, and no thread of the tracer's is inside a wait call */
 
         /* counter, loss */

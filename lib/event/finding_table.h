@@ -15,6 +15,7 @@
 
 #define ON(type)     EVENT_BIT(EV_##type)
 #define ON_LINKS     (ON(PTRACE_ATTACH) | ON(PTRACE_SEIZE) | ON(PTRACE_TRACEME) | ON(PTRACE_AUTOATTACH))
+#define ON_HELD      (ON_LINKS | ON(TASK_STATE))
 #define ON_SIGNALLED (ON(SIGNAL_GENERATE) | ON(COUNTER))
 
 #define FINDINGS(X)                                                                                        \
@@ -66,8 +67,8 @@
           "a process that called PTRACE_TRACEME waits for a parent that never calls ptrace")               \
         X(ATTACH_STUCK, attach_stuck, "attach-stuck", WARNING, ON(TASK_STATE),                             \
           "a tracer waits for a target that cannot stop: it is inside vfork, or in state D")               \
-        X(TRACER_STALE, tracer_stale, "tracer-stale", WARNING, ON(TASK_STATE),                             \
-          "a process is stopped by a tracer that has made no ptrace or wait call for long")                \
+        X(TRACER_STALE, tracer_stale, "tracer-stale", WARNING, ON(TASK_STATE) | ON(NET_CONNECT),           \
+          "a process is stopped by a tracer that has made no call for long, or whose client is gone")      \
         X(PARENT_BLINDED, parent_blinded, "parent-blinded", WARNING,                                       \
           ON(TASK_EXIT) | ON(WAIT_REAP) | ON(TASK_STATE),                                                  \
           "a traced process has ended, and its parent cannot see it before the tracer has")                \
@@ -92,4 +93,9 @@
           "a tracee called exec, and its tracer, which has not asked to be told, has no breakpoint there") \
         X(FORK_NOT_FOLLOWED, fork_not_followed, "fork-not-followed", WARNING,                              \
           ON(TASK_FORK) | ON(TASK_STATE),                                                                  \
-          "a child has its parent's breakpoints in its copy of the memory, and nobody traces it")
+          "a child has its parent's breakpoints in its copy of the memory, and nobody traces it")          \
+        X(DEBUGGER_PORT_CONFLICT, debugger_port_conflict, "debugger-port-conflict", WARNING,               \
+          ON(NET_CONNECT) | ON(NET_STATE),                                                                 \
+          "Xdebug found nobody, or no DBGp client, at the port it connects to")                            \
+        X(DBGP_STALLED, dbgp_stalled, "dbgp-stalled", WARNING, ON_HELD | ON(NET_CONNECT),                  \
+          "a PHP process in a live Xdebug session is held in a ptrace-stop by another tracer")

@@ -44,6 +44,7 @@ START_TEST(test_settings)
                             "[store]\nmax-size = 2G\nmax-age=12 h ; two ways to write it\n"
                             "[thresholds]\ntracer-hung = 1500ms\nleft-stopped = 1s\nattach-storm = 7\n"
                             "tracer-stale = 8h\n"
+                            "dbgp-stalled = 4s\nclient-gone = 1min\n"
                             "[watch]\nseccomp = yes\n"
                             "[guard]\npolicy-dir = /etc/p.d\ngrace = 0\n"
                             "[log]\nlevel = debug",
@@ -55,6 +56,8 @@ START_TEST(test_settings)
         ck_assert_uint_eq(c.thresholds.left_stopped_ns, NSEC_PER_SEC);
         ck_assert_uint_eq(c.thresholds.attach_storm_per_s, 7);
         ck_assert_uint_eq(c.thresholds.tracer_stale_ns, 8 * 3600 * NSEC_PER_SEC);
+        ck_assert_uint_eq(c.thresholds.dbgp_stalled_ns, 4 * NSEC_PER_SEC);
+        ck_assert_uint_eq(c.thresholds.client_gone_ns, 60 * NSEC_PER_SEC);
         ck_assert_str_eq(c.guard.policy_dir, "/etc/p.d");
         ck_assert_uint_eq(c.guard.grace_ns, 0);
         ck_assert(c.watch.seccomp);
