@@ -274,6 +274,60 @@ static void print_claim_remark(const struct cli *c, struct json_object *o)
         print_wrapped(c, "", line);
 }
 
+/* ---- debuggers that are reached over TCP ------------------------------------------------------------ */
+
+static void print_connection(const struct cli *c, struct json_object *process, struct json_object *o)
+{
+        struct json_object *client = member_object(o, "client");
+        char line[SHOWN_TEXT_MAX], text[TASK_TEXT_MAX], since[TIME_STRING_MAX];
+
+        if (!strcmp(member_string(o, "protocol"), "dbgp"))
+                snprintf(
+                        line, sizeof(line),
+                        "%s(%lu) is debugged over DBGp, which uses neither ptrace nor SIGTRAP: client %s at "
+                        "%s, since %s%s.",
+                        member_string(process, "comm"), member_u64(process, "pid"),
+                        client ? party(client, text, sizeof(text)) : "not known", member_string(o, "remote"),
+                        local_time(member_time(o, "since"), true, since),
+                        member_bool(o, "other_netns") ? ", in another network namespace" : "");
+        else
+                snprintf(line, sizeof(line), "%s(%lu) has a client at %s, since %s.",
+                         member_string(process, "comm"), member_u64(process, "pid"),
+                         member_string(o, "remote"), local_time(member_time(o, "since"), true, since));
+        print_wrapped(c, "", line);
+}
+
+static void print_listening(const struct cli *c, struct json_object *process, struct json_object *o)
+{
+        bool delve = !strcmp(member_string(o, "protocol"), "delve");
+        char line[SHOWN_TEXT_MAX], gone[TIME_STRING_MAX] = "";
+        size_t n;
+
+        n = (size_t)snprintf(line, sizeof(line), "%s(%lu) listens at %s%s", member_string(process, "comm"),
+                             member_u64(process, "pid"), member_string(o, "local"),
+                             delve ? "" : ", a port of DBGp clients");
+        if (n < sizeof(line) && member_time(o, "client_gone"))
+                snprintf(line + n, sizeof(line) - n, ", and has had no client since %s.",
+                         local_time(member_time(o, "client_gone"), true, gone));
+        else if (n < sizeof(line))
+                snprintf(line + n, sizeof(line) - n, "%s.",
+                         delve && !member_u64(o, "clients") ? ", and no client came yet" : "");
+        print_wrapped(c, "", line);
+}
+
+/* Of a process with its lists. */
+static void print_sockets(const struct cli *c, struct json_object *o)
+{
+        struct json_object *process = member_object(o, "process");
+        struct json_object *connections = member_array(o, "connections"),
+                           *listening = member_array(o, "listening");
+
+        for (size_t i = 0; i < array_length(connections); i++)
+                print_connection(c, process, json_object_array_get_idx(connections, i));
+        for (size_t i = 0; i < array_length(listening); i++)
+                print_listening(c, process, json_object_array_get_idx(listening, i));
+}
+
 /* ---- ended sessions --------------------------------------------------------------------------------- */
 
 static int newest_first(const void *a, const void *b)
@@ -370,6 +424,7 @@ static int print_all(const struct cli *c, struct json_object *o)
 
                 print_remarks(c, member_object(p, "process"), member_array(p, "threads"));
                 print_claim_remark(c, p);
+                print_sockets(c, p);
         }
         return print_ended(c, "Ended lately:", member_array(o, "ended"), ENDED_SHOWN_LIST);
 }
@@ -467,6 +522,7 @@ static int print_card(const struct cli *c, struct json_object *o)
                         return cli_no_memory(c);
                 print_remarks(c, p, threads);
         }
+        print_sockets(c, o);
         return print_ended(c, "Ended sessions, newest first:", member_array(o, "ended"), ENDED_SHOWN_CARD);
 }
 

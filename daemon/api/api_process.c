@@ -394,6 +394,10 @@ static void show_process(struct api_call *call, struct processes_answer *t, cons
         print_json(t, api_process_json(call->api, v));
         fputs(",\"claim\":", t->out);
         print_json(t, v->alive ? claim_on(call->api, &v->task, t->alone) : NULL);
+        fputs(",\"connections\":", t->out);
+        print_json(t, api_connections_json(call->api, &v->task));
+        fputs(",\"listening\":", t->out);
+        print_json(t, api_listening_json(call->api, &v->task));
         begin_list(t, ",\"threads\":[", show_thread);
 }
 
@@ -505,9 +509,19 @@ static int gather_parties(void *userdata, const struct session *s)
         return 0;
 }
 
+static int gather_connected(void *userdata, const struct connection *c)
+{
+        struct processes_answer *t = userdata;
+
+        if (!c->over && c->task.pid)
+                pids_add(&t->parties, c->task.pid);
+        return 0;
+}
+
 static bool begin_parties(struct api_call *call, struct processes_answer *t)
 {
         model_each_session(pump_model(call->api->pump), t->pid, false, gather_parties, t);
+        model_each_connection(pump_model(call->api->pump), t->pid, gather_connected, t);
         pids_sort(&t->parties);
         fputs("{\"schema\":\"ptraced.tracers/1\",\"losses\":", t->out);
         print_json(t, api_losses_json(call->api));

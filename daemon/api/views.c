@@ -161,3 +161,79 @@ struct json_object *api_session_json(const struct api *api, const struct session
         json_object_object_add(o, "claim", NULL);
         return o;
 }
+
+/* ---- sockets at debuggers' ports ------------------------------------------------------------------- */
+
+struct sockets_of {
+        const struct task_ref *process;
+        struct json_object *list;
+};
+
+static struct json_object *peer_json(const struct task_ref *peer)
+{
+        struct json_object *o = peer->pid ? json_object_new_object() : NULL;
+
+        if (!o)
+                return NULL;
+        json_add_int(o, "pid", peer->pid);
+        json_add_text(o, "comm", peer->comm);
+        return o;
+}
+
+static int add_connection(void *userdata, const struct connection *c)
+{
+        struct sockets_of *of = userdata;
+        uint64_t now = clock_boot_ns();
+        struct json_object *o;
+
+        if (c->over || !task_same_process(&c->task, of->process))
+                return 0;
+        o = json_object_new_object();
+        json_add_text(o, "protocol", c->server ? "delve" : "dbgp");
+        json_add_int(o, "port", c->port);
+        json_add_text(o, "local", c->local);
+        json_add_text(o, "remote", c->remote);
+        json_object_object_add(o, "client", c->server ? NULL : peer_json(&c->peer));
+        json_add_time(o, "since", c->since_wall_ns);
+        json_add_seconds(o, "for_s", now - MIN_OF(c->since_ns, now));
+        json_add_int(o, "netns", c->netns);
+        json_object_object_add(o, "other_netns", json_object_new_boolean(c->other_netns));
+        json_object_array_add(of->list, o);
+        return 0;
+}
+
+static int add_listener(void *userdata, const struct listener *l)
+{
+        struct sockets_of *of = userdata;
+        struct json_object *o;
+
+        if (l->closed || !l->task.pid || !task_same_process(&l->task, of->process))
+                return 0;
+        o = json_object_new_object();
+        json_add_text(o, "protocol", l->delve ? "delve" : "dbgp");
+        json_add_int(o, "port", l->port);
+        json_add_text(o, "local", l->local);
+        json_add_int(o, "netns", l->netns);
+        json_add_time(o, "since", l->since_wall_ns);
+        if (l->delve)
+                json_add_int(o, "clients", l->n_clients);
+        json_add_time(o, "client_gone", l->client_gone_wall_ns);
+        json_object_array_add(of->list, o);
+        return 0;
+}
+
+struct json_object *api_connections_json(const struct api *api, const struct task_ref *process)
+{
+        struct sockets_of of = {process, json_object_new_array()};
+
+        model_each_connection(pump_model(api->pump), process->pid, add_connection, &of);
+        return of.list;
+}
+
+struct json_object *api_listening_json(const struct api *api, const struct task_ref *process)
+{
+        struct sockets_of of = {process, json_object_new_array()};
+
+        model_each_listener(pump_model(api->pump), add_listener, &of);
+        return of.list;
+}

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // dbgp.php: a small DBGp client, the part of an IDE that listens and steps.
 //
-// Listens on a free port of 127.0.0.1 ("ready port=N"), takes one Xdebug connection ("connected pid=N"),
-// sends step_into every 20 ms and says "steps N line L" for each tenth. No answer within a second: "stalled
-// N"; when it comes at last: "resumed N after S". A line on standard input, or its end, makes it send
-// detach and end.
+// dbgp.php [PORT]: listens on that port of 127.0.0.1, or a free one ("ready port=N"), takes one Xdebug
+// connection ("connected pid=N"), sends step_into every 20 ms and says "steps N line L" for each tenth. No
+// answer within a second: "stalled N"; when it comes at last: "resumed N after S". A line on standard input,
+// or its end, makes it send detach and end.
 
 const TICK_US = 20000;
 const STALL_S = 1.0;
@@ -49,7 +49,7 @@ function told(): bool
 
 $life = (int) (getenv('FIXTURE_SECONDS') ?: 90);
 pcntl_alarm($life);
-$server = stream_socket_server('tcp://127.0.0.1:0', $no, $text) ?: fail($text);
+$server = stream_socket_server('tcp://127.0.0.1:' . (int) ($argv[1] ?? 0), $no, $text) ?: fail($text);
 echo 'ready pid=', getmypid(), ' port=', explode(':', stream_socket_get_name($server, false))[1], "\n";
 $conn = stream_socket_accept($server, $life) ?: fail('nobody connected');
 stream_set_blocking($conn, false);

@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Debuggers that are reached over TCP: Xdebug that finds nobody, or nobody who speaks DBGp, at its port; a PHP program that
+# is held while its client waits; a Delve whose client is gone. Each has its silent twin. All of it happens in a network
+# namespace of its own, where the ports are free whoever uses them on this machine.
+# guests: catalog
+. "$(dirname "$0")/tap.bash"
+need php python3 nsenter || skip_all "php, python3 or nsenter is not installed"
+[[ $(php -m) == *[Xx]debug* ]] || skip_all "Xdebug is not installed"
+printf '[thresholds]\ndbgp-stalled = 1s\nclient-gone = 1s\n' >"$T/conf"
+start_daemon --config "$T/conf"
+sees_signals || skip_all "tier proc does not see sockets"
+fixture apart apart
+APART=$PID
+
+# A command in that namespace
+inside=(nsenter -t "$APART" -n)
+# xdebug NAME PHP-ARGUMENT...: a program whose Xdebug is to start a session at once
+xdebug() {
+        spawn "$1" "${inside[@]}" php -d xdebug.mode=debug -d xdebug.start_with_request=yes -d xdebug.client_host=127.0.0.1 "${@:2}"
+}
+# listener NAME CODE [PORT]: Python at a port, with the code to run for what it accepts
+listener() {
+        spawn "$1" "${inside[@]}" python3 -uc "import socket, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('127.0.0.1', ${3:-9003})); s.listen(0)
+print('ready', flush=True)
+$2
+time.sleep(90)"
+        said "$1" '^ready'
+}
+connections() { ctl who "$1" --json | jq -c '[.processes[] | select(.process.pid == '"$1"') | .connections[]]'; }
+has_connection() { [[ $(connections "$1") == *"$2"* ]]; }
+
+# ---- nobody listens -------------------------------------------------------------------------------------
+xdebug alone -r 'usleep(1);'
+alone=$PID
+ended "$alone"
+concludes "nobody listens at Xdebug's port" "$alone" 'debugger-port-conflict/nobody-listens 0' 'SIGTRAP handler|ptrace_scope'
+like "$(finding_text "$alone" debugger-port-conflict/)" "xdebug.client_port .*127.0.0.1:9003.*neither ptrace nor SIGTRAP.*network namespace of its own" \
+        "it names the port, the setting and the namespace, and that it is no matter of ptrace"
+xdebug off -d xdebug.mode=off -r 'usleep(1);'
+ended "$PID"
+silent "with Xdebug switched off nothing is said" "$PID"
+xdebug trigger -d xdebug.start_with_request=trigger -r 'usleep(1);'
+ended "$PID"
+silent "nor while nothing triggers it" "$PID"
+ctl record -o "$T/record.jsonl" -- "${inside[@]}" php -d xdebug.mode=debug -d xdebug.start_with_request=yes -r '1;' >"$T/record.out" 2>&1
+is "$(ctl diagnose --file "$T/record.jsonl" --json | jq -r '[.findings[] | "\(.code)/\(.cause) \(.count)"] | join(", ")')" \
+        "debugger-port-conflict/nobody-listens 1" "record of a php without a listener has one finding"
+
+# ---- a client that takes its time, and then does its work ----------------------------------------------------
+spawn ide "${inside[@]}" php -d xdebug.mode=off "$SCRIPTS/dbgp.php" 9003
+ide=$PID
+said ide '^ready '
+xdebug stepped -d xdebug.client_host=localhost "$SCRIPTS/steps.php"
+php=$PID
+said ide '^connected '
+ok "who shows the connection" wait_for 5 has_connection "$php" '"remote":"127.0.0.1:9003"'
+is "$(connections "$php" | jq -c '[.[] | [.protocol, .port, .client.pid, .other_netns]]')" "[[\"dbgp\",9003,$ide,true]]" "with its port and client"
+like "$(ctl who "$php" | tr '\n' ' ')" "debugged over DBGp, which uses neither ptrace +nor SIGTRAP: client php\($ide\)" "in words, too"
+silent "a session with a client has no finding, whatever address was tried first" "$php" "$ide"
+
+# ---- held by a tracer ------------------------------------------------------------------------------------------
+if need gdb strace; then
+        spawn strace strace -f -o "$T/strace" -p "$php"
+        strace=$PID
+        wait_for 10 has_tracer "$php" "$strace"
+        read -rt 2.5 -u "$SILENCE"
+        kill -INT "$strace"
+        ended "$strace"
+        silent "a tracer that lets it run stalls no session" "$php"
+        gdb_on gdb "$php"
+        gdb=$PID
+        concludes "a session that gdb holds is stalled" "$php" "dbgp-stalled/ $gdb" 'SIGTRAP handler'
+        tell gdb detach
+        said gdb detached
+        tell gdb quit
+        ended "$gdb"
+fi
+tell ide end
+ended "$ide"
+ended "$php" 1 || kill -KILL "$php"
+
+# ---- others at the port --------------------------------------------------------------------------------------
+listener slow 'c, _ = s.accept(); c.recv(1); time.sleep(2); c.sendall(b"detach -i 1\0"); c.recv(100000); time.sleep(0.3); c.close()'
+slow=$PID
+xdebug waits -r 'usleep(1);'
+waits=$PID
+ended "$waits"
+silent "a client that is slow has the port all the same" "$waits" "$slow"
+kill "$slow"
+ended "$slow"
+listener foreign $'while True:\n  c, _ = s.accept(); c.recv(100000); c.close()'
+foreign=$PID
+xdebug refused -r 'usleep(1);'
+refused=$PID
+ended "$refused"
+concludes "whoever closes without a word is no client" "$refused" "debugger-port-conflict/held-by-other $foreign"
+kill "$foreign"
+ended "$foreign"
+# A queue of one that is full: what comes then is dropped, as a firewall does.
+listener deaf $'q = [socket.socket() for i in range(4)]\nfor c in q:\n  c.setblocking(False); c.connect_ex(("127.0.0.1", 9003))\nprint("full", flush=True)'
+deaf=$PID
+said deaf '^full'
+xdebug unheard -r 'usleep(1);'
+unheard=$PID
+ended "$unheard"
+concludes "a connect without an answer" "$unheard" 'debugger-port-conflict/timed-out 0'
+silent "others that connect to such a port are not looked at" "$deaf"
+kill "$deaf"
+
+# ---- Delve ---------------------------------------------------------------------------------------------------
+if need dlv && [[ -x $FIXTURES/worker ]]; then
+        # delve_at NAME PORT: a headless one, on a Go program of its own; $GO and $PID
+        delve_at() {
+                spawn "$1-go" "$FIXTURES/worker"
+                GO=$PID
+                said "$1-go" '^ready '
+                spawn "$1" "${inside[@]}" dlv attach "$GO" --headless --accept-multiclient --listen="127.0.0.1:$2" --api-version=2 --check-go-version=false
+                said "$1" 'listening at'
+        }
+        delve_at idle 2346
+        idle=$GO
+        delve_at dlv 2345
+        dlv=$PID
+        like "$(ctl who "$dlv" | tr '\n' ' ')" "listens at 127.0.0.1:2345, and no client came yet" "who shows where Delve listens"
+        spawn client "${inside[@]}" dlv connect 127.0.0.1:2345 --allow-non-terminal-interactive=true
+        client=$PID
+        tell client 'print 123454321'
+        said client 123454321 40
+        is "$(connections "$dlv" | jq -r '.[0].protocol')" delve "and its client"
+        kill -KILL "$client"
+        ended "$client"
+        concludes "a Delve whose client is gone is stale" "$GO" "tracer-stale/client-gone $dlv"
+        like "$(finding_text "$GO" tracer-stale/)" "holds in a stop .*still listens at 127.0.0.1:2345" "it says that the program is stopped"
+        silent "one that waits for its first client is not" "$idle"
+fi
+
+stop_daemon
+is "$RC" 0 "the daemon stops cleanly"
+done_testing
