@@ -15,6 +15,7 @@
 #include "lib/base/ratelimit.h"
 #include "lib/proc/procfs.h"
 #include "lib/event/record.h"
+#include "lib/event/tools.h"
 #include "daemon/kernel/backlog.h"
 #include "daemon/events/complete.h"
 #include "daemon/events/departed.h"
@@ -26,6 +27,7 @@
 #include "daemon/events/sampler.h"
 #include "daemon/events/scan.h"
 #include "daemon/net/dial.h"
+#include "daemon/net/listening.h"
 
 #define DEFERRED_MAX    8192 /* events a scan or the sampler may make in one turn */
 #define QUESTIONS_MAX   1024
@@ -602,6 +604,16 @@ void pump_take_refusals(struct pump *p)
         pump_drain(p);
 }
 
+/* From now on the kernel side tells of Delve's clients. */
+static int emit_listening(void *userdata, struct event *e)
+{
+        struct pump *p = userdata;
+
+        if (e->change == NET_LISTENS && is_delve(&e->target))
+                loader_watch_delve_port(p->loader, (uint16_t)e->port);
+        return pump_feed(p, e);
+}
+
 int pump_start(struct pump *p)
 {
         struct event e = {.type = EV_DAEMON_START};
@@ -612,6 +624,8 @@ int pump_start(struct pump *p)
         backlog_each(loader_backlog(p->loader), take_observed, p);
         pump_feed(p, &e);
         scan_tracers(emit, p); /* tracers older than we are */
+        if (loader_tier(p->loader) != TIER_PROC)
+                listening_scan(emit_listening, p);
         if (loader_tier(p->loader) != TIER_PROC)
                 return 0;
         return proctier_new(&p->proctier, p->event, p->model, emit, p);

@@ -25,8 +25,7 @@
 #include "daemon/kernel/selftest.h"
 #include "daemon/kernel/tracepoint.h"
 
-/* Where DBGp clients listen: Xdebug 3's port, and that of Xdebug 2. */
-static const uint16_t default_dbgp_ports[] = {9003, 9000};
+static const uint16_t dbgp_ports[] = {DBGP_PORTS};
 
 #define F          (1u << TIER_FULL)
 #define T          (1u << TIER_TRACEPOINT)
@@ -299,8 +298,8 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
         if (!l->skel)
                 return -errno;
         put_offsets(l, btf);
-        for (size_t i = 0; i < ELEMENTSOF(default_dbgp_ports); i++)
-                mark_port(l->skel->bss->dbgp_ports, default_dbgp_ports[i]);
+        for (size_t i = 0; i < ELEMENTSOF(dbgp_ports); i++)
+                mark_port(l->skel->bss->dbgp_ports, dbgp_ports[i]);
         r = choose_programs(l, l->skel, tier, btf, with_optional);
         if (!r)
                 r = put_kfuncs(l, (tier == TIER_TRACEPOINT || l->requested) && with_optional ? btf : NULL);

@@ -8,13 +8,28 @@
 need php python3 nsenter || skip_all "php, python3 or nsenter is not installed"
 [[ $(php -m) == *[Xx]debug* ]] || skip_all "Xdebug is not installed"
 printf '[thresholds]\ndbgp-stalled = 1s\nclient-gone = 1s\n' >"$T/conf"
-start_daemon --config "$T/conf"
-sees_signals || skip_all "tier proc does not see sockets"
+[[ $EUID -eq 0 ]] || skip_all "not root"
 fixture apart apart
 APART=$PID
 
 # A command in that namespace
 inside=(nsenter -t "$APART" -n)
+# delve_at NAME PORT: a headless one, on a Go program of its own; $GO and $PID
+delve_at() {
+        spawn "$1-go" "$FIXTURES/worker"
+        GO=$PID
+        said "$1-go" '^ready '
+        spawn "$1" "${inside[@]}" dlv attach "$GO" --headless --accept-multiclient --listen="127.0.0.1:$2" --api-version=2 --check-go-version=false
+        said "$1" 'listening at'
+}
+DLV=
+if need dlv && [[ -x $FIXTURES/worker ]]; then
+        delve_at dlv 2345
+        DLV=$PID held=$GO
+fi
+start_daemon --config "$T/conf"
+sees_signals || skip_all "tier proc does not see sockets"
+
 # xdebug NAME PHP-ARGUMENT...: a program whose Xdebug is to start a session at once
 xdebug() {
         spawn "$1" "${inside[@]}" php -d xdebug.mode=debug -d xdebug.start_with_request=yes -d xdebug.client_host=127.0.0.1 "${@:2}"
@@ -111,29 +126,20 @@ silent "others that connect to such a port are not looked at" "$deaf"
 kill "$deaf"
 
 # ---- Delve ---------------------------------------------------------------------------------------------------
-if need dlv && [[ -x $FIXTURES/worker ]]; then
-        # delve_at NAME PORT: a headless one, on a Go program of its own; $GO and $PID
-        delve_at() {
-                spawn "$1-go" "$FIXTURES/worker"
-                GO=$PID
-                said "$1-go" '^ready '
-                spawn "$1" "${inside[@]}" dlv attach "$GO" --headless --accept-multiclient --listen="127.0.0.1:$2" --api-version=2 --check-go-version=false
-                said "$1" 'listening at'
-        }
+if [[ $DLV ]]; then
         delve_at idle 2346
         idle=$GO
-        delve_at dlv 2345
-        dlv=$PID
-        like "$(ctl who "$dlv" | tr '\n' ' ')" "listens at 127.0.0.1:2345, and no client came yet" "who shows where Delve listens"
+        like "$(ctl who "$PID" | tr '\n' ' ')" "listens at 127.0.0.1:2346, and no client came yet" "who shows where Delve listens"
+        like "$(ctl who "$DLV" | tr '\n' ' ')" "listens at 127.0.0.1:2345, and no client" "also where it did before the daemon came"
         spawn client "${inside[@]}" dlv connect 127.0.0.1:2345 --allow-non-terminal-interactive=true
         client=$PID
         tell client 'print 123454321'
         said client 123454321 40
-        is "$(connections "$dlv" | jq -r '.[0].protocol')" delve "and its client"
+        ok "and its client" has_connection "$DLV" '"protocol":"delve"'
         kill -KILL "$client"
         ended "$client"
-        concludes "a Delve whose client is gone is stale" "$GO" "tracer-stale/client-gone $dlv"
-        like "$(finding_text "$GO" tracer-stale/)" "holds in a stop .*still listens at 127.0.0.1:2345" "it says that the program is stopped"
+        concludes "a Delve whose client is gone is stale" "$held" "tracer-stale/client-gone $DLV"
+        like "$(finding_text "$held" tracer-stale/)" "holds in a stop .*still listens at 127.0.0.1:2345" "it says that the program is stopped"
         silent "one that waits for its first client is not" "$idle"
 fi
 
