@@ -12,7 +12,6 @@
 #include "lib/event/wording.h"
 
 #define GAVE_UP_NS (100 * NSEC_PER_MSEC) /* a connect that its caller ended sooner tells nothing */
-#define FIN_BYTES  1                     /* what the kernel counts of an other end that only closed */
 #define NO_PTRACE  "Xdebug uses neither ptrace nor SIGTRAP: it connects to a DBGp client, such as an IDE"
 #define SETTINGS   "xdebug.client_host and xdebug.client_port"
 
@@ -211,35 +210,46 @@ static void forget_failure(struct diagnosis *d, const struct event *e)
 
 /* ---- debugger-port-conflict: it was let in, and not a byte came ---------------------------------------- */
 
-/* A DBGp client always sends a command, if only to let the program run. */
+static void say_other_port(struct finding *f, const struct task_ref *holder, uint32_t port)
+{
+        char who[WORD_MAX];
+
+        if (holder->pid)
+                say(SENTENCE(f->remedy), "see whether %s is the client you mean; if not, end it or",
+                    word_tool(holder, who));
+        else
+                say(SENTENCE(f->remedy), "see who listens at port %" PRIu32 " (ss -ltnp), and", port);
+        say(SENTENCE(f->remedy),
+            " have the client listen at another port, and set xdebug.client_port to that");
+}
+
+/* A DBGp client always sends a command, if only to let the program run; unless it has no room for a session. */
 static void tell_unanswered(struct model *m, const struct rule *r, const struct event *e)
 {
-        const struct listener *l =
-                is_own_loopback(e->remote) ? listener_at(&m->net, e->netns, e->port) : NULL;
+        const struct listener *l = listener_behind(&m->net, e);
         struct task_ref holder = l && !l->closed ? l->task : (struct task_ref){};
+        bool is_client = holder.pid && l->served;
         char address[WORD_MAX], who[WORD_MAX] = "whoever listens there";
         struct finding f;
 
         begin_about(m, &f, r, e);
         process_name(m, &holder);
         f.other_pid = holder.pid;
-        say(SENTENCE(f.cause), "held-by-other");
+        say(SENTENCE(f.cause), "%s", is_client ? "client-busy" : "held-by-other");
         if (holder.pid)
                 word_process(&holder, who);
         say(SENTENCE(f.summary),
             " connected to %s to start an Xdebug session, and %s closed the connection without having sent a "
-            "single byte: no DBGp client does that, unless it takes no further session. " NO_PTRACE,
+            "single byte: ",
             word_address(e->remote, address), who);
-        if (holder.pid)
-                say(SENTENCE(f.remedy),
-                    "see whether %s is the client you mean; if not, end it or have the client listen at "
-                    "another port, and set xdebug.client_port to that",
+        say(SENTENCE(f.summary), "%s. " NO_PTRACE,
+            is_client ? "it has answered others, so it takes no further session now"
+                      : "no DBGp client does that, unless it takes no further session");
+        if (is_client)
+                say(SENTENCE(f.remedy), "end the session that %s is in, or let it take more than one",
                     word_tool(&holder, who));
         else
-                say(SENTENCE(f.remedy),
-                    "see who listens at port %" PRIu32 " (ss -ltnp), and have the client listen at another "
-                    "port, and set xdebug.client_port to that",
-                    e->port);
+                say_other_port(&f, &holder, e->port);
         model_report(m, &f);
 }
 
@@ -255,7 +265,7 @@ void rule_debugger_port_conflict(struct diagnosis *d, const struct rule *r, cons
                 forget_failure(d, e);
                 break;
         case NET_PEER_ENDED:
-                if (e->received <= FIN_BYTES)
+                if (received_nothing(e))
                         tell_unanswered(d->model, r, e);
                 break;
         default:

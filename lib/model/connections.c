@@ -103,6 +103,8 @@ static struct connection *place_for_one(struct connections *all)
         return &all->list[all->n - 1];
 }
 
+#define FIN_BYTES 1 /* what the kernel counts of an other end that only closed */
+
 /* A loopback address is that of a socket in the same network namespace; what another address leads to is not
  * known from here. */
 static bool is_loopback(const char *address)
@@ -110,10 +112,19 @@ static bool is_loopback(const char *address)
         return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0;
 }
 
+struct listener *listener_behind(struct connections *all, const struct event *e)
+{
+        return e->server || is_loopback(e->remote) ? listener_at(all, e->netns, e->port) : NULL;
+}
+
+bool received_nothing(const struct event *e)
+{
+        return e->received <= FIN_BYTES;
+}
+
 static void note_opened(struct connections *all, const struct event *e)
 {
-        struct listener *l =
-                e->server || is_loopback(e->remote) ? listener_at(all, e->netns, e->port) : NULL;
+        struct listener *l = listener_behind(all, e);
         struct connection *c = place_for_one(all);
 
         *c = (struct connection){
@@ -141,16 +152,18 @@ static void note_opened(struct connections *all, const struct event *e)
 
 static void note_ended(struct connections *all, const struct event *e)
 {
-        struct listener *l = e->server ? listener_at(all, e->netns, e->port) : NULL;
+        struct listener *l = listener_behind(all, e);
         struct connection *c = connection_find(all, e);
 
         if (!c)
                 return;
+        if (l && !e->server && !received_nothing(e))
+                l->served = true;
         c->over = true;
         c->peer_ended = e->change == NET_PEER_ENDED;
         c->until_ns = e->time_ns;
         c->until_wall_ns = e->wall_ns;
-        if (!l || !l->n_clients || --l->n_clients)
+        if (!l || !e->server || !l->n_clients || --l->n_clients)
                 return;
         l->client_gone_ns = e->time_ns;
         l->client_gone_wall_ns = e->wall_ns;

@@ -24,6 +24,10 @@ void connections_note(struct connections *all, const struct event *e);
 void connections_forget(struct connections *all);
 /* The end that listened: who has the port now, or had it last; NULL: nobody was seen. */
 struct listener *listener_at(struct connections *all, uint32_t netns, uint32_t port);
+/* Who listens at the other end of a connection to a loopback address, or at this one; NULL: it is not known. */
+struct listener *listener_behind(struct connections *all, const struct event *e);
+/* The other end has sent not a byte in that connection, which has ended. */
+bool received_nothing(const struct event *e);
 /* Where Delve is that process; NULL: it does not listen, or that was not seen. */
 struct listener *listener_of(struct connections *all, const struct task_ref *process);
 /* The process's own connection to a DBGp client, while it lasts; NULL: it has none. */

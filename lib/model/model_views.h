@@ -114,6 +114,7 @@ struct listener {
         char local[EVENT_ADDRESS_MAX];
         bool delve; /* told because Delve listens there; else a DBGp port */
         bool closed;
+        bool served;        /* a session has ended in which it sent something */
         uint32_t n_clients; /* connections that last, as far as they were seen */
         uint64_t since_ns, since_wall_ns, seq;
         uint64_t client_gone_ns, client_gone_wall_ns; /* the last of them ended, 0: none has */

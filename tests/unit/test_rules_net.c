@@ -196,6 +196,21 @@ SCENE(a_client_that_sent_commands_may_close)
         silent(s);
 }
 
+SCENE(a_client_that_answered_others_is_busy)
+{
+        listens(s, IDE, 9003, "127.0.0.1:9003");
+        feed(s, dial(NET_OPENED, 0));
+        struct event e = dial(NET_ENDED, 0);
+        e.received = 400;
+        feed(s, e);
+        feed(s, dial(NET_OPENED, 0));
+        feed(s, dial(NET_PEER_ENDED, 0));
+        struct finding f = expect_saying(s, FIND_DEBUGGER_PORT_CONFLICT, "client-busy",
+                                         "has answered others, so it takes no further session now");
+        ck_assert_uint_eq(f.other_pid, 900);
+        expect_count(s, 1);
+}
+
 SCENE(many_failures_at_once_are_all_told)
 {
         for (uint32_t i = 0; i < 3 * ATTEMPTS_MAX; i++) {
@@ -346,6 +361,7 @@ int main(void)
         tcase_add_test(t, whoever_listens_at_another_address_is_named);
         tcase_add_test(t, a_listener_that_closes_without_a_byte_is_no_client);
         tcase_add_test(t, a_client_that_sent_commands_may_close);
+        tcase_add_test(t, a_client_that_answered_others_is_busy);
         tcase_add_test(t, many_failures_at_once_are_all_told);
         tcase_add_test(t, a_session_held_by_gdb_is_stalled);
         tcase_add_test(t, a_session_begun_under_gdb_is_looked_at_too);
