@@ -9,6 +9,7 @@
  * children's. generated and delivered are the signals that have P as their target, which is what a recorder
  * should have seen of it.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <error.h>
 #include <sched.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -100,6 +102,54 @@ static void do_int3(void)
         __asm__ volatile("int3");
 }
 
+/* ---- connects, to a port of nobody's and to one of a debugger's ---- */
+
+#define DEBUGGER_PORT 9000 /* of DBGp; free on most machines, as is the address */
+#define LOOPBACK      0x7f0d0101
+
+static struct sockaddr_in address;
+static int listener = -1;
+
+static void listen_at(uint16_t port)
+{
+        const struct linger at_once = {.l_onoff = 1};
+        socklen_t size = sizeof(address);
+        int yes = 1;
+
+        address = (struct sockaddr_in){
+                .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(LOOPBACK)};
+        listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        /* Accepted sockets inherit it: none is left in TIME_WAIT. */
+        if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) ||
+            setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) ||
+            bind(listener, (const struct sockaddr *)&address, size) || listen(listener, 8) ||
+            getsockname(listener, (struct sockaddr *)&address, &size))
+                fail("cannot listen");
+}
+
+static void listen_anywhere(void)
+{
+        listen_at(0);
+}
+
+static void listen_at_debugger_port(void)
+{
+        listen_at(DEBUGGER_PORT);
+}
+
+static void do_connect(void)
+{
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), accepted;
+
+        if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+                fail("cannot connect");
+        accepted = accept(listener, NULL, NULL);
+        if (accepted < 0)
+                fail("cannot accept");
+        close(accepted);
+        close(fd);
+}
+
 /* What needs no kernel: a microsecond or so. */
 static void do_work(void)
 {
@@ -167,6 +217,8 @@ static const struct mode {
         {"kill-trap", "kill(self, SIGTRAP), ignored", ignore_trap, do_kill_trap, 1, 0},
         {"raise", "raise(SIGTRAP) with a handler", handle_trap, do_raise, 1, 1},
         {"int3", "a breakpoint instruction with a handler", handle_trap, do_int3, 1, 1},
+        {"connect", "connect, accept and close over the loopback", listen_anywhere, do_connect, 0, 0},
+        {"dial", "the same, at a port of DBGp clients", listen_at_debugger_port, do_connect, 0, 0},
         {"step", "one PTRACE_SINGLESTEP of a child, and the wait", start_tracee, do_step, 1, 0},
         {"attach", "PTRACE_ATTACH of a child, the wait and PTRACE_DETACH", start_sibling, do_attach, 1, 0},
 };

@@ -64,6 +64,21 @@ ctl record -o "$T/record.jsonl" -- "${inside[@]}" php -d xdebug.mode=debug -d xd
 is "$(ctl diagnose --file "$T/record.jsonl" --json | jq -r '[.findings[] | "\(.code)/\(.cause) \(.count)"] | join(", ")')" \
         "debugger-port-conflict/nobody-listens 1" "record of a php without a listener has one finding"
 
+fpm=$(compgen -c php-fpm | head -n 1) # its name has PHP's version in it
+if [[ -n $fpm ]]; then
+        printf '[global]\nerror_log = %s\n[www]\nuser = nobody\ngroup = nogroup\nlisten = %s\npm = static\npm.max_children = 3\npm.max_requests = 1\n' \
+                "$T/fpm.log" "$T/fpm.sock" >"$T/fpm.conf"
+        spawn fpm "${inside[@]}" "$fpm" -n -d zend_extension=xdebug -d xdebug.mode=debug -d xdebug.start_with_request=yes -d xdebug.log_level=0 -F -y "$T/fpm.conf"
+        fpm=$PID
+        wait_for 10 test -S "$T/fpm.sock"
+        echo '<?php echo "done";' >"$T/page.php"
+        for i in 1 2 3; do php -d xdebug.mode=off "$SCRIPTS/fcgi.php" "$T/fpm.sock" "$T/page.php" >/dev/null; done
+        concludes "what a server's workers run into is told of their master" "$fpm" 'debugger-port-conflict/nobody-listens 0'
+        is "$(ctl diagnose "$fpm" --json | jq -r '.findings[0].count')" 3 "once, with a count"
+        kill "$fpm"
+        ended "$fpm"
+fi
+
 # ---- a client that takes its time, and then does its work ----------------------------------------------------
 spawn ide "${inside[@]}" php -d xdebug.mode=off "$SCRIPTS/dbgp.php" 9003
 ide=$PID
