@@ -42,7 +42,7 @@ static bool is_dbgp_port(uint16_t port)
         return false;
 }
 
-static int add_row(struct socket_set *set, const struct net_row *row)
+static int note_row(struct socket_set *set, const struct net_row *row)
 {
         set->rows[set->n++] = *row;
         return set->n == LISTENING_SOCKETS_MAX;
@@ -50,7 +50,7 @@ static int add_row(struct socket_set *set, const struct net_row *row)
 
 static int keep_dbgp(void *userdata, const struct net_row *row)
 {
-        return row->listens && is_dbgp_port(row->local_port) ? add_row(userdata, row) : 0;
+        return row->listens && is_dbgp_port(row->local_port) ? note_row(userdata, row) : 0;
 }
 
 /* ---- whose they are ------------------------------------------------------------------------------ */
@@ -122,7 +122,7 @@ static int keep_own(void *userdata, const struct net_row *row)
         struct own_rows *own = userdata;
 
         return (row->listens || row->established) && has_inode(own->inodes, row->inode)
-                       ? add_row(&own->set, row)
+                       ? note_row(&own->set, row)
                        : 0;
 }
 

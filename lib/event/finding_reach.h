@@ -34,6 +34,8 @@
 #define SHORT_UNSEEN     "a tracer that stays under a second may be missed"
 #define ANSWERS_UNSEEN   "which security module refused is not seen"
 #define SETTINGS_UNSEEN  "what the program had set before is not known"
+#define SOCKETS_UNSEEN   "connections are not seen"
+#define OTHER_PORTS      "of Xdebug's ports 9003 and 9000 are watched"
 #define OVERRIDES_UNSEEN "what the kernel overrides is inferred, not seen"
 
 #define FINDING_REACH(X)                                                                             \
@@ -81,7 +83,21 @@
         X(TRAP_FORCED, F, "on_force_sig", PART, OVERRIDES_UNSEEN)                                    \
         X(TRAP_FORCED, F, "on_sigaction", PART, SETTINGS_UNSEEN)                                     \
         X(BREAKPOINT_COLLIDED, P, NULL, NONE, SIGNALS_UNSEEN)                                        \
-        X(TRAP_LEAKED, P, NULL, NONE, SIGNALS_UNSEEN)
+        X(TRAP_LEAKED, P, NULL, NONE, SIGNALS_UNSEEN)                                                \
+        /* debuggers that are reached over TCP */                                                    \
+        X(DEBUGGER_PORT_CONFLICT, P, NULL, NONE, SOCKETS_UNSEEN)                                     \
+        X(DEBUGGER_PORT_CONFLICT, F | T, "on_socket_state", NONE, SOCKETS_UNSEEN)                    \
+        X(DEBUGGER_PORT_CONFLICT, F | T, NULL, PART, OTHER_PORTS)                                    \
+        X(DEBUGGER_PORT_CONFLICT, F | T, NULL, PART, "who cannot bind a port is not seen")           \
+        X(DEBUGGER_PORT_CONFLICT, F | T, NULL, PART, "a listener that stays silent is not told of")  \
+        X(DBGP_STALLED, P, NULL, NONE, SOCKETS_UNSEEN)                                               \
+        X(DBGP_STALLED, F | T, "on_socket_state", NONE, SOCKETS_UNSEEN)                              \
+        X(DBGP_STALLED, F | T, NULL, PART, "a session older than the daemon is not known")           \
+        X(DBGP_STALLED, F | T, NULL, PART, OTHER_PORTS)                                              \
+        X(DBGP_STALLED, T, NULL, PART, SMALL_UNSEEN)                                                 \
+        X(TRACER_STALE, P, NULL, NONE, SOCKETS_UNSEEN)                                               \
+        X(TRACER_STALE, F | T, "on_socket_state", NONE, SOCKETS_UNSEEN)                              \
+        X(TRACER_STALE, F | T, NULL, PART, "of clients over TCP those of Delve are known")
 
 enum reach {
         REACH_FULL,
