@@ -35,6 +35,7 @@
 #define ANSWERS_UNSEEN   "which security module refused is not seen"
 #define SETTINGS_UNSEEN  "what the program had set before is not known"
 #define SOCKETS_UNSEEN   "connections are not seen"
+#define CLIENTS_UNSEEN   "a debugger's client is not seen"
 #define OTHER_PORTS      "of Xdebug's ports 9003 and 9000 are watched"
 #define OVERRIDES_UNSEEN "what the kernel overrides is inferred, not seen"
 
@@ -96,7 +97,7 @@
         X(DBGP_STALLED, F | T, NULL, PART, OTHER_PORTS)                                              \
         X(DBGP_STALLED, T, NULL, PART, SMALL_UNSEEN)                                                 \
         X(TRACER_STALE, P, NULL, NONE, SOCKETS_UNSEEN)                                               \
-        X(TRACER_STALE, F | T, "on_socket_state", NONE, SOCKETS_UNSEEN)                              \
+        X(TRACER_STALE, F | T, "on_socket_state", PART, CLIENTS_UNSEEN)                              \
         X(TRACER_STALE, F | T, NULL, PART, "of clients over TCP those of Delve are known")
 
 enum reach {
