@@ -264,7 +264,7 @@ struct file {
         struct inode *f_inode;
 } __core_types;
 struct vm_area_struct {
-        unsigned long vm_start, vm_end, vm_pgoff;
+        unsigned long vm_start, vm_end, vm_pgoff, vm_flags;
         struct file *vm_file;
 } __core_types;
 
@@ -365,6 +365,7 @@ enum {
         S_IXGRP = 00010,
         MNT_NOSUID = 1,
         LSM_UNSAFE_PTRACE = 2, /* linux_binprm.unsafe: the program may be watched by its tracer */
+        VM_EXEC = 4,
         AF_INET6 = 10,
         TCP_ESTABLISHED = 1,
         TCP_SYN_SENT = 2,

@@ -12,7 +12,7 @@
 #define LOWEST_POINTER  4096
 
 struct mapping {
-        __u64 start, pgoff;
+        __u64 start, pgoff, flags;
         const struct file *file;
 };
 
@@ -22,6 +22,7 @@ static long note_mapping(struct task_struct *t, struct vm_area_struct *vma, void
 
         m->start = vma->vm_start;
         m->pgoff = vma->vm_pgoff;
+        m->flags = vma->vm_flags;
         m->file = vma->vm_file;
         return 0;
 }
@@ -83,6 +84,7 @@ static __always_inline bool walk_mappings(const struct task_struct *t, __u64 add
                 return false;
         m->start = BPF_CORE_READ(vma, vm_start);
         m->pgoff = BPF_CORE_READ(vma, vm_pgoff);
+        m->flags = BPF_CORE_READ(vma, vm_flags);
         m->file = BPF_CORE_READ(vma, vm_file);
         return true;
 }

@@ -386,7 +386,7 @@ enum rec_connect_what {
 
 enum rec_connect_flags {
         CONNECT_F_SERVER = 1 << 0, /* of a connection: the end that listened; task is empty then */
-        CONNECT_F_XDEBUG = 1 << 1, /* Xdebug's code called connect(2); not set: that was not seen */
+        CONNECT_F_XDEBUG = 1 << 1, /* Xdebug's code called connect(2) */
 };
 
 /* Addresses as they are on the wire: IPv4 in the first four bytes. */
@@ -478,12 +478,6 @@ struct watch {
         /* Per thread: who traced the target of the attach under way when it began. He may let go, and be gone,
          * before the refused call ends. */
         struct rec_task holder;
-};
-
-/* A process that connects to a debugger's port and has no Xdebug: key of a set that the reader fills. */
-struct stranger {
-        rec_u64 start_ticks; /* as in /proc/PID/stat */
-        rec_u32 pid, pad;
 };
 
 /* Calls of kernel functions, until the loader has put the function's number there. */

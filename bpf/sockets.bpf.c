@@ -7,20 +7,18 @@
 #include "bpf/observe.h"
 #include "bpf/mappings.h"
 
-#define DIALS_MAX     1024
-#define STRANGERS_MAX 4096
-#define STACK_WORDS   24 /* looked at for who called connect(2): the C library's part of the stack is above */
-#define TICK_NS       10000000ULL
+#define DIALS_MAX   1024
+#define STACK_WORDS 24 /* looked at for who called connect(2): the C library's part of the stack is above */
 
 /* A bit a port, set by the reader: those that Xdebug's clients listen at ... */
 __u8 dbgp_ports[65536 / 8] = {};
 /* ... and those of Delve, which the programs below add to. */
 __u8 dlv_ports[65536 / 8] = {};
 
-/* Of a connection to such a port: who called connect(2). What follows happens in anybody's context. */
+/* Of a connection that Xdebug begins, to such a port: who called connect(2). What follows happens in anybody's context. */
 struct dial {
         struct rec_task task, parent;
-        __u64 since_ns, flags;
+        __u64 since_ns;
 };
 struct {
         __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -28,14 +26,6 @@ struct {
         __type(value, struct dial);
         __uint(max_entries, DIALS_MAX);
 } dials SEC(".maps");
-
-/* Processes that the reader has found to have no Xdebug: a web server's port may be 9000, too. */
-struct {
-        __uint(type, BPF_MAP_TYPE_LRU_HASH);
-        __type(key, struct stranger);
-        __type(value, __u8);
-        __uint(max_entries, STRANGERS_MAX);
-} strangers SEC(".maps");
 
 static __always_inline bool is_marked(const __u8 *ports, __u16 port)
 {
@@ -47,49 +37,74 @@ static __always_inline __u16 remote_port(const struct sock *sk)
         return __builtin_bswap16(sk->__sk_common.skc_dport);
 }
 
-/* Is Xdebug's code mapped at that address of the running task? */
-__noinline int is_xdebug_at(__u64 address)
+/* Unrolled, so that it compares with constants: there is no memcmp() here. */
+#define begins_with(name, what)                                                              \
+        ({                                                                                   \
+                bool same_ = true;                                                           \
+                _Pragma("unroll") for (int i_ = 0; i_ < (int)sizeof(what) - 1; i_++) same_ = \
+                        same_ && (name)[i_] == (what)[i_];                                   \
+                same_;                                                                       \
+        })
+
+enum code_of {
+        CODE_OF_NOBODY, /* no code is mapped there, or the C library's: who called it lies further down */
+        CODE_OF_XDEBUG,
+        CODE_OF_OTHERS,
+};
+
+/* Whose code the running task has mapped at an address: enum code_of. */
+__noinline int whose_code(__u64 address)
 {
         struct task_struct *t = (struct task_struct *)bpf_get_current_task_btf();
         struct mapping m = {};
         const struct file *file;
         char name[8] = {};
 
-        if (address < LOWEST_POINTER || !find_mapping(t, address, &m))
-                return 0;
+        if (address < LOWEST_POINTER || !find_mapping(t, address, &m) || !(m.flags & VM_EXEC))
+                return CODE_OF_NOBODY;
         file = m.file;
         if (!file)
-                return 0;
+                return CODE_OF_NOBODY;
         bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
-        return !__builtin_memcmp(name, "xdebug.", sizeof(name));
+        if (begins_with(name, "xdebug."))
+                return CODE_OF_XDEBUG;
+        /* libc.so, libc-2.31.so, libc.musl; libpthread; ld-musl, which is musl's. */
+        if (begins_with(name, "libc.") || begins_with(name, "libc-") || begins_with(name, "libpthr") ||
+            begins_with(name, "ld-musl"))
+                return CODE_OF_NOBODY;
+        return CODE_OF_OTHERS;
 }
 
-/* The address to return to is at the top of the stack, or a few words down where the C library called a
- * function of its own. */
+/*
+ * Is it Xdebug that called connect(2)? A program with Xdebug has connections of its own, too, and some to these
+ * ports. The address to return to is at the top of the stack, or a few words down where the C library called a
+ * function of its own; the first one that is not the C library's decides.
+ */
 static __always_inline bool called_by_xdebug(struct task_struct *t)
 {
         struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
         __u64 sp = BPF_CORE_READ(regs, sp), word = 0;
 
-        for (int i = 0; i < STACK_WORDS; i++)
-                if (!bpf_probe_read_user(&word, sizeof(word), (const void *)(sp + 8 * i)) &&
-                    is_xdebug_at(word))
-                        return true;
+        for (int i = 0; i < STACK_WORDS; i++) {
+                int whose = CODE_OF_NOBODY;
+
+                if (!bpf_probe_read_user(&word, sizeof(word), (const void *)(sp + 8 * i)))
+                        whose = whose_code(word);
+                if (whose != CODE_OF_NOBODY)
+                        return whose == CODE_OF_XDEBUG;
+        }
         return false;
 }
 
 static __always_inline void note_dial(__u64 id)
 {
         struct task_struct *t = (struct task_struct *)bpf_get_current_task_btf();
-        struct stranger key = {.pid = t->tgid, .start_ticks = start_of_process(t) / TICK_NS};
         struct dial d = {.since_ns = bpf_ktime_get_boot_ns()};
 
-        if (!BPF_CORE_READ(t, mm) || bpf_map_lookup_elem(&strangers, &key))
+        if (!BPF_CORE_READ(t, mm) || !called_by_xdebug(t))
                 return;
         describe_task(&d.task, t);
         describe_task(&d.parent, BPF_CORE_READ(t, group_leader, real_parent));
-        if (called_by_xdebug(t))
-                d.flags = CONNECT_F_XDEBUG;
         bpf_map_update_elem(&dials, &id, &d, BPF_ANY);
 }
 
@@ -179,7 +194,7 @@ static __always_inline int tell_client(const struct sock *sk, int oldstate, int 
         if (r) {
                 r->task = d->task;
                 r->parent = d->parent;
-                r->flags = d->flags;
+                r->flags = CONNECT_F_XDEBUG;
                 r->waited_ns = now - d->since_ns;
                 fill_change(r, sk);
                 bpf_ringbuf_submit(r, submit_flags());

@@ -26,8 +26,8 @@
 #include "daemon/events/proctier.h"
 #include "daemon/events/sampler.h"
 #include "daemon/events/scan.h"
-#include "daemon/net/dial.h"
 #include "daemon/net/listening.h"
+#include "daemon/net/netns.h"
 
 #define DEFERRED_MAX    8192 /* events a scan or the sampler may make in one turn */
 #define QUESTIONS_MAX   1024
@@ -253,10 +253,8 @@ static int take_record(struct pump *p, const void *data, size_t size)
                 enrich_refused(&e);
         if (e.type == EV_TASK_EXEC)
                 enrich_exec(data, &e);
-        if (e.type == EV_NET_CONNECT && !dial_matters(&e)) {
-                loader_ignore_dials(p->loader, &e.target);
-                return 0;
-        }
+        if (e.type == EV_NET_CONNECT)
+                netns_compare(&e);
         if (complete_event(p->model, &e) < 0)
                 p->unresolved++;
         if (e.type == EV_PTRACE_REFUSED && !e.guard_reason && e.tracer.pid)

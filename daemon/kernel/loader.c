@@ -642,15 +642,6 @@ int loader_watch(struct loader *l, uint32_t pid, uint32_t bits)
         return bpf_map_update_elem(loader_watch_fd(l), &pidfd, &w, BPF_ANY) ? -errno : 0;
 }
 
-void loader_ignore_dials(struct loader *l, const struct task_ref *process)
-{
-        const struct stranger key = {.start_ticks = process->start, .pid = process->pid};
-        const uint8_t yes = 1;
-
-        if (l->skel)
-                bpf_map_update_elem(bpf_map__fd(l->skel->maps.strangers), &key, &yes, BPF_ANY);
-}
-
 void loader_watch_delve_port(struct loader *l, uint16_t port)
 {
         if (l->skel)

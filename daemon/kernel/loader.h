@@ -71,8 +71,5 @@ uint64_t loader_attached_ns(const struct loader *l);
 void loader_arm_wakeup(struct loader *l, bool armed);
 /* Set watch bits on a live process, from user space. -ESRCH if it is gone. */
 int loader_watch(struct loader *l, uint32_t pid, uint32_t bits);
-/* That process connects to a debugger's port and is no debugger's business: its connections are not told. */
-struct task_ref;
-void loader_ignore_dials(struct loader *l, const struct task_ref *process);
 /* Connections to that port are told: Delve listens there. */
 void loader_watch_delve_port(struct loader *l, uint16_t port);

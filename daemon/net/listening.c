@@ -12,7 +12,7 @@
 #include "lib/event/tools.h"
 #include "lib/proc/net_table.h"
 #include "lib/proc/procfs.h"
-#include "daemon/net/dial.h"
+#include "daemon/net/netns.h"
 
 struct socket_set {
         struct net_row rows[LISTENING_SOCKETS_MAX];
@@ -83,7 +83,7 @@ static int tell_socket(struct listening *l, const struct task_ref *owner, const 
         memcpy(e.local, row->local, sizeof(e.local));
         if (e.server)
                 memcpy(e.remote, row->remote, sizeof(e.remote));
-        (void)dial_matters(&e);
+        netns_compare(&e);
         return l->emit(l->userdata, &e);
 }
 

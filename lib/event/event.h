@@ -268,7 +268,7 @@ struct event {
         /* net.connect; net.state has state only */
         int32_t change;     /* enum net_change */
         bool server;        /* of a connection: the end that listened */
-        bool xdebug;        /* the process has Xdebug loaded */
+        bool xdebug;        /* Xdebug's code called connect(2) */
         bool other_netns;   /* another network namespace than the daemon's */
         uint32_t netns;     /* inode of the network namespace */
         uint32_t port;      /* the debugger's */

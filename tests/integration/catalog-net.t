@@ -60,6 +60,10 @@ silent "with Xdebug switched off nothing is said" "$PID"
 xdebug trigger -d xdebug.start_with_request=trigger -r 'usleep(1);'
 ended "$PID"
 silent "nor while nothing triggers it" "$PID"
+# ClickHouse, MinIO and others listen at 9000, too.
+xdebug own -d xdebug.start_with_request=no -r '@fsockopen("127.0.0.1", 9000); @stream_socket_client("tcp://127.0.0.1:9003");'
+ended "$PID"
+silent "nor where the program itself connects to such a port" "$PID"
 ctl record -o "$T/record.jsonl" -- "${inside[@]}" php -d xdebug.mode=debug -d xdebug.start_with_request=yes -r '1;' >"$T/record.out" 2>&1
 is "$(ctl diagnose --file "$T/record.jsonl" --json | jq -r '[.findings[] | "\(.code)/\(.cause) \(.count)"] | join(", ")')" \
         "debugger-port-conflict/nobody-listens 1" "record of a php without a listener has one finding"

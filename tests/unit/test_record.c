@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include <check.h>
+#include <netinet/in.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
@@ -121,6 +122,54 @@ START_TEST(the_guard_may_claim_any_number)
 }
 END_TEST
 
+START_TEST(a_socket_of_a_debuggers)
+{
+        struct rec_connect r = {
+                .h = {.type = REC_CONNECT, .time_ns = 5, .seq = 9},
+                .task = {.pid = 10, .tid = 11, .start_ns = 70000000, .comm = "php"},
+                .parent = {.pid = 4, .tid = 4, .comm = "bash"},
+                .waited_ns = 6,
+                .netns = 77,
+                .error = ECONNREFUSED,
+                .local_port = 40000,
+                .remote_port = 9003,
+                .family = AF_INET,
+                .what = CONNECT_FAILED,
+                .flags = CONNECT_F_XDEBUG,
+                .local = {127, 0, 0, 1},
+                .remote = {127, 0, 0, 2},
+        };
+        struct event e;
+
+        ck_assert_int_eq(record_to_event(&r, sizeof(r), &e), 0);
+        ck_assert_int_eq(e.type, EV_NET_CONNECT);
+        ck_assert_int_eq(e.change, NET_FAILED);
+        ck_assert_uint_eq(e.target.start, 7);
+        ck_assert_uint_eq(e.parent.pid, 4);
+        ck_assert_int_eq(e.error, ECONNREFUSED);
+        ck_assert_uint_eq(e.port, 9003);
+        ck_assert_str_eq(e.local, "127.0.0.1:40000");
+        ck_assert_str_eq(e.remote, "127.0.0.2:9003");
+        ck_assert(e.xdebug && !e.server);
+        ck_assert_uint_eq(e.netns, 77);
+        ck_assert_uint_eq(e.waited_ns, 6);
+
+        r.family = AF_INET6;
+        memcpy(r.remote, &in6addr_loopback, sizeof(r.remote));
+        memcpy(r.local, (uint8_t[16]){[10] = 0xff, 0xff, 10, 0, 0, 1}, sizeof(r.local));
+        r.flags = CONNECT_F_SERVER;
+        r.error = INT32_MIN;
+        r.what = 200;
+        ck_assert_int_eq(record_to_event(&r, sizeof(r), &e), 0);
+        ck_assert_str_eq(e.local, "10.0.0.1:40000");
+        ck_assert_str_eq(e.remote, "[::1]:9003");
+        ck_assert_uint_eq(e.port, 40000); /* of the end that listened */
+        ck_assert_int_eq(e.change, 0);
+        ck_assert_int_eq(e.error, 0);
+        ck_assert_int_eq(record_to_event(&r, sizeof(r) - 1, &e), -EBADMSG);
+}
+END_TEST
+
 START_TEST(a_flood_of_the_guards_is_counted_by_reason)
 {
         static const struct {
@@ -183,6 +232,7 @@ int main(void)
         tcase_add_test(tc, a_refusal_of_the_guard_is_told_in_full);
         tcase_add_test(tc, the_guard_tells_audits_and_memory_apart);
         tcase_add_test(tc, the_guard_may_claim_any_number);
+        tcase_add_test(tc, a_socket_of_a_debuggers);
         tcase_add_test(tc, a_flood_of_the_guards_is_counted_by_reason);
         suite_add_tcase(suite, tc);
         srunner_run_all(runner, CK_NORMAL);
