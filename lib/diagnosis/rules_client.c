@@ -14,6 +14,12 @@
 #define AGAIN_MAX \
         5 /* a session is looked at after 2, 4, 8, ... times the threshold, and then at that pace */
 
+/* Whether it still lasts, or another began, may have been among what was lost. */
+static bool lost_some_since(const struct model *m, uint64_t since_ns)
+{
+        return m->last_loss_ns > since_ns;
+}
+
 /* ---- dbgp-stalled ---------------------------------------------------------------------------------------- */
 
 static void tell_stalled(struct model *m, const struct rule *r, const struct event *e, struct connection *c)
@@ -79,7 +85,8 @@ void rule_dbgp_stalled(struct diagnosis *d, const struct rule *r, const struct e
         struct connection *c = connection_of(&m->net, &e->target);
         const struct thread *t = c ? thread_of(m, &e->target) : NULL;
 
-        if (!c || !c->xdebug || (e->type == EV_NET_CONNECT && (e->change != NET_OPENED || !t || !t->slot)))
+        if (!c || !c->xdebug || lost_some_since(m, c->since_ns) ||
+            (e->type == EV_NET_CONNECT && (e->change != NET_OPENED || !t || !t->slot)))
                 return;
         if (e->type == EV_TASK_STATE) {
                 stall_seen(m, r, e, c);
@@ -147,7 +154,7 @@ void net_client_gone(struct diagnosis *d, const struct rule *r, const struct eve
         }
         l = e->type == EV_TASK_STATE && e->tracer.pid ? listener_of(&m->net, &e->tracer) : NULL;
         t = l ? thread_of(m, &e->target) : NULL;
-        if (t && t->slot && !l->n_clients && l->client_gone_ns &&
+        if (t && t->slot && !l->n_clients && l->client_gone_ns && !lost_some_since(m, l->since_ns) &&
             e->time_ns >= l->client_gone_ns + m->thresholds.client_gone_ns)
                 tell_client_gone(m, r, e, l);
 }

@@ -275,6 +275,16 @@ SCENE(a_held_php_without_a_session_is_not_stalled)
         silent(s);
 }
 
+SCENE(a_session_whose_end_may_be_lost_is_not_told_of)
+{
+        feed(s, dial(NET_OPENED, 0));
+        feed(s, (struct event){.type = EV_LOSS, .count = 1});
+        attaches(s, GDB, PHP);
+        wait_ns(s, 3 * S);
+        is_seen(s, PHP, 't', GDB, 'S');
+        silent(s);
+}
+
 /* ---- tracer-stale, the client gone --------------------------------------------------------------------- */
 
 static void client(struct scene *s, int change)
@@ -315,6 +325,15 @@ SCENE(what_it_left_running_is_said_to_run)
         is_seen(s, WORKER, 'S', DLV, 'S');
         struct finding f = expect_saying(s, FIND_TRACER_STALE, "client-gone", "has left running, PID 701");
         ck_assert_int_eq(f.severity, SEVERITY_INFO);
+}
+
+SCENE(a_client_that_may_be_lost_is_not_gone)
+{
+        delve_with_a_client(s);
+        feed(s, (struct event){.type = EV_LOSS, .count = 1});
+        wait_ns(s, 5 * S);
+        is_seen(s, WORKER, 't', DLV, 'S');
+        silent(s);
 }
 
 SCENE(a_client_that_came_back_is_not_gone)
@@ -369,6 +388,8 @@ int main(void)
         tcase_add_test(t, a_held_php_without_a_session_is_not_stalled);
         tcase_add_test(t, a_delve_without_its_client_is_stale);
         tcase_add_test(t, what_it_left_running_is_said_to_run);
+        tcase_add_test(t, a_session_whose_end_may_be_lost_is_not_told_of);
+        tcase_add_test(t, a_client_that_may_be_lost_is_not_gone);
         tcase_add_test(t, a_client_that_came_back_is_not_gone);
         tcase_add_test(t, a_delve_that_waits_for_its_first_client_waits_on_purpose);
         tcase_add_test(t, an_earlier_recording_says_nothing_of_this_one);
