@@ -12,6 +12,9 @@ char LICENSE[] SEC("license") = "GPL";
 #define ALWAYS          (SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD))
 #define IF_TRACED       (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGTERM))
 
+/* What else is recorded, as [watch] signals asks for: bit 0 is signal 1. Set by user space at any time. */
+__u64 extra_signals __weak = 0;
+
 #define SIBLINGS_MAX 64 /* threads looked at for a traced one */
 
 /* siginfo_t as the ABI fixes it; the kernel's own struct begins the same way. */
@@ -33,6 +36,11 @@ struct siginfo_head {
 static __always_inline bool is_interesting(int sig, __u32 set)
 {
         return sig > 0 && sig < 32 && (SIGNAL_BIT(sig) & set);
+}
+
+static __always_inline bool is_asked_for(int sig)
+{
+        return sig > 0 && sig <= 64 && extra_signals >> (sig - 1) & 1;
 }
 
 /* info is a pointer, or 0 (SEND_SIG_NOINFO), or 1 (SEND_SIG_PRIV): reading it is the test the verifier lets
@@ -262,7 +270,7 @@ static __always_inline bool deserves_record(int sig, const struct siginfo_head *
                                             struct task_struct *leader, struct task_struct *sender,
                                             __u64 now)
 {
-        if (sig != SIGCHLD)
+        if (sig != SIGCHLD || is_asked_for(sig))
                 return true;
         if (result > 1 || info->code >= CLD_TRAPPED || sender->ptrace)
                 return true;
@@ -352,11 +360,13 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
         struct sending s;
         __u64 now, place;
         __u32 flags;
+        bool asked;
 
-        if (!is_interesting(sig, ALWAYS | IF_TRACED))
+        asked = is_asked_for(sig);
+        if (!asked && !is_interesting(sig, ALWAYS | IF_TRACED))
                 return 0;
         load_sending(&s, target);
-        if (is_interesting(sig, IF_TRACED) && !is_watched(target, s.leader))
+        if (!asked && is_interesting(sig, IF_TRACED) && !is_watched(target, s.leader))
                 return 0;
         watch_stopped(target, s.leader, sig);
 
@@ -409,13 +419,14 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
         struct rec_signal *r;
         __u32 flags;
         __u64 now, place;
+        bool asked = is_asked_for(sig);
 
-        if (!is_interesting(sig, SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGSTOP)))
+        if (!asked && !is_interesting(sig, SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGSTOP)))
                 return 0;
         t = bpf_get_current_task_btf();
         leader = load_early(t->group_leader);
         parent = load_early(t->real_parent);
-        if (sig != SIGTRAP && !is_watched(t, leader))
+        if (!asked && sig != SIGTRAP && !is_watched(t, leader))
                 return 0;
 
         now = bpf_ktime_get_boot_ns();

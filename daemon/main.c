@@ -104,8 +104,9 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
                 d->config = c;
                 log_init(d->options.log_level >= 0 ? d->options.log_level : c.log_level);
                 pump_set_thresholds(d->pump, &c.thresholds);
-                log_notice("Thresholds and log level were read again; [store], [watch] and [guard] hold "
-                           "from the next start.");
+                loader_watch_signals(d->loader, c.watch.signals);
+                log_notice("Thresholds, watched signals and log level were read again; [store], [guard] and "
+                           "what else is in [watch] hold from the next start.");
         }
         if (d->reload)
                 return 0; /* it is still to come, and reads what is there then */
@@ -172,7 +173,10 @@ static int set_up_loader(struct daemon *d, char *error, size_t size)
                 snprintf(error, size, "The guard's pins cannot be looked for: %s.", strerror(-r));
                 return r;
         }
-        return loader_new(&d->loader, d->options.tier, d->config.watch.seccomp, d->pins, error, size);
+        r = loader_new(&d->loader, d->options.tier, d->config.watch.seccomp, d->pins, error, size);
+        if (r >= 0)
+                loader_watch_signals(d->loader, d->config.watch.signals);
+        return r;
 }
 
 static int set_up_guard(struct daemon *d, char *error, size_t size)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/event/event.h"
 #include "daemon/api/doctor.h"
 #include "daemon/api/handlers.h"
 #include "daemon/api/metrics.h"
@@ -68,6 +69,18 @@ static struct json_object *guard_json(const struct api *api)
         return o;
 }
 
+static struct json_object *signals_json(uint64_t signals)
+{
+        struct json_object *a = json_object_new_array();
+        char name[16];
+
+        for (int sig = 1; sig <= 64; sig++)
+                if (signals >> (sig - 1) & 1)
+                        json_object_array_add(a,
+                                              json_object_new_string(signal_name(sig, name, sizeof(name))));
+        return a;
+}
+
 void api_status(struct api_call *call)
 {
         const struct api *api = call->api;
@@ -84,6 +97,7 @@ void api_status(struct api_call *call)
         json_add_int(o, "uptime_s", (int64_t)((clock_boot_ns() - api->started_ns) / NSEC_PER_SEC));
         json_add_text(o, "socket", api->socket_path);
         json_add_text(o, "state_dir", api->state_dir);
+        json_object_object_add(o, "watched_signals", signals_json(loader_watched_signals(api->loader)));
         json_object_object_add(o, "losses", api_losses_json(api));
         json_object_object_add(o, "counts", counts_json(api, &stats));
         json_object_object_add(o, "guard", guard_json(api));

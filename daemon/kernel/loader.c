@@ -646,4 +646,13 @@ void loader_watch_delve_port(struct loader *l, uint16_t port)
 {
         if (l->skel)
                 mark_port(l->skel->bss->dlv_ports, port);
+void loader_watch_signals(struct loader *l, uint64_t signals)
+{
+        if (l->skel)
+                __atomic_store_n(&l->skel->bss->extra_signals, signals, __ATOMIC_SEQ_CST);
+}
+
+uint64_t loader_watched_signals(const struct loader *l)
+{
+        return l->skel ? l->skel->bss->extra_signals : 0;
 }

@@ -73,3 +73,6 @@ void loader_arm_wakeup(struct loader *l, bool armed);
 int loader_watch(struct loader *l, uint32_t pid, uint32_t bits);
 /* Connections to that port are told: Delve listens there. */
 void loader_watch_delve_port(struct loader *l, uint16_t port);
+/* Signals that are recorded beside those that always are, bit 0 for signal 1; from now on. */
+void loader_watch_signals(struct loader *l, uint64_t signals);
+uint64_t loader_watched_signals(const struct loader *l); /* 0 in tier proc, which sees none */

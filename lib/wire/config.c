@@ -17,7 +17,9 @@
 #include "lib/base/cleanup.h"
 #include "lib/claim/policy.h"
 #include "lib/base/text.h"
+#include "lib/event/event.h"
 
+#define SPACES    " \t,"
 #define SHOWN_MAX 64 /* bytes of a wrong key or value that are repeated in the error */
 
 struct unit {
@@ -38,7 +40,7 @@ static const struct unit units_nanoseconds[] = {
 static const struct unit units_count[] = {{"", 1}, {NULL, 0}};
 
 /* What is no number with a unit. */
-static const struct unit level_name[1], absolute_path[1], yes_or_no[1];
+static const struct unit level_name[1], absolute_path[1], yes_or_no[1], signal_names[1];
 
 struct setting {
         const char *section, *key;
@@ -68,6 +70,8 @@ static const struct setting settings[] = {
         {"thresholds", "client-gone", units_nanoseconds, IN_CONFIG(thresholds.client_gone_ns), NSEC_PER_MSEC,
          86400 * NSEC_PER_SEC, "a time from 1ms to 24h, such as 5s"},
         {"watch", "seccomp", yes_or_no, IN_CONFIG(watch.seccomp), 0, 0, "yes or no"},
+        {"watch", "signals", signal_names, IN_CONFIG(watch.signals), 0, 0,
+         "signals by name, or by number from 1 to 64, with spaces between, such as SIGSEGV SIGUSR1 34"},
         {"guard", "policy-dir", absolute_path, IN_CONFIG(guard.policy_dir), 0, 0,
          "a directory, with its whole path"},
         {"guard", "grace", units_nanoseconds, IN_CONFIG(guard.grace_ns), 0, 86400 * NSEC_PER_SEC,
@@ -130,6 +134,30 @@ static int parse_amount(const char *s, const struct unit *units, uint64_t *ret)
         return -EINVAL;
 }
 
+/* "SIGSEGV USR1 34", as bits. -EINVAL. */
+static int parse_signals(const char *s, uint64_t *ret)
+{
+        uint64_t signals = 0;
+        char name[16];
+
+        for (s += strspn(s, SPACES); *s; s += strspn(s, SPACES)) {
+                size_t n = strcspn(s, SPACES);
+                int sig;
+
+                if (n >= sizeof(name))
+                        return -EINVAL;
+                memcpy(name, s, n);
+                name[n] = '\0';
+                sig = signal_number(name);
+                if (sig < 1 || sig > 64)
+                        return -EINVAL;
+                signals |= 1ULL << (sig - 1);
+                s += n;
+        }
+        *ret = signals;
+        return 0;
+}
+
 /* What goes on while one file is parsed. inih only tells the line of the first mistake, so it is kept here,
  * with the reason. */
 struct config_parsing {
@@ -171,6 +199,12 @@ static int apply_setting(const struct setting *s, const char *value, struct conf
                         return -EINVAL;
                 memcpy(to, &yes, sizeof(yes));
                 return 0;
+        }
+        if (s->units == signal_names) {
+                r = parse_signals(value, &n);
+                if (r == 0)
+                        memcpy(to, &n, sizeof(n));
+                return r;
         }
         if (s->units == absolute_path) {
                 if (value[0] != '/' || strlen(value) >= s->width)

@@ -24,6 +24,7 @@ struct guard_settings {
 };
 
 struct watch_settings {
+        uint64_t signals; /* recorded beside those that always are, bit 0 for signal 1 */
         bool seccomp; /* attaches that a filter refuses, in tier full: costs every sandboxed program's calls */
 };
 

@@ -4,7 +4,8 @@
 # nearly the same and harmless.
 # guests: catalog
 . "$(dirname "$0")/tap.bash"
-start_daemon
+echo $'[watch]\nsignals = SIGUSR2 SIGURG' >"$T/conf"
+start_daemon --config "$T/conf"
 
 # play NAME MODE ARG: a fixture that has begun and said what came of it; $PID
 play() {
@@ -100,6 +101,44 @@ if need python3 perl; then
         kill "$child"
 else
         skip "Python below a Perl that ignores SIGCHLD" "python3 or perl is not installed"
+fi
+
+# ---- [watch] signals
+if sees_signals; then
+        # seen PID SIGNAL TYPE: how many were recorded or counted
+        seen() {
+                ctl events --pid "$1" --json | jq -s --argjson sig "$2" --arg type "$3" \
+                        '[.[] | select(.sig == $sig and (.type == $type or .of_type == $type)) | .count // 1] | add // 0'
+        }
+        saw() { [[ $(seen "${@:2}") == "$1" ]]; }
+        is "$(ctl status --json | jq -c .watched_signals)" '["SIGUSR2","SIGURG"]' "status says which signals are watched"
+        spawn trap bash -c 'trap "echo got" USR2 WINCH; echo ready; for ((i = 0; i < 600; i++)); do sleep 0.1; done'
+        trap=$PID
+        said trap '^ready'
+        kill -USR2 "$trap"
+        said trap '^got'
+        kill -WINCH "$trap"
+        for ((i = 0; i < 300; i++)); do kill -URG "$trap"; done
+        settle
+        is "$(seen "$trap" 12 signal.generate) $(seen "$trap" 12 signal.deliver)" "1 1" "a watched signal is recorded as it is sent and delivered"
+        is "$(seen "$trap" 28 signal.generate)" 0 "... and others are not"
+        ok "... of a flood each is recorded or counted" wait_for 5 saw 300 "$trap" 23 signal.generate
+        is "$(ctl events --pid "$trap" --type signal.generate --json | jq -s '[.[] | select(.sig == 23)] | length < 300')" true \
+                "... and most are only counted"
+        echo $'[watch]\nsignals = WINCH 64' >"$T/conf"
+        kill -HUP "$DAEMON"
+        ok "SIGHUP changes them" wait_for 5 eval '[[ $(ctl status --json | jq -c .watched_signals) == '"'"'["SIGWINCH","SIG64"]'"'"' ]]'
+        kill -USR2 "$trap"
+        kill -WINCH "$trap"
+        ok "... at once" wait_for 5 saw 1 "$trap" 28 signal.generate
+        is "$(seen "$trap" 12 signal.generate)" 1 "... and the former ones are not recorded any more"
+        echo $'[watch]\nsignals = SIGFOO' >"$T/conf"
+        kill -HUP "$DAEMON"
+        ok "a name that there is not is told" wait_for 5 file_has "$T/daemon.log" "conf:2: signals in \[watch\] cannot be 'SIGFOO'"
+        is "$(ctl status --json | jq -c .watched_signals)" '["SIGWINCH","SIG64"]' "... and the former ones stay"
+        silent "signals alone are no finding" "$trap"
+else
+        skip "[watch] signals" "tier proc sees none"
 fi
 
 stop_daemon

@@ -65,6 +65,15 @@ START_TEST(test_settings)
         ck_assert(!c.watch.seccomp);
         ck_assert_int_eq(parse("[watch]\nseccomp = 1\n", &c, error), -EINVAL);
         ck_assert_str_eq(error, "x.conf:2: seccomp in [watch] cannot be '1': give yes or no.");
+        ck_assert_uint_eq(c.watch.signals, 0);
+        ck_assert_int_eq(parse("[watch]\nsignals = SIGSEGV  USR1, 34 64\n", &c, error), 0);
+        ck_assert_uint_eq(c.watch.signals, 1ULL << 10 | 1ULL << 9 | 1ULL << 33 | 1ULL << 63);
+        ck_assert_int_eq(parse("[watch]\nsignals = SIGSEGV 65\n", &c, error), -EINVAL);
+        ck_assert_str_eq(error,
+                         "x.conf:2: signals in [watch] cannot be 'SIGSEGV 65': give signals by name, "
+                         "or by number from 1 to 64, with spaces between, such as SIGSEGV SIGUSR1 34.");
+        ck_assert_int_eq(parse("[watch]\nsignals = SIGSEGVSEGVSEGVSEGV\n", &c, error), -EINVAL);
+        ck_assert_int_eq(parse("[watch]\nsignals = SIG\n", &c, error), -EINVAL);
         ck_assert_int_eq(parse("[log]\nlevel = debug\n", &c, error), 0);
         ck_assert_int_eq(c.log_level, LOG_DEBUG);
         ck_assert_int_eq(parse("[store]\nmax-age = 0\n", &c, error), 0);
