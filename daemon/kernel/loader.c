@@ -646,6 +646,8 @@ void loader_watch_delve_port(struct loader *l, uint16_t port)
 {
         if (l->skel)
                 mark_port(l->skel->bss->dlv_ports, port);
+}
+
 void loader_watch_signals(struct loader *l, uint64_t signals)
 {
         if (l->skel)

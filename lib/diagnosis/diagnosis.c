@@ -12,7 +12,7 @@
 #include "lib/diagnosis/verdict.h"
 
 /* The fixed part, accidents included, is one allocation; what was never used of it takes no memory. */
-static_assert(sizeof(struct diagnosis) < 1024 * 1024, "a diagnosis itself stays small");
+static_assert(sizeof(struct diagnosis) < 2 * 1024 * 1024, "a diagnosis itself stays small");
 
 int diagnosis_new(struct diagnosis **ret, const struct model_thresholds *t, const struct model_sink *sink,
                   void *userdata)
@@ -47,7 +47,7 @@ static void restart(struct diagnosis *d, const struct event *e)
         /* What waits is told before the model forgets whom it is about. */
         accidents_finish(&d->accidents);
         attempts_expire(d, UINT64_MAX);
-        d->n_storms = d->stops.n = d->n_deaths = d->n_withheld = 0;
+        d->n_storms = d->stops.n = d->n_deaths = d->n_withheld = d->n_coalesced = 0;
         memset(&d->unreaped, 0, sizeof(d->unreaped));
         d->since_ns = e->time_ns;
         d->tier_full = strcmp(e->path, "full") == 0;

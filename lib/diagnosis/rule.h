@@ -49,6 +49,14 @@ struct withheld {
         uint64_t at_ns, seq;
 };
 
+#define COALESCED_MAX 256 /* children whose SIGCHLD was merged with another one, that are looked after */
+
+struct coalesced {
+        struct task_ref child, parent;
+        uint64_t seq, since_ns;
+        bool seen; /* it was a zombie at the first look */
+};
+
 struct diagnosis {
         struct model *model;
         uint64_t since_ns; /* the recording began then, 0: nobody said */
@@ -59,6 +67,8 @@ struct diagnosis {
         struct attempts attempts;
         struct death deaths[DEATHS_MAX]; /* ring */
         size_t n_deaths;
+        struct coalesced coalesced[COALESCED_MAX];
+        size_t n_coalesced;
         struct storm storms[STORMS_MAX];
         size_t n_storms;
         struct withheld withheld[WITHHELD_MAX]; /* ring */

@@ -361,6 +361,11 @@ static const struct event_field fields[] = {
         U64("waited_ns", waited_ns, T(NET_CONNECT)),
         ENUM("origin", origin, origin_names, T(NET_CONNECT)),
         STATE("state", state, T(NET_STATE)),
+        HEX("pending", pending, T(TASK_STATE)),
+        TASK("parent", parent, T(TASK_STATE)),
+        U32("parent_tracer", parent_tracer, T(TASK_STATE)),
+        STATE("parent_state", parent_state, T(TASK_STATE)),
+        HEX("parent_pending", parent_pending, T(TASK_STATE)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)
@@ -483,7 +488,7 @@ size_t event_parts(const struct event *e, struct task_ref parts[4])
         add_part(e, HAS_TARGET, &e->target, &end);
         add_part(e, HAS_ACTOR, &e->actor, &end);
         add_part(e, HAS_TRACER, &e->tracer, &end);
-        add_part(e, HAS_PARENT | T(WAIT_ERROR), &e->parent, &end);
+        add_part(e, HAS_PARENT | T(WAIT_ERROR) | T(TASK_STATE), &e->parent, &end);
         return (size_t)(end - parts);
 }
 

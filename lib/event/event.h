@@ -250,6 +250,9 @@ struct event {
         int32_t state;         /* task.state: letter of the target in /proc/TID/stat */
         int32_t tracer_state;  /* task.state: letter of the tracer, or 0 */
         bool tracer_idle; /* task.state: it was looked, and no thread of the tracer's is inside a wait call */
+        int32_t parent_state;    /* task.state of a zombie: letter of its parent, or 0 */
+        uint64_t pending;        /* task.state: signals that wait for it, bit 0 is signal 1 */
+        uint64_t parent_pending; /* task.state of a zombie: those that wait for its parent */
 
         /* counter, loss */
         int32_t of_type;   /* counter: enum event_type that was counted; EV_NONE: ptrace requests */

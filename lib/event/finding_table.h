@@ -98,4 +98,7 @@
           ON(NET_CONNECT) | ON(NET_STATE),                                                                 \
           "Xdebug found nobody, or no DBGp client, at the port it connects to")                            \
         X(DBGP_STALLED, dbgp_stalled, "dbgp-stalled", WARNING, ON_HELD | ON(NET_CONNECT),                  \
-          "a PHP process in a live Xdebug session is held in a ptrace-stop by another tracer")
+          "a PHP process in a live Xdebug session is held in a ptrace-stop by another tracer")             \
+        X(SIGCHLD_COALESCED, sigchld_coalesced, "sigchld-coalesced", WARNING,                              \
+          ON(SIGNAL_GENERATE) | ON(TASK_STATE),                                                            \
+          "several children ended behind one SIGCHLD, and their parent reaped fewer")

@@ -8,7 +8,7 @@
 
 #include "lib/base/cleanup.h"
 
-#define CSV_COLUMNS_MAX 192
+#define CSV_COLUMNS_MAX 256
 
 /* A column is a key of the event's JSON object, or a key of one of its tasks. */
 struct csv_column {

@@ -250,6 +250,19 @@ int procfs_task_info(uint32_t pid, struct event *ret)
         return 0;
 }
 
+/* Whoever is to reap it. */
+static void add_parent_state(const struct proc_status *zombie, struct event *e)
+{
+        struct proc_status parent;
+
+        if (procfs_status(zombie->ppid, 0, &parent) < 0)
+                return;
+        e->parent = parent.task;
+        e->parent_state = parent.state;
+        e->parent_tracer = parent.tracer_tid;
+        e->parent_pending = parent.sig_pending | parent.sig_shared_pending;
+}
+
 int procfs_task_state(const struct task_ref *task, struct event *ret)
 {
         struct proc_status status, tracer;
@@ -266,6 +279,9 @@ int procfs_task_state(const struct task_ref *task, struct event *ret)
         ret->type = EV_TASK_STATE;
         ret->target = status.task;
         ret->state = status.state;
+        ret->pending = status.sig_pending | status.sig_shared_pending;
+        if (status.state == 'Z' && status.ppid)
+                add_parent_state(&status, ret);
         if (status.tracer_tid && procfs_status(status.tracer_tid, 0, &tracer) == 0) {
                 ret->tracer = tracer.task;
                 ret->tracer_state = tracer.state;

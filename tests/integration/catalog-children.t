@@ -16,6 +16,36 @@ play() {
         said "$name" '^(waited|zombies|stop) '
 }
 
+# ---- sigchld-coalesced: begun here, as it takes six seconds
+play one burst one
+one=$PID
+play all burst all
+all=$PID
+play late burst late
+late=$PID
+burst() { # PERL: one SIGCHLD for eight children
+        perl -e '$|=1; use POSIX qw(:sys_wait_h :signal_h); my $set = POSIX::SigSet->new(SIGCHLD); my $n = 0;
+                $SIG{CHLD} = sub { '"$1"' }; sigprocmask(SIG_BLOCK, $set);
+                for (1..8) { fork or do { exec "true" } } select undef, undef, undef, 0.5; sigprocmask(SIG_UNBLOCK, $set);
+                print "reaped $n\n"; for (1..60) { sleep 1 }'
+}
+perl=() php=()
+if need perl; then
+        for handler in 'wait; $n++' '$n++ while waitpid(-1, WNOHANG) > 0'; do
+                spawn "perl${#perl[@]}" bash -c "$(declare -f burst); burst \"\$1\"" - "$handler"
+                said "perl${#perl[@]}" '^reaped '
+                perl+=("$(pgrep -P "$PID")")
+        done
+fi
+if need php && [[ $(php -m) == *pcntl* ]]; then
+        for handler in 'pcntl_waitpid(-1, $s, WNOHANG);' 'while (pcntl_waitpid(-1, $s, WNOHANG) > 0);'; do
+                spawn "php${#php[@]}" php -r 'pcntl_async_signals(true); pcntl_signal(SIGCHLD, function () { '"$handler"' });
+                        for ($i = 0; $i < 20; $i++) if (pcntl_fork() == 0) { usleep(200000); exit(0); }
+                        for ($t = 0; $t < 40; $t++) usleep(50000); echo "done\n"; for (;;) sleep(60);'
+                php+=("$PID")
+        done
+fi
+
 # ---- wait-stolen
 play thief steal thread
 thief=$PID
@@ -101,6 +131,32 @@ if need python3 perl; then
         kill "$child"
 else
         skip "Python below a Perl that ignores SIGCHLD" "python3 or perl is not installed"
+fi
+
+# ---- sigchld-coalesced, the rest
+is "$(value one n)" 7 "one wait for eight children leaves seven"
+ok "... which is told" wait_for 10 has_finding sigchld-coalesced/ "$one"
+concludes "... sigchld-coalesced" "$one" 'sigchld-coalesced/ 0'
+like "$(words "$one")" "PID $one \(children\) left [67] children unreaped" "... with how many there are"
+silent "twin: as many waits as there are children; and who reaps late" "$all" "$late"
+if ((${#perl[@]})); then
+        concludes "Perl: one wait in the handler" "${perl[0]}" 'sigchld-coalesced/ 0'
+        silent "twin: Perl waits until there is no more" "${perl[1]}"
+else
+        skip "Perl: one wait in the handler" "perl is not installed"
+fi
+if ((${#php[@]})); then
+        # Whether signals meet is up to the machine: as many as met are as many zombies.
+        zombies=$(ps --no-headers -o stat --ppid "${php[0]}" | grep -c Z)
+        diag "PHP left $zombies zombies"
+        if ((zombies > 1)); then
+                concludes "PHP: one pcntl_waitpid() for each SIGCHLD" "${php[0]}" 'sigchld-coalesced/ 0'
+        else
+                skip "PHP: one pcntl_waitpid() for each SIGCHLD" "its children ended one after the other"
+        fi
+        silent "twin: PHP waits until there is no more" "${php[1]}"
+else
+        skip "PHP: one pcntl_waitpid() for each SIGCHLD" "php or its pcntl is not installed"
 fi
 
 # ---- [watch] signals

@@ -339,7 +339,7 @@ static size_t csv_row(const char *text, size_t row, char fields[][600], size_t m
         return 0;
 }
 
-static char cells[200][600], header[200][600];
+static char cells[256][600], header[256][600];
 
 static const char *cell(size_t n, const char *column)
 {
@@ -362,14 +362,14 @@ START_TEST(csv_has_one_set_of_columns)
         strcpy(events[1].args, "php -r \"echo 1,\n2;\"");
         char *text = export_text(EXPORT_CSV, events, 3);
 
-        n = csv_row(text, 0, header, 200);
+        n = csv_row(text, 0, header, 256);
         ck_assert_uint_gt(n, 50);
         ck_assert_str_eq(header[0], "seq");
         ck_assert_str_eq(header[1], "type");
         for (size_t i = 0; i < n; i++)
                 for (size_t k = 0; k < i; k++)
                         ck_assert_str_ne(header[i], header[k]);
-        ck_assert_uint_eq(csv_row(text, 1, cells, 200), n);
+        ck_assert_uint_eq(csv_row(text, 1, cells, 256), n);
         ck_assert_str_eq(cell(n, "signame"), "SIGTRAP");
         ck_assert_str_eq(cell(n, "result"), "already-pending");
         ck_assert_str_eq(cell(n, "ip"), "0x401000");
@@ -377,15 +377,15 @@ START_TEST(csv_has_one_set_of_columns)
         ck_assert_str_eq(cell(n, "target.comm"), "pr\"og");
         ck_assert_str_eq(cell(n, "sender.pid"), "");
         ck_assert_str_eq(cell(n, "blocked"), "false");
-        ck_assert_uint_eq(csv_row(text, 2, cells, 200), n);
+        ck_assert_uint_eq(csv_row(text, 2, cells, 256), n);
         ck_assert_str_eq(cell(n, "args"), "php -r \"echo 1,\n2;\"");
         ck_assert_ptr_nonnull(strstr(text, ",\"a\nb\","));
         ck_assert_str_eq(cell(n, "sig"), "");
-        ck_assert_uint_eq(csv_row(text, 3, cells, 200), n);
+        ck_assert_uint_eq(csv_row(text, 3, cells, 256), n);
         ck_assert_str_eq(cell(n, "type"), "loss");
         ck_assert_str_eq(cell(n, "cause"), "ring-full");
         ck_assert_str_eq(cell(n, "count"), "12345");
-        ck_assert_uint_eq(csv_row(text, 4, cells, 200), 0);
+        ck_assert_uint_eq(csv_row(text, 4, cells, 256), 0);
         free(text);
 }
 END_TEST
@@ -394,7 +394,7 @@ START_TEST(csv_has_a_column_for_every_field)
 {
         struct event none = loss_of(1);
         char *text = export_text(EXPORT_CSV, &none, 1), part[64];
-        size_t n = csv_row(text, 0, header, 200), n_fields;
+        size_t n = csv_row(text, 0, header, 256), n_fields;
         const struct event_field *f = event_fields(&n_fields);
 
         for (size_t i = 0; i < n_fields; i++) {
@@ -410,15 +410,15 @@ START_TEST(csv_of_any_event_is_well_formed)
         struct event none = loss_of(1);
         uint64_t seed = SEED;
         char *text = export_text(EXPORT_CSV, &none, 1);
-        size_t n = csv_row(text, 0, header, 200);
+        size_t n = csv_row(text, 0, header, 256);
 
         free(text);
         for (int i = 0; i < 3000; i++) {
                 struct event e = random_event(&seed, 1 + i % (_EV_MAX - 1), true);
                 text = export_text(EXPORT_CSV, &e, 1);
-                ck_assert_uint_eq(csv_row(text, 1, cells, 200), n);
+                ck_assert_uint_eq(csv_row(text, 1, cells, 256), n);
                 ck_assert_str_eq(cell(n, "type"), event_type_to_string(e.type));
-                ck_assert_uint_eq(csv_row(text, 2, cells, 200), 0);
+                ck_assert_uint_eq(csv_row(text, 2, cells, 256), 0);
                 free(text);
         }
 }
@@ -602,7 +602,7 @@ START_TEST(an_empty_trace_is_valid_in_each_format)
         ck_assert_str_eq(text, "");
         free(text);
         text = export_text(EXPORT_CSV, NULL, 0);
-        ck_assert_uint_gt(csv_row(text, 0, header, 200), 50);
+        ck_assert_uint_gt(csv_row(text, 0, header, 256), 50);
         free(text);
         json_object_put(chrome_of(NULL, 0));
 }

@@ -401,6 +401,10 @@ START_TEST(tells_stopped_from_traced_from_dead)
         ck_assert_int_eq(waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
         ck_assert_int_eq(procfs_task_state(&task, &e), 0);
         ck_assert_int_eq(e.state, 'Z');
+        ck_assert_uint_eq(e.parent.pid, own_pid());
+        ck_assert_int_eq(e.parent_state, 'R');
+        ck_assert_uint_eq(e.parent_tracer, 0);
+        ck_assert_uint_eq(e.parent_pending, 0);
         child_end(pid);
         ck_assert_int_eq(procfs_task_state(&task, &e), -ESRCH);
 }

@@ -2,6 +2,8 @@
 
 /* Children whose end their parent does not learn of, and those who are fine without. */
 
+#include <sys/wait.h>
+
 #include "tests/unit/scene.h"
 
 #define SERVER   named(4711, "server")
@@ -57,6 +59,18 @@ SCENE(who_waits_twice_is_no_victim)
         misses(s, missed(SERVER, SERVER, CHILD));
         misses(s, missed(SERVER, SERVER_2, CHILD));
         misses(s, missed(SERVER, SERVER, -1)); /* without a handler, in one thread */
+        silent(s);
+}
+
+SCENE(who_only_looks_has_lost_nothing)
+{
+        struct event look = missed(SERVER, SERVER_2, -1), poll = missed(SERVER, SERVER, -1);
+
+        look.options_wait = WNOHANG | WNOWAIT;
+        misses(s, look);
+        poll.disposition = DISP_HANDLER;
+        poll.options_wait = WNOHANG;
+        misses(s, poll);
         silent(s);
 }
 
@@ -121,6 +135,91 @@ SCENE(who_ignores_sigchld_on_purpose)
         silent(s);
 }
 
+/* ---- behind one SIGCHLD ---------------------------------------------------------------------------- */
+
+#define KID   named(4730, "kid")
+#define KID_2 named(4731, "kid")
+
+static void ends_behind(struct scene *s, struct task_ref child, int result)
+{
+        feed(s, (struct event){.type = EV_SIGNAL_GENERATE,
+                               .actor = child,
+                               .target = SERVER,
+                               .sig = SIGCHLD,
+                               .code = CLD_EXITED,
+                               .result = result,
+                               .disposition = DISP_HANDLER});
+}
+
+static struct event zombie(struct task_ref child)
+{
+        return (struct event){
+                .type = EV_TASK_STATE, .target = child, .state = 'Z', .parent = SERVER, .parent_state = 'S'};
+}
+
+SCENE(children_behind_one_sigchld_are_forgotten)
+{
+        struct finding f;
+
+        ends_behind(s, KID, SIGRES_PENDING);
+        ends_behind(s, KID_2, SIGRES_PENDING);
+        ck_assert_uint_eq(s->n_questions, 2);
+        wait_ns(s, 2 * S);
+        feed(s, zombie(KID));
+        feed(s, zombie(KID_2));
+        expect_count(s, 0);
+        wait_ns(s, 4 * S);
+        feed(s, zombie(KID));
+        f = expect_saying(s, FIND_SIGCHLD_COALESCED, "", "its child PID 4730 (kid) unreaped");
+        ck_assert_uint_eq(f.target.pid, 4711);
+        feed(s, zombie(KID_2));
+        f = expect_saying(s, FIND_SIGCHLD_COALESCED, "", "left 2 children unreaped");
+        ck_assert_uint_eq(f.count, 2);
+        expect_count(s, 1);
+}
+
+/* What holds a parent up, or shows that it is not done. */
+static void looks_twice(struct scene *s, struct event first, struct event second)
+{
+        ends_behind(s, KID, SIGRES_PENDING);
+        wait_ns(s, 2 * S);
+        feed(s, first);
+        wait_ns(s, 4 * S);
+        feed(s, second);
+        silent(s);
+}
+
+SCENE(a_parent_that_has_not_had_its_turn)
+{
+        struct event stopped = zombie(KID), traced = zombie(KID), pending = zombie(KID), busy = zombie(KID),
+                     held = zombie(KID), other = zombie(KID);
+
+        stopped.parent_state = 'T';
+        traced.parent_tracer = 77;
+        pending.parent_pending = 1ULL << (SIGCHLD - 1);
+        busy.parent_state = 'R';
+        held.tracer = named(77, "gdb");
+        other.parent = named(1, "init");
+        looks_twice(s, zombie(KID), stopped);
+        looks_twice(s, traced, zombie(KID));
+        looks_twice(s, zombie(KID), pending);
+        looks_twice(s, zombie(KID), busy);
+        looks_twice(s, zombie(KID), held);
+        looks_twice(s, other, other);
+}
+
+SCENE(each_child_has_its_own_sigchld)
+{
+        ends_behind(s, KID, SIGRES_QUEUED);
+        ends_behind(s, KID_2, SIGRES_IGNORED);
+        ck_assert_uint_eq(s->n_questions, 0);
+        wait_ns(s, 2 * S);
+        feed(s, zombie(KID));
+        wait_ns(s, 4 * S);
+        feed(s, zombie(KID));
+        silent(s);
+}
+
 int main(void)
 {
         Suite *suite = suite_create("rules_children");
@@ -129,12 +228,16 @@ int main(void)
         tcase_add_test(t, a_loop_in_another_thread_takes_the_child);
         tcase_add_test(t, a_handler_in_the_same_thread_takes_the_child);
         tcase_add_test(t, who_waits_twice_is_no_victim);
+        tcase_add_test(t, who_only_looks_has_lost_nothing);
         tcase_add_test(t, a_child_of_long_ago_may_be_another);
         tcase_add_test(t, a_child_that_was_never_there);
         tcase_add_test(t, an_ancestor_ignores_sigchld);
         tcase_add_test(t, an_ancestor_that_is_gone_is_not_named);
         tcase_add_test(t, it_ignored_sigchld_before_its_exec);
         tcase_add_test(t, who_ignores_sigchld_on_purpose);
+        tcase_add_test(t, children_behind_one_sigchld_are_forgotten);
+        tcase_add_test(t, a_parent_that_has_not_had_its_turn);
+        tcase_add_test(t, each_child_has_its_own_sigchld);
         suite_add_tcase(suite, t);
         return run_suite(suite);
 }
