@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Benchmarks. Never built with sanitizers: they would measure those.
 #   make bench          the cost of ptraced, of other recorders and of the guard, and ptraced's limits (20 minutes)
+#   make bench-base     what a change costs: this build against BASE=DIR, the build directory of an earlier one (2 minutes)
 #   make bench-smoke    the same with two rounds: does it run?
 #   make deps-bench     install the recorders to compare with
 
@@ -9,13 +10,16 @@ BENCH_BINS   := $(addprefix $(BENCH_O)/,storm floor fill crowd ready)
 BENCH_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O2 -g -I$(O) -I$(BENCH_O)
 DEPS_BENCH   := linux-perf bpftrace libbpf-tools strace jq curl sqlite3 procps
 
-.PHONY: bench bench-smoke bench-bins deps-bench
+.PHONY: bench bench-base bench-smoke bench-bins deps-bench
 bench-bins: $(BENCH_BINS)
 
 bench: all bench-bins scenarios
 	$(Q)O=$(O) tests/bench/run
 	$(Q)O=$(O) tests/bench/limits
 	$(Q)O=$(O) tests/bench/guard
+
+bench-base: all bench-bins
+	$(Q)O=$(O) tests/bench/run --base $(BASE)
 
 bench-smoke: all bench-bins scenarios
 	$(Q)O=$(O) ROUNDS=2 FLOOR_ROUNDS=2 tests/bench/run

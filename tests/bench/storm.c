@@ -3,15 +3,17 @@
  * Generators of signals and ptrace calls, with their cost: one operation in a loop, timed in many short
  * slices. Prints one line:
  *
- *   pid=P ops=N ns=MEDIAN cpu=NS generated=N delivered=N seconds=S
+ *   pid=P ops=N ns=MEDIAN cpu=NS generated=N delivered=N seconds=S low=NS
  *
- * ns is the median over the slices of the wall-clock time of one operation; cpu the CPU time of one, own and
+ * ns is the median over the slices of the wall-clock time of one operation, low their first decile, which others on
+ * the machine disturb less; cpu the CPU time of one, own and
  * children's. generated and delivered are the signals that have P as their target, which is what a recorder
  * should have seen of it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <error.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -34,6 +36,8 @@
 #define BATCH_MAX    (1 << 20)
 #define CALIBRATIONS 5
 #define PORTIONS     1000 /* -r: operations come in portions, this many a second */
+
+#define NOTHING "nothing" /* the argument of a program that is to end at once */
 
 static pid_t self, child;
 
@@ -80,6 +84,48 @@ static void do_fork(void)
                 _exit(0);
         if (waitpid(pid, NULL, 0) != pid)
                 fail("cannot wait for a child");
+}
+
+/* vfork, as what forks costs its pages, and is no part of an exec. */
+static void do_exec(void)
+{
+        pid_t pid = vfork();
+
+        if (pid < 0)
+                fail("cannot fork");
+        if (!pid) {
+                execl("/proc/self/exe", "storm", NOTHING, NULL);
+                _exit(127);
+        }
+        if (waitpid(pid, NULL, 0) != pid)
+                fail("cannot wait for a child");
+}
+
+static void *thread_body(void *unused)
+{
+        return unused;
+}
+
+static void do_thread(void)
+{
+        pthread_t t;
+
+        if (pthread_create(&t, NULL, thread_body, NULL) || pthread_join(t, NULL))
+                fail("cannot start a thread");
+}
+
+static void do_wait_none(void)
+{
+        if (waitpid(-1, NULL, WNOHANG) != -1)
+                fail("there is a child");
+}
+
+static void do_sigaction(void)
+{
+        static bool odd;
+
+        odd = !odd;
+        signal(SIGCHLD, odd ? on_trap : SIG_DFL);
 }
 
 static void do_kill_usr1(void)
@@ -150,6 +196,23 @@ static void do_connect(void)
         close(fd);
 }
 
+/* One that was anybody's a moment ago. */
+static void leave_a_port(void)
+{
+        listen_anywhere();
+        close(listener);
+}
+
+static void do_refused(void)
+{
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0 || !connect(fd, (const struct sockaddr *)&address, sizeof(address)) ||
+            errno != ECONNREFUSED)
+                fail("somebody listens there");
+        close(fd);
+}
+
 /* What needs no kernel: a microsecond or so. */
 static void do_work(void)
 {
@@ -213,12 +276,17 @@ static const struct mode {
         {"getppid", "a system call that no recorder asked for", NULL, do_getppid, 0, 0},
         {"work", "a loop that needs no kernel", NULL, do_work, 0, 0},
         {"fork", "fork, exit and wait", NULL, do_fork, 1, 0},
+        {"exec", "vfork, exec, exit and wait", NULL, do_exec, 1, 0},
+        {"thread", "a thread that is started and joined", NULL, do_thread, 0, 0},
+        {"wait-none", "a wait without a child", NULL, do_wait_none, 0, 0},
+        {"sigaction", "a handler of SIGCHLD, set or taken away", NULL, do_sigaction, 0, 0},
         {"kill", "kill(self, SIGUSR1), ignored", ignore_usr1, do_kill_usr1, 1, 0},
         {"kill-trap", "kill(self, SIGTRAP), ignored", ignore_trap, do_kill_trap, 1, 0},
         {"raise", "raise(SIGTRAP) with a handler", handle_trap, do_raise, 1, 1},
         {"int3", "a breakpoint instruction with a handler", handle_trap, do_int3, 1, 1},
         {"connect", "connect, accept and close over the loopback", listen_anywhere, do_connect, 0, 0},
         {"dial", "the same, at a port of DBGp clients", listen_at_debugger_port, do_connect, 0, 0},
+        {"refused", "a connect to a port where nobody listens", leave_a_port, do_refused, 0, 0},
         {"step", "one PTRACE_SINGLESTEP of a child, and the wait", start_tracee, do_step, 1, 0},
         {"attach", "PTRACE_ATTACH of a child, the wait and PTRACE_DETACH", start_sibling, do_attach, 1, 0},
 };
@@ -277,7 +345,7 @@ static int compare(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-static double run_slices(const struct mode *m, uint64_t ms, uint64_t *ops)
+static double run_slices(const struct mode *m, uint64_t ms, uint64_t *ops, double *low)
 {
         static double slices[SLICES_MAX];
         uint64_t batch = calibrate(m, ops), end = now_ns() + ms * NSEC_PER_MSEC;
@@ -288,6 +356,7 @@ static double run_slices(const struct mode *m, uint64_t ms, uint64_t *ops)
                 *ops += batch;
         } while (n < SLICES_MAX && now_ns() < end);
         qsort(slices, n, sizeof(*slices), compare);
+        *low = slices[n / 10];
         return (slices[n / 2] + slices[(n - 1) / 2]) / 2;
 }
 
@@ -352,11 +421,15 @@ static void pin(int cpu)
                 fail("cannot stay on that processor");
 }
 
-static void report(const struct mode *m, uint64_t ops, double ns, uint64_t cpu, uint64_t wall)
+/* low 0: not known */
+static void report(const struct mode *m, uint64_t ops, double ns, double low, uint64_t cpu, uint64_t wall)
 {
-        printf("pid=%d ops=%ju ns=%.1f cpu=%.1f generated=%ju delivered=%ju seconds=%.3f\n", self,
+        printf("pid=%d ops=%ju ns=%.1f cpu=%.1f generated=%ju delivered=%ju seconds=%.3f", self,
                (uintmax_t)ops, ns, (double)cpu / (double)ops, (uintmax_t)ops * m->generated,
                (uintmax_t)ops * m->delivered, (double)wall / NSEC_PER_SEC);
+        if (low > 0)
+                printf(" low=%.1f", low);
+        putchar('\n');
 }
 
 int main(int argc, char **argv)
@@ -364,9 +437,11 @@ int main(int argc, char **argv)
         uint64_t ms = 150, n = 0, rate = 0, ops = 0, start, cpu;
         const struct mode *m;
         bool wait = false;
-        double ns;
+        double ns, low = 0;
         int o;
 
+        if (argc == 2 && !strcmp(argv[1], NOTHING))
+                return 0;
         while ((o = getopt(argc, argv, "wc:t:n:r:h")) != -1) {
                 switch (o) {
                 case 'w':
@@ -401,8 +476,8 @@ int main(int argc, char **argv)
                 wait_for_line();
         start = now_ns();
         cpu = cpu_ns();
-        ns = n ? run_paced(m, n, rate, &ops) : run_slices(m, ms, &ops);
-        report(m, ops, ns, cpu_ns() - cpu, now_ns() - start);
+        ns = n ? run_paced(m, n, rate, &ops) : run_slices(m, ms, &ops, &low);
+        report(m, ops, ns, low, cpu_ns() - cpu, now_ns() - start);
         if (child > 0)
                 kill(child, SIGKILL);
         return 0;
