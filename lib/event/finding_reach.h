@@ -38,6 +38,12 @@
 #define CLIENTS_UNSEEN   "a debugger's client is not seen"
 #define OTHER_PORTS      "of Xdebug's ports 9003 and 9000 are watched"
 #define OVERRIDES_UNSEEN "what the kernel overrides is inferred, not seen"
+#define WAITS_UNSEEN     "waits are not seen"
+#define WAITID_UNSEEN    "waits by waitid() are not seen"
+#define SMALL_WAITS      "waits of 32-bit programs are not seen"
+#define REQUESTS_UNSEEN  "ptrace requests are not seen"
+#define MEM_UNSEEN       "breakpoints written through /proc are not seen"
+#define KEPT_UNSEEN      "which signals a tracer passes on is not seen"
 
 #define FINDING_REACH(X)                                                                             \
         /* who was refused */                                                                        \
@@ -68,8 +74,44 @@
         X(TRACER_HUNG, T, NULL, PART, SMALL_LOOKED_UP)                                               \
         X(LEFT_STOPPED, P, NULL, NONE, SIGNALS_UNSEEN)                                               \
         X(LEFT_STOPPED, T, NULL, PART, SMALL_UNSEEN)                                                 \
+        X(KILLED_WITH_TRACER, P, NULL, NONE, SIGNALS_UNSEEN)                                         \
+        X(KILLED_WITH_TRACER, T, NULL, PART, SMALL_UNSEEN)                                           \
+        X(TRACER_UNAWARE, P, NULL, NONE, "whether a tracer calls ptrace is not seen")                \
+        X(TRACER_UNAWARE, T, NULL, PART, "PTRACE_TRACEME of 32-bit programs is not seen")            \
+        X(ATTACH_STUCK, P, NULL, NONE, "an attach that is not over yet is not seen")                 \
+        X(ATTACH_STUCK, T, NULL, PART, SMALL_UNSEEN)                                                 \
+        X(PARENT_BLINDED, P, NULL, NONE, "who traced a process when it ended is not seen")           \
+        X(SETUID_IGNORED, P, NULL, NONE, "execs are not seen")                                       \
+        X(SETUID_IGNORED, F | T, NULL, PART, "file capabilities of one that ends at once are not")   \
+        /* where a SIGCHLD or a child's status went */                                               \
+        X(WAIT_STOLEN, P, NULL, NONE, WAITS_UNSEEN)                                                  \
+        X(WAIT_STOLEN, F, "on_wait", NONE, WAITS_UNSEEN)                                             \
+        X(WAIT_STOLEN, T, "exit_wait4", NONE, WAITS_UNSEEN)                                          \
+        X(WAIT_STOLEN, T, "exit_waitid", PART, WAITID_UNSEEN)                                        \
+        X(WAIT_STOLEN, T, NULL, PART, SMALL_WAITS)                                                   \
+        X(SIGCHLD_IGNORED, P, NULL, NONE, WAITS_UNSEEN)                                              \
+        X(SIGCHLD_IGNORED, F, "on_wait", NONE, WAITS_UNSEEN)                                         \
+        X(SIGCHLD_IGNORED, T, "exit_wait4", NONE, WAITS_UNSEEN)                                      \
+        X(SIGCHLD_IGNORED, T, "exit_waitid", PART, WAITID_UNSEEN)                                    \
+        X(SIGCHLD_IGNORED, T, NULL, PART, SMALL_WAITS)                                               \
         /* where a SIGTRAP went */                                                                   \
         X(UNTRACED_THREADS, P, NULL, NONE, SIGNALS_UNSEEN)                                           \
+        X(UNTRACED_THREADS, F | T, NULL, PART, "written through /proc: known at the first hit only") \
+        X(BREAKPOINT_LOST_ON_EXEC, P, NULL, NONE, REQUESTS_UNSEEN)                                   \
+        X(BREAKPOINT_LOST_ON_EXEC, F, "on_ptrace_call", NONE, REQUESTS_UNSEEN)                       \
+        X(BREAKPOINT_LOST_ON_EXEC, F | T, NULL, PART, MEM_UNSEEN)                                    \
+        X(FORK_NOT_FOLLOWED, P, NULL, NONE, REQUESTS_UNSEEN)                                         \
+        X(FORK_NOT_FOLLOWED, F, "on_ptrace_call", NONE, REQUESTS_UNSEEN)                             \
+        X(FORK_NOT_FOLLOWED, F | T, NULL, PART, MEM_UNSEEN)                                          \
+        X(PTRACE_WRONG_THREAD, P, NULL, NONE, REQUESTS_UNSEEN)                                       \
+        X(PTRACE_WRONG_THREAD, F, "on_ptrace_call", NONE, REQUESTS_UNSEEN)                           \
+        X(PTRACE_WRONG_THREAD, F | T, NULL, PART, "requests of 32-bit tools are not seen")           \
+        X(TRAP_SWALLOWED, P, NULL, NONE, SIGNALS_UNSEEN)                                             \
+        X(TRAP_SWALLOWED, F, "on_request", NONE, KEPT_UNSEEN)                                        \
+        X(TRAP_SWALLOWED, T, NULL, PART, SMALL_UNSEEN)                                               \
+        X(SIGCHLD_SWALLOWED, P, NULL, NONE, SIGNALS_UNSEEN)                                          \
+        X(SIGCHLD_SWALLOWED, F, "on_request", NONE, KEPT_UNSEEN)                                     \
+        X(SIGCHLD_SWALLOWED, T, NULL, PART, SMALL_UNSEEN)                                            \
         X(ORPHAN_BREAKPOINT, P, NULL, NONE, SIGNALS_UNSEEN)                                          \
         X(ORPHAN_BREAKPOINT, F | T, NULL, PART, "one that shares a uprobe's place raises no signal") \
         X(ORPHAN_BREAKPOINT, T, NULL, PART, "what a 32-bit debugger left is not known to be its")    \
@@ -96,7 +138,7 @@
         X(DBGP_STALLED, F | T, NULL, PART, "a session older than the daemon is not known")           \
         X(DBGP_STALLED, F | T, NULL, PART, OTHER_PORTS)                                              \
         X(DBGP_STALLED, T, NULL, PART, SMALL_UNSEEN)                                                 \
-        X(TRACER_STALE, P, NULL, NONE, SOCKETS_UNSEEN)                                               \
+        X(TRACER_STALE, P, NULL, NONE, "neither a tracer's calls nor its client are seen")           \
         X(TRACER_STALE, F | T, "on_socket_state", PART, CLIENTS_UNSEEN)                              \
         X(TRACER_STALE, F | T, NULL, PART, "of clients over TCP those of Delve are known")
 
