@@ -92,7 +92,8 @@ static void say_failure(struct model *m, struct finding *f, const struct event *
             " could not start an Xdebug session: " SETTINGS " (or what overrides them) say %s, ",
             word_address(e->remote, address));
         if (e->error == ECONNREFUSED)
-                say(SENTENCE(f->summary), "where the connection was refused, so nobody listens there");
+                say(SENTENCE(f->summary), "where the connection was refused, so nobody listens there%s",
+                    is_own_loopback(e->remote) ? "" : ", or a firewall refuses it");
         else if (e->error)
                 say(SENTENCE(f->summary), "and the machine there cannot be reached (%s)",
                     errno_name(e->error, who, sizeof(who)));

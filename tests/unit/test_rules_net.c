@@ -120,6 +120,16 @@ SCENE(a_connect_that_was_given_up_at_once_tells_nothing)
         silent(s);
 }
 
+SCENE(of_another_machine_a_firewall_may_have_refused)
+{
+        struct event e = of_socket(PHP, NET_FAILED, "10.0.0.1:50000", "10.0.0.2:9003");
+
+        e.error = ECONNREFUSED;
+        feed(s, e);
+        later(s, S);
+        expect_saying(s, FIND_DEBUGGER_PORT_CONFLICT, "nobody-listens", "or a firewall refuses it");
+}
+
 SCENE(without_xdebug_it_is_none_of_ours)
 {
         struct event e = dial(NET_FAILED, ECONNREFUSED);
@@ -374,6 +384,7 @@ int main(void)
         tcase_add_test(t, two_addresses_of_one_request_are_one_failure);
         tcase_add_test(t, no_answer_and_no_machine_are_timed_out);
         tcase_add_test(t, a_connect_that_was_given_up_at_once_tells_nothing);
+        tcase_add_test(t, of_another_machine_a_firewall_may_have_refused);
         tcase_add_test(t, without_xdebug_it_is_none_of_ours);
         tcase_add_test(t, workers_of_one_master_are_one_finding);
         tcase_add_test(t, in_a_container_the_loopback_is_its_own);
