@@ -212,7 +212,7 @@ START_TEST(the_largest_event_fits)
 
         for (size_t i = 0; i < n; i++) {
                 void *member = (char *)&e + f[i].offset;
-                if (!(f[i].types & (1u << _i)))
+                if (!(f[i].types & EVENT_BIT(_i)))
                         continue;
                 if (f[i].kind == FIELD_STRING)
                         memset(member, 'x', f[i].size - 1);
