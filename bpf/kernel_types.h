@@ -174,11 +174,15 @@ enum task_dumpable {
 };
 
 struct kernel_siginfo;
+
 struct task_struct {
         struct thread_info thread_info;
         unsigned int flags, ptrace;
         struct mm_struct *mm;
         int exit_state, exit_code, exit_signal;
+        unsigned int __state;
+        void *stack;
+        int exit_state, exit_code;
         unsigned long jobctl;
         int pid, tgid;
         struct task_struct *real_parent, *parent, *group_leader;
@@ -189,6 +193,7 @@ struct task_struct {
         char comm[16];
         struct signal_struct *signal;
         struct sighand_struct *sighand;
+        struct kernel_siginfo *last_siginfo;
         sigset_t blocked;
         struct kernel_siginfo *last_siginfo; /* of the stop that it is in */
         struct css_set *cgroups;
@@ -196,6 +201,14 @@ struct task_struct {
         struct seccomp seccomp;
         struct task_exec_state *exec_state;
 } __core_types;
+
+/* siginfo_t as the ABI fixes it; the kernel's own struct begins the same way. */
+struct siginfo_head {
+        __s32 signo, err, code, pad;
+        __s32 pid;
+        __u32 uid;
+        __s32 status;
+};
 
 struct linux_binprm {
         struct file *file;
@@ -323,6 +336,7 @@ enum {
         SIGSTOP = 19,
         SI_KERNEL = 0x80,
         CLD_TRAPPED = 4,
+        TASK_TRACED_BIT = 0x8, /* of task_struct.__state */
         PF_EXITING = 0x4,
         PF_KTHREAD = 0x00200000,
         JOBCTL_STOP_DEQUEUED = 0x10000,

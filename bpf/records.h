@@ -53,6 +53,7 @@ enum rec_type {
         REC_SUPPRESSED,  /* struct rec_suppressed: a tracer restarts its tracee without a signal */
         REC_PLANT,       /* struct rec_plant: a tracer wrote a breakpoint by ptrace, or took it out again */
         REC_CONNECT,     /* struct rec_connect: a debugger's socket changed its state */
+        REC_LEFT, /* struct rec_left: a tracer exits, and a tracee of its sits in the stop of a signal */
         _REC_TYPE_MAX,
 };
 
@@ -318,6 +319,20 @@ struct rec_exit {
 };
 #define REC_TRACEES_MAX 64
 
+struct rec_left {
+        struct rec_header h;
+        struct rec_task tracer; /* the thread that exits */
+        struct rec_task target;
+        rec_u64 ip;      /* user instruction pointer of the target, 0: not known */
+        rec_u64 handler; /* of the signal: 0 SIG_DFL, 1 SIG_IGN, else an address */
+        rec_s32 sig;
+        rec_s32 code;     /* si_code */
+        rec_s32 info_pid; /* si_pid, as the target's namespace numbers it */
+        rec_u32 ptrace;
+        rec_u32 waited; /* the tracer has read the stop: the signal is dropped. Else it is delivered */
+        rec_u32 pad;
+};
+
 enum rec_guard_flags {
         GRD_F_AUDIT = 1 << 0,  /* allowed, but would have been refused */
         GRD_F_MEMORY = 1 << 1, /* no attach: another way to the target's memory or descriptors */
@@ -496,6 +511,7 @@ static_assert(sizeof(struct rec_no_child) == 88 + 2 * 40 + 16, "records.h: no_ch
 static_assert(sizeof(struct rec_suppressed) == 24 + 2 * 40 + 40, "records.h: suppressed has no padding");
 static_assert(sizeof(struct rec_plant) == 24 + 40 + 24, "records.h: plant has no padding");
 static_assert(sizeof(struct rec_connect) == 24 + 2 * 40 + 64, "records.h: connect has no padding");
+static_assert(sizeof(struct rec_left) == 24 + 2 * 40 + 40, "records.h: left has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
 static_assert(sizeof(struct watch) == 72, "records.h: watch");

@@ -17,14 +17,6 @@ __u64 extra_signals __weak = 0;
 
 #define SIBLINGS_MAX 64 /* threads looked at for a traced one */
 
-/* siginfo_t as the ABI fixes it; the kernel's own struct begins the same way. */
-struct siginfo_head {
-        __s32 signo, err, code, pad;
-        __s32 pid;
-        __u32 uid;
-        __s32 status;
-};
-
 /* The compiler may not move this load to where its value is used. */
 #define load_early(member)                      \
         ({                                      \

@@ -4,6 +4,7 @@
  * `record` follows. Others are let through after a look at two words and one look-up.
  */
 #include "bpf/at_call.h"
+#include "bpf/left.h"
 #include "bpf/reaped.h"
 
 static __always_inline bool has_tracees(const struct task_struct *t)
@@ -154,8 +155,10 @@ int BPF_PROG(on_exit, struct task_struct *t)
 
         if (group_dead)
                 note_discarded(t);
-        if (has_tracees(t))
+        if (has_tracees(t)) {
                 send_exit(REC_TRACER_EXIT, t, group_dead, count_tracees(t));
+                send_all_left(t);
+        }
         if (t->ptrace || (group_dead && (trapped || watch_bits_of(t->group_leader))))
                 send_exit(REC_EXIT, t, group_dead, 0);
         return 0;

@@ -160,6 +160,16 @@ static void describe_detach(struct sentence line, const struct event *e)
         say_task(line, how[e->cause > 0 && e->cause < _DETACHED_MAX ? e->cause : 0], &e->target);
 }
 
+static void describe_left(struct sentence line, const struct event *e)
+{
+        char name[32];
+
+        say_task(line, "", &e->tracer);
+        say_task(line, " ended, and left ", &e->target);
+        say(line, " in the stop of a %s, which it had %s", signal_name(e->sig, name, sizeof(name)),
+            e->waited ? "read: it is dropped" : "not read: it is delivered");
+}
+
 /* "claimed by uid 1000 (claim 12)": on whose behalf the guard refused. */
 static void say_guard(struct sentence line, const struct event *e)
 {
@@ -601,6 +611,7 @@ static const struct {
         [EV_PTRACE_PLANT] = {describe_plant, false},
         [EV_NET_CONNECT] = {describe_connect, true},
         [EV_NET_STATE] = {describe_net_state, false},
+        [EV_PTRACE_LEFT] = {describe_left, true},
 };
 static_assert(ELEMENTSOF(types) == _EV_MAX, "a row for each type of event");
 

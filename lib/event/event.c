@@ -49,6 +49,7 @@ static const char *const type_names[] = {
         [EV_PTRACE_PLANT] = "ptrace.plant",
         [EV_NET_CONNECT] = "net.connect",
         [EV_NET_STATE] = "net.state",
+        [EV_PTRACE_LEFT] = "ptrace.left",
 };
 static_assert(ELEMENTSOF(type_names) == _EV_MAX, "each event type has a name");
 static_assert(_EV_MAX <= 63, "event types fit the bits of event_field.types and event_filter.types");
@@ -179,6 +180,9 @@ static_assert(ELEMENTSOF(change_names) == _NET_CHANGE_MAX, "each change of a soc
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TASK_FORK) | T(TASK_EXEC) | \
          T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | T(SIGNAL_SUPPRESSED) |    \
          T(PTRACE_PLANT) | CLAIMS)
+#define HAS_TRACER                                                                                \
+        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_LEFT) | T(PTRACE_REFUSED) | T(TASK_FORK) | \
+         T(TASK_EXEC) | T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | CLAIMS)
 
 #define HAS_ACTOR                                                                           \
         (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | WAITS | T(TASK_FORK) | \
@@ -189,6 +193,11 @@ static_assert(ELEMENTSOF(change_names) == _NET_CHANGE_MAX, "each change of a soc
          T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) | T(TEXT_SCAN) |  \
          T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT) | T(NET_CONNECT))
 #define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO) | T(NET_CONNECT))
+#define RECORDED                                                                                            \
+        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_LEFT) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | \
+         T(SIGACTION) | T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) |    \
+         T(TEXT_SCAN))
+#define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO))
 
 /* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
 #define AT(member, ctype) \
@@ -366,6 +375,13 @@ static const struct event_field fields[] = {
         U32("parent_tracer", parent_tracer, T(TASK_STATE)),
         STATE("parent_state", parent_state, T(TASK_STATE)),
         HEX("parent_pending", parent_pending, T(TASK_STATE)),
+        I32("sig", sig, T(PTRACE_LEFT)),
+        I32("si_code", code, T(PTRACE_LEFT)),
+        I32("si_pid", info_pid, T(PTRACE_LEFT)),
+        ENUM("disposition", disposition, disposition_names, T(PTRACE_LEFT)),
+        HEX("ip", ip, T(PTRACE_LEFT)),
+        U32("ptrace", ptrace, T(PTRACE_LEFT)),
+        BOOL("waited", waited, T(PTRACE_LEFT)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -58,6 +58,13 @@ enum event_type {
         EV_PTRACE_PLANT,      /* a tracer wrote a breakpoint by ptrace, or took it out again */
         EV_NET_CONNECT,       /* a socket of a debugger that is reached over TCP changed its state */
         EV_NET_STATE,         /* a moment later, as the model asked: is that process still there */
+        EV_CLAIM_TAKEN,       /* by another owner, explicitly */
+        EV_CLAIM_ENDED,       /* released, lease over, owner or target gone */
+        EV_CLAIM_AUDIT,       /* an attach that the guard would have refused, but only looked on */
+        EV_POLICY_LOADED,     /* the policy files hold from now on */
+        EV_POLICY_REJECTED,   /* a mistake in them: the former policy stays */
+        EV_POLICY_GUARD,      /* the rule `single` for every process was switched */
+        EV_PTRACE_LEFT,       /* a tracer exits, and a tracee of its sits in the stop of a signal */
         _EV_MAX,
 };
 
@@ -222,6 +229,7 @@ struct event {
         int32_t origin;    /* enum event_origin */
         int32_t cause;     /* enum detach_cause */
         int32_t wrote;     /* enum tracer_wrote, of ptrace.detach */
+        bool waited;       /* ptrace.left: the tracer has read the stop, so the signal is dropped */
         int32_t error;     /* positive errno; 0: none */
         int32_t lsm_error; /* positive errno the security modules gave, 0: allowed or not asked */
         uint32_t facts;    /* ATT_F_* */

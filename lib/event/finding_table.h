@@ -62,6 +62,9 @@
         X(KILLED_WITH_TRACER, killed_with_tracer, "killed-with-tracer", ERROR,                             \
           ON(SIGNAL_GENERATE) | ON(TASK_EXIT),                                                             \
           "the kernel killed a process because its tracer ended (PTRACE_O_EXITKILL)")                      \
+        X(TRACER_DIED_IN_STOP, tracer_died_in_stop, "tracer-died-in-stop", WARNING,                        \
+          ON(PTRACE_LEFT) | ON(TASK_STATE) | ON(TASK_EXIT),                                                \
+          "a tracer ended while its tracee sat in a stop that it had read: the signal is lost")            \
         X(TRACER_UNAWARE, tracer_unaware, "tracer-unaware", ERROR,                                         \
           ON(PTRACE_TRACEME) | ON(SIGNAL_GENERATE) | ON(TASK_EXEC) | ON(TASK_STATE),                       \
           "a process that called PTRACE_TRACEME waits for a parent that never calls ptrace")               \

@@ -348,6 +348,22 @@ static void connect_event(const void *data, struct event *e)
                 say_address(e->remote, r->family, r->remote, r->remote_port);
 }
 
+static void left_event(const void *data, struct event *e)
+{
+        const struct rec_left *r = data;
+
+        e->type = EV_PTRACE_LEFT;
+        task_from_record(&e->tracer, &r->tracer);
+        task_from_record(&e->target, &r->target);
+        e->sig = r->sig;
+        e->code = r->code;
+        e->info_pid = r->info_pid;
+        e->ip = r->ip;
+        e->disposition = disposition_of(r->handler);
+        e->ptrace = r->ptrace;
+        e->waited = r->waited;
+}
+
 static const struct {
         size_t size;
         void (*convert)(const void *data, struct event *e);
@@ -366,6 +382,7 @@ static const struct {
         [REC_SUPPRESSED] = {sizeof(struct rec_suppressed), suppressed_event},
         [REC_PLANT] = {sizeof(struct rec_plant), plant_event},
         [REC_CONNECT] = {sizeof(struct rec_connect), connect_event},
+        [REC_LEFT] = {sizeof(struct rec_left), left_event},
 };
 
 int record_to_event(const void *data, size_t size, struct event *ret)

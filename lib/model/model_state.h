@@ -116,6 +116,13 @@ struct history {
                 struct task_ref tracer;
                 uint64_t seq;
         } doomed;
+        /* The stop that a tracer which ended left it in, and whose signal is lost; seq 0: none. */
+        struct {
+                uint32_t tid;
+                int32_t sig, code;
+                uint64_t ip, seq, at_ns;
+                struct departure departure; /* of that tracer */
+        } left;
         /* The program's own SIGTRAP disposition. */
         struct {
                 bool known;

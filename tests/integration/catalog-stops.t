@@ -55,6 +55,62 @@ go "$orderly"
 ended "$orderly"
 concludes "a tracer that ends in good order and takes its tracee along is silent" "$(value orderly child)" ""
 
+# ---- tracer-died-in-stop
+# read_stop NAME TARGET: a tracer of TARGET that reads its first stop
+read_stop() {
+        spawn "$1" "$FIXTURES/stops" read-stop "$2"
+        said "$1" '^ready '
+}
+fixture past target int3 3
+past=$PID
+read_stop reader "$past"
+reader=$PID
+go "$past"
+said reader '^stopped sig=5'
+kill -KILL "$reader"
+fixture lost target idle
+lost=$PID
+read_stop other-reader "$lost"
+other_reader=$PID
+kill -USR2 "$lost"
+said other-reader '^stopped sig=12'
+kill -KILL "$other_reader"
+# what a debugger stops with is nothing that the program misses
+fixture halted-only target idle
+halted_only=$PID
+if need gdb; then
+        gdb_on at-once "$halted_only"
+        at_once=$PID
+        kill -KILL "$at_once"
+        fixture told target idle
+        told=$PID
+        gdb_on teller "$told"
+        teller=$PID
+        tell teller continue
+        wait_for 5 has_state "$told" S
+        kill -USR2 "$told"
+        said teller 'received signal SIGUSR2'
+        kill -KILL "$teller"
+        ended "$teller"
+fi
+if need strace; then
+        fixture calls target idle
+        calls=$PID
+        spawn call-reader strace -o /dev/null -p "$calls"
+        call_reader=$PID
+        wait_for 10 has_tracer "$calls" "$call_reader"
+        kill -KILL "$call_reader"
+fi
+concludes "a tracer is killed at a breakpoint's stop that it has read" "$past" "tracer-died-in-stop/dropped-breakpoint $reader"
+like "$(words "$past")" "sent by PID $$ " "and who killed it is said"
+concludes "and at that of another signal" "$lost" "tracer-died-in-stop/dropped $other_reader"
+if need gdb; then
+        concludes "gdb is, at its prompt" "$told" "tracer-died-in-stop/dropped $teller"
+        silent "gdb is killed at its first prompt: silent" "$halted_only"
+fi
+need strace && silent "strace is killed: silent" "$calls"
+kill -KILL "$past" 2>/dev/null
+
 # ---- tracer-unaware. Their shell does not wait for them: it would be told of their stop.
 under_shell() { # NAME COMMAND...
         local name=$1

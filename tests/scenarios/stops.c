@@ -41,6 +41,22 @@ static int mode_exitkill(int n, char **args)
         return n > 0 ? atoi(args[0]) : 0;
 }
 
+/* read-stop PID: trace it, read its first stop, and leave it there until we end without a detach. */
+static int mode_read_stop(int n, char **args)
+{
+        pid_t pid = n > 0 ? atoi(args[0]) : -1;
+        int status;
+
+        if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
+                die("PTRACE_SEIZE");
+        printf("ready pid=%d\n", getpid());
+        if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
+                die("waitpid");
+        printf("stopped sig=%d\n", WSTOPSIG(status));
+        fixture_go(-1);
+        return 0;
+}
+
 /* traceme [COMMAND...]: become our parent's tracee, and run COMMAND; or stop, as with any signal. */
 static int mode_traceme(int n, char **args)
 {
@@ -73,6 +89,7 @@ static const struct mode {
         int (*run)(int n, char **args);
 } modes[] = {
         {"exitkill", mode_exitkill},
+        {"read-stop", mode_read_stop},
         {"traceme", mode_traceme},
         {"vfork", mode_vfork},
 };

@@ -105,6 +105,9 @@ static const struct {
          "gdb(4811) may not access the memory of api(4711) by opening its files in /proc: EBUSY, the policy "
          "forbids reading its memory (rule \"prod\")",
          true},
+        {{.type = EV_PTRACE_LEFT, .tracer = GDB, .target = API, .sig = SIGTRAP, .waited = true},
+         "gdb(4811) ended, and left api(4711) in the stop of a SIGTRAP, which it had read: it is dropped",
+         true},
         {{.type = EV_COUNTER,
           .of_type = EV_PTRACE_REFUSED,
           .count = 5,

@@ -434,6 +434,100 @@ SCENE(tracer_that_serves_another_tracee_is_silent)
         silent(s);
 }
 
+/* ---- tracer-died-in-stop ----------------------------------------------------------------------------- */
+
+static void ends_in_stop(struct scene *s, int sig, int code, bool waited)
+{
+        tracer_ends(s, GDB, KILLED(SIGKILL));
+        feed(s, (struct event){.type = EV_PTRACE_LEFT,
+                               .target = API,
+                               .tracer = GDB,
+                               .sig = sig,
+                               .code = code,
+                               .info_pid = code <= 0 ? 900 : 0,
+                               .ip = 0x401001,
+                               .ptrace = 1,
+                               .waited = waited});
+        process_ends(s, GDB, KILLED(SIGKILL));
+        wait_ns(s, 500 * MS);
+}
+
+SCENE(breakpoint_stop_that_was_read_is_dropped_with_the_tracer)
+{
+        attaches(s, GDB, API);
+        traps(s, API, GDB);
+        sends(s, SHELL, GDB, NOBODY, SIGKILL, 0);
+        ends_in_stop(s, SIGTRAP, SI_KERNEL_CODE, true);
+        expect_count(s, 0);
+        is_seen(s, API, 'S', NOBODY, 0);
+        expect_saying(s, FIND_TRACER_DIED_IN_STOP, "dropped-breakpoint", "It goes on at 0x401001");
+        expect_saying(s, FIND_TRACER_DIED_IN_STOP, "dropped-breakpoint", "(sent by PID 900 (bash)");
+        expect_count(s, 1);
+}
+
+SCENE(breakpoint_stop_is_dropped_and_the_program_dies_of_what_follows)
+{
+        struct finding f;
+
+        attaches(s, GDB, API);
+        traps(s, API, GDB);
+        ends_in_stop(s, SIGTRAP, SI_KERNEL_CODE, true);
+        process_ends(s, API, KILLED(SIGILL));
+        f = expect_saying(s, FIND_TRACER_DIED_IN_STOP, "dropped-breakpoint", "then was killed by SIGILL");
+        ck_assert_int_eq(f.severity, SEVERITY_ERROR);
+}
+
+SCENE(signal_that_was_read_is_dropped_with_the_tracer)
+{
+        attaches(s, GDB, API);
+        ends_in_stop(s, SIGUSR2, SI_USER, true);
+        is_seen(s, API, 'S', NOBODY, 0);
+        ck_assert_str_eq(
+                expect(s, FIND_TRACER_DIED_IN_STOP, "dropped").remedy,
+                "send the signal again: kill -USR2 4711. Next time detach before the debugger ends");
+        expect_count(s, 1);
+}
+
+SCENE(signal_that_was_not_read_is_delivered_and_silent)
+{
+        attaches(s, GDB, API);
+        ends_in_stop(s, SIGUSR2, SI_USER, false);
+        is_seen(s, API, 'S', NOBODY, 0);
+        silent(s);
+}
+
+SCENE(breakpoint_that_the_tracer_has_set_back_is_silent)
+{
+        struct event e = trap(API, GDB);
+
+        attaches(s, GDB, API);
+        e.ip = 0x401002;
+        feed(s, e);
+        ends_in_stop(s, SIGTRAP, SI_KERNEL_CODE, true);
+        is_seen(s, API, 'S', NOBODY, 0);
+        silent(s);
+}
+
+SCENE(stops_of_a_debuggers_own_are_silent)
+{
+        attaches(s, GDB, API);
+        ends_in_stop(s, SIGSTOP, SI_KERNEL_CODE, true);
+        is_seen(s, API, 'S', NOBODY, 0);
+        ends_in_stop(s, SIGTRAP, 2, true); /* a step */
+        is_seen(s, API, 'S', NOBODY, 0);
+        ends_in_stop(s, SIGSEGV, 1, true); /* it comes again */
+        is_seen(s, API, 'S', NOBODY, 0);
+        silent(s);
+}
+
+SCENE(program_that_is_killed_along_with_its_tracer_is_silent)
+{
+        attaches(s, GDB, API);
+        ends_in_stop(s, SIGUSR2, SI_USER, true);
+        process_ends(s, API, KILLED(SIGTERM));
+        silent(s);
+}
+
 int main(void)
 {
         Suite *suite = suite_create("tracers that do not serve");
@@ -447,6 +541,16 @@ int main(void)
         tcase_add_test(c, tracee_killed_by_another_before_its_tracer_is_silent);
         tcase_add_test(c, kill_by_the_kernel_for_another_reason_is_silent);
         tcase_add_test(c, tracee_without_exitkill_lives_on);
+        suite_add_tcase(suite, c);
+
+        c = tcase_create("tracer-died-in-stop");
+        tcase_add_test(c, breakpoint_stop_that_was_read_is_dropped_with_the_tracer);
+        tcase_add_test(c, breakpoint_stop_is_dropped_and_the_program_dies_of_what_follows);
+        tcase_add_test(c, signal_that_was_read_is_dropped_with_the_tracer);
+        tcase_add_test(c, signal_that_was_not_read_is_delivered_and_silent);
+        tcase_add_test(c, breakpoint_that_the_tracer_has_set_back_is_silent);
+        tcase_add_test(c, stops_of_a_debuggers_own_are_silent);
+        tcase_add_test(c, program_that_is_killed_along_with_its_tracer_is_silent);
         suite_add_tcase(suite, c);
 
         c = tcase_create("tracer-unaware");
