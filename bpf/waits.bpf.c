@@ -243,6 +243,17 @@ static __always_inline __s32 status_from_siginfo(__s32 code, __s32 status)
         }
 }
 
+/* A pid that nobody has any more leaves nothing in the kernel: what the program asked for. */
+static __always_inline __s32 argument_of_call(struct task_struct *t)
+{
+        struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
+        __u64 nr = BPF_CORE_READ(regs, orig_ax);
+
+        if (nr == __NR_wait4)
+                return BPF_CORE_READ(regs, di);
+        return nr == __NR_waitid ? BPF_CORE_READ(regs, si) : 0;
+}
+
 /* The pid argument again, from what the kernel made of it. */
 static __always_inline __s32 argument_of_wait(struct task_struct *t, struct wait_opts *wo)
 {
@@ -250,7 +261,7 @@ static __always_inline __s32 argument_of_wait(struct task_struct *t, struct wait
         __u32 type = BPF_CORE_READ(wo, wo_type);
 
         if (type == bpf_core_enum_value(enum pid_type, PIDTYPE_PID))
-                return number;
+                return number ?: argument_of_call(t);
         return type == bpf_core_enum_value(enum pid_type, PIDTYPE_PGID) ? -(__s32)number : -1;
 }
 
