@@ -171,7 +171,8 @@ static void note_merged(struct diagnosis *d, const struct event *e)
 static bool is_forgotten(const struct coalesced *u, const struct event *e)
 {
         return e->state == 'Z' && !e->tracer.pid && task_same_process(&e->parent, &u->parent) &&
-               e->parent_state == 'S' && !e->parent_tracer && !(e->parent_pending & SIGNAL_MASK(SIGCHLD));
+               e->parent_state && strchr("RSD", e->parent_state) && !e->parent_tracer &&
+               !(e->parent_pending & SIGNAL_MASK(SIGCHLD));
 }
 
 static void say_forgotten(struct finding *f, const struct task_ref *child, uint64_t count)
@@ -232,7 +233,7 @@ static void look_after(struct diagnosis *d, const struct rule *r, const struct e
                         model_ask(d->model, ASK_TASK_STATE, &u->child, u->since_ns + SECOND_LOOK_NS);
                         return;
                 }
-                if (forgotten && u->seen)
+                if (forgotten && u->seen && e->parent_state == 'S')
                         report_forgotten(d, r, u, e);
                 *u = d->coalesced[--d->n_coalesced];
                 return;
