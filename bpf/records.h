@@ -126,8 +126,10 @@ struct rec_signal {
 };
 
 enum rec_text_what {
-        TEXT_TRAP = 1, /* the address of the trapping instruction */
-        TEXT_HANDLER,  /* the address of the signal handler that ran */
+        TEXT_TRAP = 1,  /* the address of the trapping instruction */
+        TEXT_HANDLER,   /* the address of the signal handler that ran */
+        TEXT_INSTALLED, /* of one that was set in the place of another one, */
+        TEXT_REPLACED,  /* and of that */
 };
 
 enum rec_text_flags {

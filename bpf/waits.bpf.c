@@ -5,6 +5,7 @@
  * more than one look-up.
  */
 #include "bpf/reaped.h"
+#include "bpf/send_text.h"
 
 /* A wait call that has ended. */
 struct wait_call {
@@ -334,55 +335,115 @@ int exit_waitid(struct sys_exit *ctx)
 
 /* ---- handlers ------------------------------------------------------------------------------------ */
 
+#define HANDLERS_MAX 4096 /* remembered, of all processes */
+
+struct handler_key {
+        __u64 start_ns;
+        __u32 pid, sig;
+};
+struct handler_value {
+        __u64 handler;
+        __u64 mm; /* another one: it was that of an earlier program */
+};
+
+/* Whoever sets a handler need not ask for the one before. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __type(key, struct handler_key);
+        __type(value, struct handler_value);
+        __uint(max_entries, HANDLERS_MAX);
+} handlers __weak SEC(".maps");
+
+/* A sigaction call that was allowed. */
+struct sigaction_call {
+        int sig;
+        bool old_known;
+        __u64 old;
+        struct action action; /* as it is now */
+};
+
+/* The handler before, and from now on: this one. */
+static __always_inline void exchange_handler(struct task_struct *t, struct sigaction_call *c)
+{
+        struct handler_value now = {.handler = c->action.handler, .mm = (__u64)t->mm}, *before;
+        struct handler_key key = {.start_ns = start_of_process(t), .pid = t->tgid, .sig = c->sig};
+
+        before = bpf_map_lookup_elem(&handlers, &key);
+        if (before && before->mm == now.mm && !c->old_known) {
+                c->old = before->handler;
+                c->old_known = true;
+        }
+        if (now.handler > 1)
+                bpf_map_update_elem(&handlers, &key, &now, BPF_ANY);
+        else if (before)
+                bpf_map_delete_elem(&handlers, &key);
+}
+
 /*
  * A handler for SIGTRAP always: few programs set one. Back to default only where one was told before, as
  * shells do that at every start. SIGCHLD every shell does: only where it matters.
  */
-static __always_inline bool sigaction_matters(struct task_struct *t, int sig)
+static __always_inline bool sigaction_matters(struct task_struct *t, const struct sigaction_call *c)
 {
-        struct action action;
-
-        if (sig == SIGCHLD) {
-                read_action_of(&action, t, SIGCHLD);
-                if (ignores_children(&action))
+        if (c->sig == SIGCHLD) {
+                if (ignores_children(&c->action))
                         watch_process(t->group_leader, WATCH_IGNORES);
                 return watch_bits_of(t->group_leader) & ~WATCH_MARKS;
         }
-        if (sig != SIGTRAP)
-                return false;
-        read_action_of(&action, t, SIGTRAP);
-        if (!action.handler)
+        if (!c->action.handler)
                 return watch_bits_of(t->group_leader);
         watch_process(t->group_leader, WATCH_HANDLER);
         return true;
 }
 
-static __always_inline int send_sigaction(struct task_struct *t, int sig, __u64 old, bool old_known)
+static __always_inline int send_sigaction(struct task_struct *t, const struct sigaction_call *c, __u64 now)
 {
-        struct rec_sigaction *r = reserve_record(REC_SIGACTION, sizeof(*r), bpf_ktime_get_boot_ns());
-        struct action action;
+        struct rec_sigaction *r = reserve_record(REC_SIGACTION, sizeof(*r), now);
 
         if (!r)
                 return 0;
         describe_task(&r->task, t);
-        r->sig = sig;
-        read_action_of(&action, t, sig);
-        r->handler = action.handler;
-        r->sa_flags = action.sa_flags;
-        r->old_handler = old;
-        r->old_known = old_known;
+        r->sig = c->sig;
+        r->handler = c->action.handler;
+        r->sa_flags = c->action.sa_flags;
+        r->old_handler = c->old;
+        r->old_known = c->old_known;
         bpf_ringbuf_submit(r, submit_flags());
         return 0;
+}
+
+/* One handler for another is told, with where both are, as far as the allowance goes: a program may do so all
+ * day. */
+static __always_inline int tell_sigaction(struct task_struct *t, struct sigaction_call *c)
+{
+        __u64 now = bpf_ktime_get_boot_ns();
+        bool replaced;
+
+        if (c->sig != SIGTRAP && c->sig != SIGCHLD)
+                return 0;
+        read_action_of(&c->action, t, c->sig);
+        exchange_handler(t, c);
+        replaced = c->action.handler > 1 && c->old_known && c->old > 1 && c->old != c->action.handler &&
+                   take_allowance(now);
+        if (!sigaction_matters(t, c) && !replaced)
+                return 0;
+        send_sigaction(t, c, now);
+        if (!replaced)
+                return 0;
+        send_text(t, c->action.handler, TEXT_INSTALLED);
+        return send_text(t, c->old, TEXT_REPLACED);
 }
 
 SEC("fexit/do_sigaction")
 int BPF_PROG(on_sigaction, int sig, struct k_sigaction *act, struct k_sigaction *old, int ret)
 {
-        struct task_struct *t = bpf_get_current_task_btf();
+        struct sigaction_call c = {.sig = sig, .old_known = old};
 
-        if (ret || !act || !sigaction_matters(t, sig))
+        if (ret || !act)
                 return 0;
-        return send_sigaction(t, sig, old ? (__u64)BPF_CORE_READ(old, sa.sa_handler) : 0, old);
+        if (old)
+                c.old = (__u64)BPF_CORE_READ(old, sa.sa_handler);
+        return tell_sigaction(bpf_get_current_task_btf(), &c);
 }
 
 SEC("tp/syscalls/sys_exit_rt_sigaction")
@@ -390,13 +451,13 @@ int exit_sigaction(struct sys_exit *ctx)
 {
         struct task_struct *t = bpf_get_current_task_btf();
         struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
-        int sig = BPF_CORE_READ(regs, di);
-        __u64 old = 0, at;
-        bool known;
+        struct sigaction_call c = {};
+        __u64 at;
 
-        if (ctx->ret || !BPF_CORE_READ(regs, si) || !sigaction_matters(t, sig))
+        c.sig = BPF_CORE_READ(regs, di);
+        if (ctx->ret || (c.sig != SIGTRAP && c.sig != SIGCHLD) || !BPF_CORE_READ(regs, si))
                 return 0;
         at = BPF_CORE_READ(regs, dx);
-        known = at && !bpf_probe_read_user(&old, sizeof(old), (void *)at);
-        return send_sigaction(t, sig, old, known);
+        c.old_known = at && !bpf_probe_read_user(&c.old, sizeof(c.old), (void *)at);
+        return tell_sigaction(t, &c);
 }

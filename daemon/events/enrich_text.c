@@ -217,6 +217,18 @@ static int place_in_code(int fd, struct text_file *file)
         return elf_text_code_offset(link, file->offset, &file->offset);
 }
 
+static enum scan_kind scan_kind_of(uint32_t what)
+{
+        static const enum scan_kind kinds[] = {
+                [TEXT_TRAP] = SCAN_TRAP,
+                [TEXT_HANDLER] = SCAN_HANDLER,
+                [TEXT_INSTALLED] = SCAN_INSTALLED,
+                [TEXT_REPLACED] = SCAN_REPLACED,
+        };
+
+        return what > 0 && what < ELEMENTSOF(kinds) ? kinds[what] : SCAN_TRAP;
+}
+
 void enrich_text_cached(struct text_cache *cache, const struct rec_text *r, struct event *e)
 {
         struct text_file file = {};
@@ -227,8 +239,7 @@ void enrich_text_cached(struct text_cache *cache, const struct rec_text *r, stru
         e->time_ns = r->h.time_ns;
         task_from_record(&e->target, &r->task);
         e->ip = r->address;
-        snprintf(e->what, sizeof(e->what), "%s",
-                 scan_kind_to_string(r->what == TEXT_HANDLER ? SCAN_HANDLER : SCAN_TRAP));
+        snprintf(e->what, sizeof(e->what), "%s", scan_kind_to_string(scan_kind_of(r->what)));
 
         file_from_record(r, &file);
         e->file_offset = file.offset;

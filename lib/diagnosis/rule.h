@@ -57,6 +57,16 @@ struct coalesced {
         bool seen; /* it was a zombie at the first look */
 };
 
+#define TAKEOVERS_MAX 32 /* handlers that took another's place, and may give it back */
+
+struct takeover {
+        bool used;
+        struct task_ref process;
+        int32_t sig;
+        uint64_t old, new, seq, at_ns;
+        struct text_spot before, after;
+};
+
 struct diagnosis {
         struct model *model;
         uint64_t since_ns; /* the recording began then, 0: nobody said */
@@ -69,6 +79,8 @@ struct diagnosis {
         size_t n_deaths;
         struct coalesced coalesced[COALESCED_MAX];
         size_t n_coalesced;
+        struct takeover takeovers[TAKEOVERS_MAX]; /* ring */
+        size_t n_takeovers;
         struct storm storms[STORMS_MAX];
         size_t n_storms;
         struct withheld withheld[WITHHELD_MAX]; /* ring */

@@ -140,7 +140,7 @@ bool sigtrap_scanned(struct sigtrap *t, const struct event *scan)
         bool handler = event_scan_kind(scan) == SCAN_HANDLER;
         struct text_spot *spot = handler ? &t->handler : &t->at;
 
-        if (spot->known || !is_of_thread(t, &scan->target))
+        if (spot->known || !is_of_thread(t, &scan->target) || event_scan_kind(scan) > SCAN_HANDLER)
                 return false;
         if (handler ? !sigtrap_ran_handler(t) : t->kind != SIGTRAP_BREAKPOINT || t->ip != scan->ip + 1)
                 return false;

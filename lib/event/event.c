@@ -131,7 +131,12 @@ static const char *const ignored_names[] = {
 static_assert(ELEMENTSOF(ignored_names) == _IGNORED_MAX, "each right has a name");
 
 static const char *const scan_names[] = {
-        [SCAN_OTHER] = "", [SCAN_TRAP] = "trap", [SCAN_HANDLER] = "handler"};
+        [SCAN_OTHER] = "",
+        [SCAN_TRAP] = "trap",
+        [SCAN_HANDLER] = "handler",
+        [SCAN_INSTALLED] = "installed",
+        [SCAN_REPLACED] = "replaced",
+};
 static_assert(ELEMENTSOF(scan_names) == _SCAN_MAX, "each kind of scan has a name");
 
 static const char *const mode_names[] = {[GUARD_ENFORCE] = "enforce", [GUARD_AUDIT] = "audit"};

@@ -58,12 +58,6 @@ enum event_type {
         EV_PTRACE_PLANT,      /* a tracer wrote a breakpoint by ptrace, or took it out again */
         EV_NET_CONNECT,       /* a socket of a debugger that is reached over TCP changed its state */
         EV_NET_STATE,         /* a moment later, as the model asked: is that process still there */
-        EV_CLAIM_TAKEN,       /* by another owner, explicitly */
-        EV_CLAIM_ENDED,       /* released, lease over, owner or target gone */
-        EV_CLAIM_AUDIT,       /* an attach that the guard would have refused, but only looked on */
-        EV_POLICY_LOADED,     /* the policy files hold from now on */
-        EV_POLICY_REJECTED,   /* a mistake in them: the former policy stays */
-        EV_POLICY_GUARD,      /* the rule `single` for every process was switched */
         EV_PTRACE_LEFT,       /* a tracer exits, and a tracee of its sits in the stop of a signal */
         _EV_MAX,
 };
@@ -167,6 +161,8 @@ enum scan_kind {
         SCAN_OTHER, /* or nobody said */
         SCAN_TRAP,  /* the instruction that raised a SIGTRAP */
         SCAN_HANDLER,
+        SCAN_INSTALLED, /* a handler that was set in the place of another one, */
+        SCAN_REPLACED,  /* and that one */
         _SCAN_MAX
 };
 

@@ -104,4 +104,7 @@
           "a PHP process in a live Xdebug session is held in a ptrace-stop by another tracer")             \
         X(SIGCHLD_COALESCED, sigchld_coalesced, "sigchld-coalesced", WARNING,                              \
           ON(SIGNAL_GENERATE) | ON(TASK_STATE),                                                            \
-          "several children ended behind one SIGCHLD, and their parent reaped fewer")
+          "several children ended behind one SIGCHLD, and their parent reaped fewer")                      \
+        X(HANDLER_REPLACED, handler_replaced, "handler-replaced", WARNING,                                 \
+          ON(SIGACTION) | ON(TEXT_SCAN) | ON(TASK_STATE),                                                  \
+          "another module took the place of a handler for SIGTRAP or SIGCHLD")

@@ -13,7 +13,7 @@ play() {
         shift
         fixture "$name" children "$@"
         go "$PID"
-        said "$name" '^(waited|zombies|stop) '
+        said "$name" '^(waited|zombies|replaced)'
 }
 
 # ---- sigchld-coalesced: begun here, as it takes six seconds
@@ -41,7 +41,7 @@ if need php && [[ $(php -m) == *pcntl* ]]; then
         for handler in 'pcntl_waitpid(-1, $s, WNOHANG);' 'while (pcntl_waitpid(-1, $s, WNOHANG) > 0);'; do
                 spawn "php${#php[@]}" php -r 'pcntl_async_signals(true); pcntl_signal(SIGCHLD, function () { '"$handler"' });
                         for ($i = 0; $i < 20; $i++) if (pcntl_fork() == 0) { usleep(200000); exit(0); }
-                        for ($t = 0; $t < 40; $t++) usleep(50000); echo "done\n"; for (;;) sleep(60);'
+                        for ($t = 0; $t < 20; $t++) usleep(50000); echo "done\n"; for (;;) sleep(60);'
                 php+=("$PID")
         done
 fi
@@ -131,6 +131,30 @@ if need python3 perl; then
         kill "$child"
 else
         skip "Python below a Perl that ignores SIGCHLD" "python3 or perl is not installed"
+fi
+
+# ---- handler-replaced
+for sig in 5 17; do
+        signal=$([[ $sig == 5 ]] && echo sigtrap || echo sigchld)
+        play other replace other "$FIXTURES/preload.so" $sig
+        other=$PID twins=()
+        for twin in back default same; do
+                play "$twin" replace "$twin" "$FIXTURES/preload.so" $sig
+                twins+=("$PID")
+        done
+        concludes "a library takes ${signal^^} over" "$other" "handler-replaced/$signal 0"
+        like "$(words "$other")" "the one at reap_any.*/children\) was replaced by the one at take.*/preload.so\)" "... both handlers and modules are named"
+        silent "twins: it is given back; there was none; it is another one of the same program" "${twins[@]}"
+done
+# It keeps its place from before main() to the first handler of the program.
+spawn preload env LD_PRELOAD="$FIXTURES/preload.so" "$FIXTURES/target" raise 1
+said preload '^ready '
+concludes "a preloaded library's handler does not stay" "$PID" 'handler-replaced/sigtrap 0'
+if need php && [[ $(php -m) == *pcntl* ]]; then
+        spawn phps php -r 'pcntl_signal(SIGCHLD, function () {}); pcntl_signal(SIGTRAP, function () {});
+                pcntl_signal(SIGCHLD, "trim"); pcntl_signal(SIGTRAP, "trim"); echo "done\n"; sleep(60);'
+        said phps '^done'
+        silent "twin: PHP changes its handlers" "$PID"
 fi
 
 # ---- sigchld-coalesced, the rest

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * children MODE [ARG]: a parent, its children and its SIGCHLD. It is "ready pid=", begins at SIGUSR1, says what came of it
- * ("waited ret= errno= status=" or "zombies n=") and stays until the next SIGUSR1.
+ * ("waited ret= errno= status=", "zombies n=" or "replaced") and stays until the next SIGUSR1.
  *
  *   wait            waits for one child, which exits with status 3
  *   steal thread    a thread that waits for any child has reaped it before
@@ -11,11 +11,17 @@
  *   ignore self     SIGCHLD is ignored here
  *   ignore exec     was ignored, then it executes "wait"
  *   ignore parent   its parent, which ignores it, has executed "wait"
+ *   replace WHAT    LIBRARY is loaded, which takes SIGNAL over:
+ *     other LIBRARY SIGNAL    from a handler of the program
+ *     back LIBRARY SIGNAL     and the program sets its own again
+ *     default LIBRARY SIGNAL  the program had none
+ *     same LIBRARY SIGNAL     instead of the library the program sets another handler of its own
  *   burst one       eight children end at once; the handler waits once
  *   burst all       the handler waits as often as there are any
  *   burst late      the handler waits once, and the main loop for the rest a second later
  */
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdatomic.h>
@@ -144,6 +150,27 @@ static int count_zombies(const pid_t children[BURST])
         return n;
 }
 
+static void nothing(int sig)
+{
+        (void)sig;
+}
+
+static void replace(const char *library, const char *signal_number)
+{
+        int sig = atoi(signal_number);
+
+        setenv("TAKE_SIGNAL", signal_number, 1);
+        if (strcmp(mode, "default"))
+                signal(sig, reap_any);
+        if (!strcmp(mode, "same"))
+                signal(sig, nothing);
+        else if (!dlopen(library, RTLD_NOW))
+                die(library);
+        if (!strcmp(mode, "back"))
+                signal(sig, reap_any);
+        printf("replaced\n");
+}
+
 /* All end while SIGCHLD is blocked. */
 static void burst(void)
 {
@@ -179,6 +206,8 @@ int main(int argc, char **argv)
                 steal();
         else if (!strcmp(what, "ignore"))
                 ignore(argv[0]);
+        else if (!strcmp(what, "replace") && argc > 4)
+                replace(argv[3], argv[4]);
         else if (!strcmp(what, "burst"))
                 burst();
         else

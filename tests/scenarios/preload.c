@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A library for LD_PRELOAD that takes SIGTRAP over, as crash reporters and profilers do. */
+/* A library for LD_PRELOAD that takes SIGTRAP over, or the signal TAKE_SIGNAL, as crash reporters and profilers do. */
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 static volatile sig_atomic_t taken;
@@ -14,9 +15,10 @@ static void take(int sig)
 
 __attribute__((constructor)) static void take_over(void)
 {
+        const char *which = getenv("TAKE_SIGNAL");
         struct sigaction sa;
 
         memset(&sa, 0, sizeof(sa));
         sa.sa_handler = take;
-        (void)sigaction(SIGTRAP, &sa, NULL);
+        (void)sigaction(which ? atoi(which) : SIGTRAP, &sa, NULL);
 }

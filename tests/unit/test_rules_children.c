@@ -220,6 +220,100 @@ SCENE(each_child_has_its_own_sigchld)
         silent(s);
 }
 
+/* ---- handlers --------------------------------------------------------------------------------------- */
+
+static void sets(struct scene *s, int sig, uint64_t old, uint64_t handler)
+{
+        feed(s, (struct event){.type = EV_SIGACTION,
+                               .target = SERVER,
+                               .sig = sig,
+                               .old_handler = old,
+                               .handler = handler});
+}
+
+static void is_at(struct scene *s, enum scan_kind kind, uint64_t address, const char *path,
+                  const char *symbol)
+{
+        struct event e = {.type = EV_TEXT_SCAN, .target = SERVER, .ip = address, .file_known = true};
+
+        strcpy(e.what, scan_kind_to_string(kind));
+        strcpy(e.path, path);
+        strcpy(e.symbol, symbol);
+        feed(s, e);
+}
+
+/* From one place to another. */
+static void replaces(struct scene *s, int sig, const char *before[2], const char *after[2])
+{
+        sets(s, sig, 0x1000, 0x2000);
+        is_at(s, SCAN_INSTALLED, 0x2000, after[0], after[1]);
+        is_at(s, SCAN_REPLACED, 0x1000, before[0], before[1]);
+}
+
+static const char *of_server[] = {"/usr/bin/server", "on_trap"},
+                  *of_go[] = {"/usr/bin/server", "runtime.sigtramp"},
+                  *of_library[] = {"/usr/lib/crash.so", "take"}, *generated[] = {SCAN_NO_FILE, ""},
+                  *unknown[] = {"", ""};
+
+static void waits_a_second(struct scene *s)
+{
+        wait_ns(s, 1 * S);
+        is_seen(s, SERVER, 'S', NOBODY, 0);
+}
+
+SCENE(a_library_takes_a_handler_over)
+{
+        struct finding f;
+
+        replaces(s, SIGTRAP, of_server, of_library);
+        expect_count(s, 0);
+        waits_a_second(s);
+        f = expect_saying(s, FIND_HANDLER_REPLACED, "sigtrap", "at on_trap (/usr/bin/server) was replaced");
+        ck_assert_ptr_nonnull(strstr(f.summary, "at take (/usr/lib/crash.so)"));
+        replaces(s, SIGCHLD, of_server, generated);
+        waits_a_second(s);
+        expect(s, FIND_HANDLER_REPLACED, "sigchld");
+        expect_count(s, 2);
+}
+
+SCENE(c_code_takes_over_from_go)
+{
+        replaces(s, SIGTRAP, of_go, of_server);
+        waits_a_second(s);
+        expect(s, FIND_HANDLER_REPLACED, "sigtrap");
+}
+
+SCENE(go_takes_over_in_its_own_file)
+{
+        replaces(s, SIGTRAP, of_server, of_go);
+        waits_a_second(s);
+        silent(s);
+}
+
+SCENE(a_handler_that_is_given_back)
+{
+        replaces(s, SIGTRAP, of_server, of_library);
+        sets(s, SIGTRAP, 0x2000, 0x1000);
+        is_at(s, SCAN_INSTALLED, 0x1000, of_server[0], of_server[1]);
+        is_at(s, SCAN_REPLACED, 0x2000, of_library[0], of_library[1]);
+        waits_a_second(s);
+        silent(s);
+}
+
+SCENE(handlers_of_one_module_or_none)
+{
+        replaces(s, SIGTRAP, of_server, of_server);
+        waits_a_second(s);
+        replaces(s, SIGCHLD, unknown, of_library);
+        waits_a_second(s);
+        replaces(s, SIGUSR1, of_server, of_library);
+        waits_a_second(s);
+        sets(s, SIGTRAP, 0, 0x2000);
+        sets(s, SIGTRAP, 0x2000, 1);
+        waits_a_second(s);
+        silent(s);
+}
+
 int main(void)
 {
         Suite *suite = suite_create("rules_children");
@@ -238,6 +332,11 @@ int main(void)
         tcase_add_test(t, children_behind_one_sigchld_are_forgotten);
         tcase_add_test(t, a_parent_that_has_not_had_its_turn);
         tcase_add_test(t, each_child_has_its_own_sigchld);
+        tcase_add_test(t, a_library_takes_a_handler_over);
+        tcase_add_test(t, c_code_takes_over_from_go);
+        tcase_add_test(t, go_takes_over_in_its_own_file);
+        tcase_add_test(t, a_handler_that_is_given_back);
+        tcase_add_test(t, handlers_of_one_module_or_none);
         suite_add_tcase(suite, t);
         return run_suite(suite);
 }
