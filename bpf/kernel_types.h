@@ -182,7 +182,6 @@ struct task_struct {
         int exit_state, exit_code, exit_signal;
         unsigned int __state;
         void *stack;
-        int exit_state, exit_code;
         unsigned long jobctl;
         int pid, tgid;
         struct task_struct *real_parent, *parent, *group_leader;
@@ -193,7 +192,6 @@ struct task_struct {
         char comm[16];
         struct signal_struct *signal;
         struct sighand_struct *sighand;
-        struct kernel_siginfo *last_siginfo;
         sigset_t blocked;
         struct kernel_siginfo *last_siginfo; /* of the stop that it is in */
         struct css_set *cgroups;

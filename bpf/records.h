@@ -53,7 +53,8 @@ enum rec_type {
         REC_SUPPRESSED,  /* struct rec_suppressed: a tracer restarts its tracee without a signal */
         REC_PLANT,       /* struct rec_plant: a tracer wrote a breakpoint by ptrace, or took it out again */
         REC_CONNECT,     /* struct rec_connect: a debugger's socket changed its state */
-        REC_LEFT, /* struct rec_left: a tracer exits, and a tracee of its sits in the stop of a signal */
+        REC_LEFT,    /* struct rec_left: a tracer exits, and a tracee of its sits in the stop of a signal */
+        REC_THREADS, /* struct rec_threads: a process with many threads began one more */
         _REC_TYPE_MAX,
 };
 
@@ -421,6 +422,24 @@ struct rec_connect {
         rec_u8 local[16], remote[16];
 };
 
+/* From how many threads on, the main thread not counted, a process is watched for those that never end. */
+#define THREADS_COUNTED   64
+#define THREADS_STEP      8              /* more of them, and there is a record ... */
+#define THREADS_MANY      256            /* ... up to so many; an eighth more from there on ... */
+#define THREADS_PERIOD_NS 10000000000ULL /* ... and in any case the first after so long */
+#define REC_STACK_WORDS   128 /* of the creator's stack: clone and pthread_create take half of them */
+
+struct rec_threads {
+        struct rec_header h;
+        struct rec_task creator; /* the thread that began the last one */
+        rec_u32 count;           /* threads that it has and that began since it is watched */
+        rec_u32 ended;           /* of those that it had beyond THREADS_COUNTED */
+        rec_u32 words;           /* of stack, 0: it could not be read */
+        rec_u32 pad;
+        char comm[REC_COMM_LEN];        /* of the main thread */
+        rec_u64 stack[REC_STACK_WORDS]; /* from the creator's stack pointer on */
+};
+
 /* ---- floods ---------------------------------------------------------------------------------------- */
 
 enum count_kind {
@@ -491,7 +510,11 @@ struct watch {
         rec_s32 lsm_ret;      /* per thread: answer of the security hook in the attach under way ... */
         rec_u32 lsm_called;   /* ... and that it was asked */
         rec_u32 poked;        /* per thread: the tracee that it wrote to last, as it numbers it */
-        rec_u32 pad;
+        /* On the leader's storage, of a process with many threads; all 0 for the others. */
+        rec_u32 threads_before;  /* that it had when it was first looked at */
+        rec_u32 threads_mark;    /* the next record is sent with so many */
+        rec_u32 threads_ended;   /* since then */
+        rec_u64 threads_told_ns; /* when the last record was sent */
         /* Per thread: who traced the target of the attach under way when it began. He may let go, and be gone,
          * before the refused call ends. */
         struct rec_task holder;
@@ -516,7 +539,8 @@ static_assert(sizeof(struct rec_connect) == 24 + 2 * 40 + 64, "records.h: connec
 static_assert(sizeof(struct rec_left) == 24 + 2 * 40 + 40, "records.h: left has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
-static_assert(sizeof(struct watch) == 72, "records.h: watch");
+static_assert(sizeof(struct rec_threads) == 24 + 40 + 32 + 8 * REC_STACK_WORDS, "records.h: threads");
+static_assert(sizeof(struct watch) == 88, "records.h: watch");
 static_assert(sizeof(HOLDER_COMM) <= REC_COMM_LEN, "records.h: a comm is not longer");
 #endif
 

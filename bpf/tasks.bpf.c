@@ -6,6 +6,7 @@
 #include "bpf/at_call.h"
 #include "bpf/left.h"
 #include "bpf/reaped.h"
+#include "bpf/threads.h"
 
 static __always_inline bool has_tracees(const struct task_struct *t)
 {
@@ -31,6 +32,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
         bool thread = child->tgid == parent->tgid;
         struct rec_fork *r;
 
+        if (thread)
+                note_thread(parent);
         if (!parent->ptrace && !child->ptrace && !(bits & (WATCH_TRACEE | WATCH_FOLLOW)))
                 return 0;
         /* An ordinary thread of a process that was traced once is nobody's business. */
@@ -113,6 +116,8 @@ int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *b
         struct watch *w = watch_of(t->group_leader);
         struct rec_exec *r;
 
+        if (w)
+                w->threads_mark = 0; /* it has one thread again */
         if (!t->ptrace && !(w && w->bits))
                 return 0;
         if (w)
@@ -155,6 +160,8 @@ int BPF_PROG(on_exit, struct task_struct *t)
 
         if (group_dead)
                 note_discarded(t);
+        if (!group_dead)
+                note_thread_end(t);
         if (has_tracees(t)) {
                 send_exit(REC_TRACER_EXIT, t, group_dead, count_tracees(t));
                 send_all_left(t);

@@ -327,6 +327,16 @@ static void describe_exec(struct sentence line, const struct event *e)
                 say(line, ", without the file's rights (%s)", enum_name("ignored", e->ignored));
 }
 
+static void describe_threads(struct sentence line, const struct event *e)
+{
+        say_task(line, "", &e->target);
+        say(line, " has begun %lu threads that go on, %lu have ended", e->count, e->ended);
+        if (e->path[0])
+                say_text(line, "; the last one by ", e->path);
+        if (e->symbol[0])
+                say_text(line, ": ", e->symbol);
+}
+
 static void describe_exit(struct sentence line, const struct event *e)
 {
         say_task(line, "", &e->target);
@@ -612,6 +622,7 @@ static const struct {
         [EV_NET_CONNECT] = {describe_connect, true},
         [EV_NET_STATE] = {describe_net_state, false},
         [EV_PTRACE_LEFT] = {describe_left, true},
+        [EV_TASK_THREADS] = {describe_threads, false},
 };
 static_assert(ELEMENTSOF(types) == _EV_MAX, "a row for each type of event");
 

@@ -18,6 +18,7 @@
 #include "lib/event/tools.h"
 #include "daemon/kernel/backlog.h"
 #include "daemon/events/complete.h"
+#include "daemon/events/creator.h"
 #include "daemon/events/departed.h"
 #include "daemon/events/enrich.h"
 #include "daemon/events/floods.h"
@@ -36,6 +37,7 @@
 #define DEPARTED_NS     (10 * NSEC_PER_SEC)  /* processes that ended unseen are looked for this often */
 #define LOG_BURST       20                   /* findings that are logged in ... */
 #define LOG_WINDOW_NS   (10 * NSEC_PER_SEC)
+#define CREATORS        8     /* creators of threads that are looked for in a second */
 #define DRAIN_ROUNDS    50    /* readings of the ring, where nobody else has a turn any more */
 #define SECOND_ACCURACY 50000 /* us the once-a-second work may come late: lets wake-ups coincide */
 
@@ -79,7 +81,8 @@ struct pump {
         uint64_t bad_records, follower_losses, unresolved, deferred_lost;
         uint64_t reported[_LOST_MAX]; /* losses already told as loss events */
         uint64_t reconciled_ns, departed_ns;
-        struct ratelimit logged; /* findings */
+        struct ratelimit logged;   /* findings */
+        struct ratelimit creators; /* looked for */
         bool must_reconcile;
         struct comparison *comparison; /* with /proc, under way */
 };
@@ -231,6 +234,15 @@ static bool is_twin_record(const struct pump *p, const struct rec_header *h, siz
         return h->type == REC_ATTACH && size >= sizeof(*a) && is_twin(p, -a->ret);
 }
 
+/* A process can begin threads faster than its files are read: the last creator known stands for the others. */
+static void find_creator(struct pump *p, const struct rec_threads *r, struct event *e)
+{
+        uint64_t dropped;
+
+        if (ratelimit_admits(&p->creators, clock_boot_ns(), &dropped))
+                creator_find(r, e);
+}
+
 static int take_record(struct pump *p, const void *data, size_t size)
 {
         const struct rec_header *h = data;
@@ -255,6 +267,8 @@ static int take_record(struct pump *p, const void *data, size_t size)
                 enrich_exec(data, &e);
         if (e.type == EV_NET_CONNECT)
                 netns_compare(&e);
+        if (e.type == EV_TASK_THREADS)
+                find_creator(p, data, &e);
         if (complete_event(p->model, &e) < 0)
                 p->unresolved++;
         if (e.type == EV_PTRACE_REFUSED && !e.guard_reason && e.tracer.pid)
@@ -531,6 +545,7 @@ int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct s
         p->store = store;
         p->voice = *voice;
         p->logged = (struct ratelimit){.window_ns = LOG_WINDOW_NS, .burst = LOG_BURST};
+        p->creators = (struct ratelimit){.window_ns = NSEC_PER_SEC, .burst = CREATORS};
         p->next_seq = store_next_seq(store);
         p->texts = text_cache_new(); /* NULL only costs time */
         r = diagnosis_new(&p->diagnosis, thresholds, &sink, p);

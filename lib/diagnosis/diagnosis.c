@@ -47,7 +47,7 @@ static void restart(struct diagnosis *d, const struct event *e)
         /* What waits is told before the model forgets whom it is about. */
         accidents_finish(&d->accidents);
         attempts_expire(d, UINT64_MAX);
-        d->n_storms = d->stops.n = d->n_deaths = d->n_withheld = d->n_coalesced = 0;
+        d->n_storms = d->stops.n = d->n_deaths = d->n_withheld = d->n_coalesced = d->n_growths = 0;
         memset(&d->unreaped, 0, sizeof(d->unreaped));
         memset(d->takeovers, 0, sizeof(d->takeovers));
         d->since_ns = e->time_ns;

@@ -67,6 +67,19 @@ struct takeover {
         struct text_spot before, after;
 };
 
+#define GROWTHS_MAX 32 /* processes whose threads are counted */
+
+/* Of the threads of a process that has many. */
+struct growth {
+        struct task_ref task;
+        uint32_t creator;     /* tid of the one thread that began all, 0: several did */
+        uint64_t first, pool; /* threads when it was first heard of; those of a pool that it began with */
+        uint64_t first_ns, last_ns;
+        uint64_t steady, steady_ns; /* threads, when growth without a pause began */
+        bool told;
+        char path[EVENT_PATH_MAX], symbol[EVENT_SYMBOL_MAX]; /* who began the last that is known of */
+};
+
 struct diagnosis {
         struct model *model;
         uint64_t since_ns; /* the recording began then, 0: nobody said */
@@ -85,6 +98,8 @@ struct diagnosis {
         size_t n_storms;
         struct withheld withheld[WITHHELD_MAX]; /* ring */
         size_t n_withheld;
+        struct growth growths[GROWTHS_MAX];
+        size_t n_growths;
 };
 
 struct rule {

@@ -50,6 +50,7 @@ static const char *const type_names[] = {
         [EV_NET_CONNECT] = "net.connect",
         [EV_NET_STATE] = "net.state",
         [EV_PTRACE_LEFT] = "ptrace.left",
+        [EV_TASK_THREADS] = "task.threads",
 };
 static_assert(ELEMENTSOF(type_names) == _EV_MAX, "each event type has a name");
 static_assert(_EV_MAX <= 63, "event types fit the bits of event_field.types and event_filter.types");
@@ -181,28 +182,20 @@ static_assert(ELEMENTSOF(change_names) == _NET_CHANGE_MAX, "each change of a soc
 #define POLICIES   (T(POLICY_LOADED) | T(POLICY_REJECTED) | T(POLICY_GUARD))
 #define GUARDED    (T(PTRACE_REFUSED) | T(CLAIM_AUDIT) | T(MEMORY_ACCESS))
 #define HAS_TARGET (~(T(NONE) | T(LOSS) | T(DAEMON_START) | POLICIES))
-#define HAS_TRACER                                                                              \
-        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TASK_FORK) | T(TASK_EXEC) | \
-         T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | T(SIGNAL_SUPPRESSED) |    \
+#define HAS_TRACER                                                                                          \
+        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_LEFT) | T(PTRACE_REFUSED) | T(TASK_FORK) |           \
+         T(TASK_EXEC) | T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | T(SIGNAL_SUPPRESSED) | \
          T(PTRACE_PLANT) | CLAIMS)
-#define HAS_TRACER                                                                                \
-        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_LEFT) | T(PTRACE_REFUSED) | T(TASK_FORK) | \
-         T(TASK_EXEC) | T(TASK_EXIT) | T(COUNTER) | T(TASK_STATE) | T(CLAIM_AUDIT) | CLAIMS)
 
 #define HAS_ACTOR                                                                           \
         (T(SIGNAL_GENERATE) | T(PTRACE_REFUSED) | T(MEMORY_ACCESS) | WAITS | T(TASK_FORK) | \
-         T(CLAIM_AUDIT) | T(SIGNAL_SUPPRESSED) | CLAIMS | POLICIES)
+         T(CLAIM_AUDIT) | T(SIGNAL_SUPPRESSED) | T(TASK_THREADS) | CLAIMS | POLICIES)
 /* Made from one record of the kernel side, or perhaps. */
-#define RECORDED                                                                                          \
-        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | T(SIGACTION) | \
-         T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) | T(TEXT_SCAN) |  \
-         T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT) | T(NET_CONNECT))
-#define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO) | T(NET_CONNECT))
 #define RECORDED                                                                                            \
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_LEFT) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | \
          T(SIGACTION) | T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) |    \
-         T(TEXT_SCAN))
-#define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO))
+         T(TEXT_SCAN) | T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT) | T(NET_CONNECT) | T(TASK_THREADS))
+#define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO) | T(NET_CONNECT))
 
 /* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
 #define AT(member, ctype) \
@@ -387,6 +380,12 @@ static const struct event_field fields[] = {
         HEX("ip", ip, T(PTRACE_LEFT)),
         U32("ptrace", ptrace, T(PTRACE_LEFT)),
         BOOL("waited", waited, T(PTRACE_LEFT)),
+        TASK("creator", actor, T(TASK_THREADS)),
+        U64("count", count, T(TASK_THREADS)),
+        U64("ended", ended, T(TASK_THREADS)),
+        STRING("path", path, T(TASK_THREADS)),
+        HEX("file_offset", file_offset, T(TASK_THREADS)),
+        STRING("symbol", symbol, T(TASK_THREADS)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

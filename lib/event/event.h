@@ -59,6 +59,7 @@ enum event_type {
         EV_NET_CONNECT,       /* a socket of a debugger that is reached over TCP changed its state */
         EV_NET_STATE,         /* a moment later, as the model asked: is that process still there */
         EV_PTRACE_LEFT,       /* a tracer exits, and a tracee of its sits in the stop of a signal */
+        EV_TASK_THREADS,      /* a process has many threads, and began one more: actor did */
         _EV_MAX,
 };
 
@@ -260,7 +261,9 @@ struct event {
 
         /* counter, loss */
         int32_t of_type;   /* counter: enum event_type that was counted; EV_NONE: ptrace requests */
-        uint64_t count;    /* counter: events since the last counter event of this key; loss: events lost */
+        uint64_t count;    /* counter: events since the last counter event of this key; loss: events lost;
+                              task.threads: threads that live, and began while it was watched */
+        uint64_t ended;    /* task.threads: those that ended, of the ones counted */
         uint64_t first_ns; /* counter: CLOCK_BOOTTIME of the first of them */
 
         /* the guard; owner and note (the rule's name, what was wrong with a policy) are below */

@@ -107,4 +107,6 @@
           "several children ended behind one SIGCHLD, and their parent reaped fewer")                      \
         X(HANDLER_REPLACED, handler_replaced, "handler-replaced", WARNING,                                 \
           ON(SIGACTION) | ON(TEXT_SCAN) | ON(TASK_STATE),                                                  \
-          "another module took the place of a handler for SIGTRAP or SIGCHLD")
+          "another module took the place of a handler for SIGTRAP or SIGCHLD")                             \
+        X(THREAD_LEAK, thread_leak, "thread-leak", WARNING, ON(TASK_THREADS),                              \
+          "a process begins threads and ends none: a debugger has to stop each of them")

@@ -242,6 +242,21 @@ static void exec_event(const void *data, struct event *e)
                 e->ignored = IGNORED_SET_GID;
 }
 
+static void threads_event(const void *data, struct event *e)
+{
+        const struct rec_threads *r = data;
+
+        e->type = EV_TASK_THREADS;
+        task_from_record(&e->actor, &r->creator);
+        e->target = e->actor;
+        e->target.tid = 0;
+        e->target.tid_start = 0;
+        memcpy(e->target.comm, r->comm, sizeof(e->target.comm));
+        e->target.comm[sizeof(e->target.comm) - 1] = '\0';
+        e->count = r->count;
+        e->ended = r->ended;
+}
+
 /* Memory that was read is no attach, whether it was refused or not. */
 static enum event_type guarded_type(bool memory, bool audit)
 {
@@ -383,6 +398,7 @@ static const struct {
         [REC_PLANT] = {sizeof(struct rec_plant), plant_event},
         [REC_CONNECT] = {sizeof(struct rec_connect), connect_event},
         [REC_LEFT] = {sizeof(struct rec_left), left_event},
+        [REC_THREADS] = {sizeof(struct rec_threads), threads_event},
 };
 
 int record_to_event(const void *data, size_t size, struct event *ret)

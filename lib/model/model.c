@@ -19,6 +19,7 @@ void model_thresholds_default(struct model_thresholds *ret)
                 .tracer_stale_ns = 30 * 60 * NSEC_PER_SEC,
                 .dbgp_stalled_ns = 2 * NSEC_PER_SEC,
                 .client_gone_ns = 5 * NSEC_PER_SEC,
+                .thread_leak = 200,
         };
 }
 

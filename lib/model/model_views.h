@@ -23,6 +23,7 @@ struct model_thresholds {
         uint64_t tracer_stale_ns;    /* 30 min without any ptrace or wait call */
         uint64_t dbgp_stalled_ns;    /* 2 s */
         uint64_t client_gone_ns;     /* 5 s: of tracer-stale, once the debugger's client is gone */
+        uint32_t thread_leak;        /* 200 threads that never end */
 };
 
 enum question_kind {

@@ -69,6 +69,8 @@ static const struct setting settings[] = {
          NSEC_PER_MSEC, 86400 * NSEC_PER_SEC, "a time from 1ms to 24h, such as 2s"},
         {"thresholds", "client-gone", units_nanoseconds, IN_CONFIG(thresholds.client_gone_ns), NSEC_PER_MSEC,
          86400 * NSEC_PER_SEC, "a time from 1ms to 24h, such as 5s"},
+        {"thresholds", "thread-leak", units_count, IN_CONFIG(thresholds.thread_leak), 64, 1000000,
+         "a number of threads from 64 to 1000000"},
         {"watch", "seccomp", yes_or_no, IN_CONFIG(watch.seccomp), 0, 0, "yes or no"},
         {"watch", "signals", signal_names, IN_CONFIG(watch.signals), 0, 0,
          "signals by name, or by number from 1 to 64, with spaces between, such as SIGSEGV SIGUSR1 34"},

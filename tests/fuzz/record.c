@@ -25,6 +25,7 @@ static const size_t sizes[_REC_TYPE_MAX] = {
         [REC_SUPPRESSED] = sizeof(struct rec_suppressed),
         [REC_PLANT] = sizeof(struct rec_plant),
         [REC_CONNECT] = sizeof(struct rec_connect),
+        [REC_THREADS] = sizeof(struct rec_threads),
 };
 
 static void shrink(uint32_t *pid)

@@ -68,6 +68,37 @@ else
         ended "$PID"
 fi
 
+# ---- thread-leak ------------------------------------------------------------------------------------
+
+fixture leak textcases leak 210
+leak=$PID
+said leak '^done'
+concludes "threads that never end" "$leak" "thread-leak/ 0"
+like "$(words "$leak")" "begun by $FIXTURES/textcases \(spawn_threads" "their creator is named: module and function"
+kill -KILL "$leak"
+if [[ -x $FIXTURES/blocked ]]; then
+        fixture cgo blocked
+        cgo=$PID
+        said cgo '^done'
+        concludes "a Go program whose threads wait in C code" "$cgo" "thread-leak/go-runtime 0"
+        kill -KILL "$cgo"
+else
+        skip "a Go program whose threads wait in C code" "the Go fixture is missing"
+fi
+fixture twin textcases pool 250
+concludes "twin: a pool of threads that a program starts with" "$PID" ""
+kill -KILL "$PID"
+fixture twin textcases churn 250
+churn=$PID
+said twin '^done'
+concludes "twin: as many threads, of a program that ends others" "$churn" ""
+kill -KILL "$churn"
+fixture twin textcases leak 100
+few=$PID
+said twin '^done'
+concludes "twin: a hundred threads that never end" "$few" ""
+kill -KILL "$few"
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 done_testing

@@ -10,7 +10,7 @@ SCENARIO_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) -O1 -g -fno-omit-frame-p
 GO              ?= $(shell command -v go 2>/dev/null)
 
 .PHONY: scenarios
-scenarios: $(SCENARIO_BINS) $(SCENARIO_O)/mishap32 $(if $(GO),$(SCENARIO_O)/gocalls $(SCENARIO_O)/worker $(SCENARIO_O)/starter)
+scenarios: $(SCENARIO_BINS) $(SCENARIO_O)/mishap32 $(if $(GO),$(addprefix $(SCENARIO_O)/,blocked gocalls starter worker))
 
 $(SCENARIO_O)/%: tests/scenarios/%.c tests/scenarios/fixture.h tests/scenarios/filter.h
 	$(call say,CC,$@)
@@ -30,7 +30,7 @@ $(SCENARIO_O)/mishap32: tests/scenarios/mishap.c tests/scenarios/fixture.h
 	@mkdir -p $(@D)
 	$(Q)rm -f $@; $(CC) $(SCENARIO_CFLAGS) -m32 -isystem /usr/include/x86_64-linux-gnu -o $@ $< -lpthread 2>$@.log || :
 
-$(SCENARIO_O)/gocalls $(SCENARIO_O)/worker $(SCENARIO_O)/starter: $(SCENARIO_O)/%: tests/scenarios/%.go
+$(addprefix $(SCENARIO_O)/,blocked gocalls starter worker): $(SCENARIO_O)/%: tests/scenarios/%.go
 	$(call say,GO,$@)
 	@mkdir -p $(@D)
 	$(Q)GOCACHE=$(CURDIR)/$(SCENARIO_O)/go-cache GO111MODULE=off $(GO) build -gcflags='-N -l' -o $@ $<

@@ -26,6 +26,7 @@ START_TEST(test_defaults)
         ck_assert_uint_eq(d.store.max_age_s, 7 * 86400);
         ck_assert_uint_eq(d.thresholds.tracer_hung_ns, 3 * NSEC_PER_SEC);
         ck_assert_uint_eq(d.thresholds.tracer_stale_ns, 1800 * NSEC_PER_SEC);
+        ck_assert_uint_eq(d.thresholds.thread_leak, 200);
         ck_assert_str_eq(d.guard.policy_dir, "/etc/ptraced/policy.d");
         ck_assert_uint_eq(d.guard.grace_ns, 10 * NSEC_PER_SEC);
         ck_assert(!d.watch.seccomp);
@@ -45,6 +46,7 @@ START_TEST(test_settings)
                             "[thresholds]\ntracer-hung = 1500ms\nleft-stopped = 1s\nattach-storm = 7\n"
                             "tracer-stale = 8h\n"
                             "dbgp-stalled = 4s\nclient-gone = 1min\n"
+                            "thread-leak = 300\n"
                             "[watch]\nseccomp = yes\n"
                             "[guard]\npolicy-dir = /etc/p.d\ngrace = 0\n"
                             "[log]\nlevel = debug",
@@ -58,6 +60,7 @@ START_TEST(test_settings)
         ck_assert_uint_eq(c.thresholds.tracer_stale_ns, 8 * 3600 * NSEC_PER_SEC);
         ck_assert_uint_eq(c.thresholds.dbgp_stalled_ns, 4 * NSEC_PER_SEC);
         ck_assert_uint_eq(c.thresholds.client_gone_ns, 60 * NSEC_PER_SEC);
+        ck_assert_uint_eq(c.thresholds.thread_leak, 300);
         ck_assert_str_eq(c.guard.policy_dir, "/etc/p.d");
         ck_assert_uint_eq(c.guard.grace_ns, 0);
         ck_assert(c.watch.seccomp);
@@ -102,6 +105,7 @@ static const struct {
         {"[store]\nmax-size = lots\nnonsense\n", "x.conf:2:", "'lots'"},
         {"[thresholds]\ntracer-hung = 0\n", "x.conf:2:", "tracer-hung"},
         {"[thresholds]\nattach-storm = 5000000000\n", "x.conf:2:", "attach-storm"},
+        {"[thresholds]\nthread-leak = 63\n", "x.conf:2:", "from 64"},
         {"[log]\nlevel = loud\n", "x.conf:2:", "'loud'"},
         {"[log]\nlevel = \x1b[31m\n", "x.conf:2:", "\\x1b"},
 };

@@ -18,6 +18,7 @@
 #include "lib/event/record.h"
 #include "lib/proc/elf_text.h"
 #include "lib/proc/procfs.h"
+#include "daemon/events/creator.h"
 #include "daemon/events/enrich.h"
 
 #define NOBODY 65534
@@ -424,6 +425,43 @@ START_TEST(hostile_records_are_survived)
 }
 END_TEST
 
+START_TEST(calls_are_known_by_what_stands_before_a_return_address)
+{
+        static const struct {
+                uint8_t before[7];
+                bool call;
+        } places[] = {
+                {{0x90, 0x90, 0xe8, 1, 2, 3, 4}, true},              /* call rel32 */
+                {{0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xd0}, true},  /* call *%rax */
+                {{0x90, 0xff, 0x15, 1, 2, 3, 4}, true},              /* call *rel32(%rip) */
+                {{0x90, 0x90, 0x90, 0x90, 0xff, 0x50, 0x18}, true},  /* call *0x18(%rax) */
+                {{0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xe0}, false}, /* jmp *%rax */
+                {{0x90, 0x90, 0xe9, 1, 2, 3, 4}, false},             /* jmp rel32 */
+                {{0xe8, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90}, false}, /* a call, but not just before */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++)
+                ck_assert_msg(creator_follows_call(places[i].before, 7) == places[i].call, "place %zu", i);
+        ck_assert(!creator_follows_call(places[0].before, 0));
+}
+END_TEST
+
+/* A stack of any content, of a process that is there, and of one that is not. */
+START_TEST(any_stack_is_taken)
+{
+        struct rec_threads r = {.words = UINT32_MAX};
+        struct event e = {.type = EV_TASK_THREADS, .target = {.pid = (uint32_t)getpid()}};
+
+        for (int i = 0; i < REC_STACK_WORDS; i++)
+                r.stack[i] = (uint64_t)(uintptr_t)breakpoint_here + (uint64_t)i;
+        creator_find(&r, &e);
+        e.target.pid = INT32_MAX;
+        e.path[0] = 0;
+        creator_find(&r, &e);
+        ck_assert_str_eq(e.path, "");
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("enrich");
@@ -443,6 +481,8 @@ int main(void)
         tcase_add_test(t, generated_code_has_no_file);
         tcase_add_test(t, remembers_a_place_for_a_while);
         tcase_add_test(t, hostile_records_are_survived);
+        tcase_add_test(t, calls_are_known_by_what_stands_before_a_return_address);
+        tcase_add_test(t, any_stack_is_taken);
         suite_add_tcase(s, t);
 
         SRunner *runner = srunner_create(s);

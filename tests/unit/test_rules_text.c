@@ -57,6 +57,127 @@ SCENE(ordinary_exec_under_a_tracer_is_silent)
         silent(s);
 }
 
+/* ---- thread-leak ------------------------------------------------------------------------------------- */
+
+#define POOL named(30, "pool") /* begun 300 ms after the boot, which is long ago */
+
+/* The count-th thread, by `creator`, at main.spawn of the program or where `symbol` says. */
+static void begins_thread(struct scene *s, struct task_ref creator, uint64_t count, uint64_t ended,
+                          const char *symbol)
+{
+        struct event e = {.type = EV_TASK_THREADS,
+                          .actor = creator,
+                          .target = {.pid = creator.pid, .start = creator.start},
+                          .count = count,
+                          .ended = ended};
+
+        memcpy(e.target.comm, creator.comm, sizeof(e.target.comm));
+        if (symbol) {
+                strcpy(e.path, "/usr/lib/libjobs.so");
+                strcpy(e.symbol, symbol);
+        }
+        feed(s, e);
+}
+
+static void begins_threads(struct scene *s, uint64_t from, uint64_t to, uint64_t each_ns)
+{
+        for (uint64_t n = from; n <= to; n += 8) {
+                begins_thread(s, POOL, n, 0, "start_job+0x20");
+                wait_ns(s, 8 * each_ns);
+        }
+}
+
+SCENE(two_hundred_threads_that_never_end)
+{
+        struct finding f;
+
+        begins_threads(s, 64, 192, 5 * MS);
+        silent(s);
+        begins_threads(s, 200, 248, 5 * MS);
+        f = expect_saying(s, FIND_THREAD_LEAK, "",
+                          "PID 30 (pool) has begun 200 threads that go on, and none has ended");
+        ck_assert_ptr_nonnull(
+                strstr(f.summary, "most likely begun by /usr/lib/libjobs.so (start_job+0x20)"));
+        expect_count(s, 1);
+}
+
+SCENE(threads_of_gos_runtime)
+{
+        for (uint64_t n = 64; n <= 248; n += 8)
+                begins_thread(s, thread_named(30, n, "pool"), n, 0, "runtime.newosproc+0x40");
+        expect_saying(s, FIND_THREAD_LEAK, "go-runtime", "Go's runtime begins them");
+}
+
+SCENE(module_that_cannot_be_told)
+{
+        begins_thread(s, POOL, 200, 0, NULL);
+        expect_saying(s, FIND_THREAD_LEAK, "", "which module begins them cannot be told");
+}
+
+SCENE(threads_that_are_begun_all_the_time_for_a_minute)
+{
+        begins_threads(s, 64, 96, S);
+        silent(s);
+        begins_threads(s, 104, 136, S);
+        expect(s, FIND_THREAD_LEAK, "");
+}
+
+SCENE(threads_that_end_are_silent)
+{
+        for (uint64_t n = 64; n <= 400; n += 8) {
+                begins_thread(s, POOL, n, n / 10, "start_job+0x20");
+                wait_ns(s, 2 * S);
+        }
+        silent(s);
+}
+
+SCENE(few_threads_now_and_then_are_silent)
+{
+        for (uint64_t n = 64; n <= 192; n += 8) {
+                begins_thread(s, POOL, n, 0, "start_job+0x20");
+                wait_ns(s, 30 * S);
+        }
+        silent(s);
+}
+
+/* A program of a second ago: its start is in ticks since the boot. */
+static struct task_ref just_started(const struct scene *s)
+{
+        struct task_ref t = POOL;
+
+        t.start = t.tid_start = (s->now - S) / (10 * MS);
+        return t;
+}
+
+static void sets_up_a_pool(struct scene *s, struct task_ref who, uint64_t last)
+{
+        for (uint64_t n = 64; n <= last; n += 8)
+                begins_thread(s, who, n, 0, "start_pool+0x20");
+}
+
+SCENE(pool_that_a_program_begins_with_is_silent)
+{
+        struct task_ref who = just_started(s);
+
+        sets_up_a_pool(s, who, 496);
+        wait_ns(s, 20 * S);
+        begins_thread(s, who, 497, 0, "start_timer+0x20");
+        wait_ns(s, 600 * S);
+        begins_thread(s, who, 498, 0, "start_timer+0x20");
+        silent(s);
+}
+
+SCENE(pool_that_grows_on_is_told)
+{
+        struct task_ref who = just_started(s);
+
+        sets_up_a_pool(s, who, 248);
+        wait_ns(s, 20 * S);
+        for (uint64_t n = 256; n <= 304; n += 8)
+                begins_thread(s, who, n, 0, "start_job+0x20");
+        expect_saying(s, FIND_THREAD_LEAK, "", "start_job");
+}
+
 int main(void)
 {
         const TTest *const tests[] = {
@@ -64,6 +185,14 @@ int main(void)
                 set_gid_program_under_a_tracer_without_rights,
                 program_with_capabilities_under_a_tracer_without_rights,
                 ordinary_exec_under_a_tracer_is_silent,
+                two_hundred_threads_that_never_end,
+                threads_of_gos_runtime,
+                module_that_cannot_be_told,
+                threads_that_are_begun_all_the_time_for_a_minute,
+                threads_that_end_are_silent,
+                few_threads_now_and_then_are_silent,
+                pool_that_a_program_begins_with_is_silent,
+                pool_that_grows_on_is_told,
         };
         Suite *suite = suite_create("rules text");
         TCase *t = tcase_create("findings");
