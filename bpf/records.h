@@ -55,6 +55,7 @@ enum rec_type {
         REC_CONNECT,     /* struct rec_connect: a debugger's socket changed its state */
         REC_LEFT,    /* struct rec_left: a tracer exits, and a tracee of its sits in the stop of a signal */
         REC_THREADS, /* struct rec_threads: a process with many threads began one more */
+        REC_UPROBE,  /* struct rec_uprobe: somebody put a uprobe into a file */
         _REC_TYPE_MAX,
 };
 
@@ -440,6 +441,15 @@ struct rec_threads {
         rec_u64 stack[REC_STACK_WORDS]; /* from the creator's stack pointer on */
 };
 
+struct rec_uprobe {
+        struct rec_header h;
+        struct rec_task agent; /* who did */
+        rec_u64 offset;        /* in the file */
+        rec_u32 vpid;          /* only in that task, as the agent numbers it; 0: in all */
+        rec_u32 ns_level;      /* of the pid namespace that vpid is of */
+        char path[REC_EXEC_PATH];
+};
+
 /* ---- floods ---------------------------------------------------------------------------------------- */
 
 enum count_kind {
@@ -495,11 +505,12 @@ enum watch_bits {
         WATCH_HANDLER = 1 << 5,        /* set a handler for SIGTRAP: tell when it goes, by hand or by exec */
         WATCH_IGNORES = 1 << 6,        /* has set SIGCHLD to be ignored, or */
         WATCH_IGNORED_BEFORE = 1 << 7, /* in an earlier program: an ignored signal stays so through exec */
+        WATCH_PROBER = 1 << 8,         /* put a uprobe somewhere: tell of its end */
 };
 
 /* Those that do not make what else a process does be recorded. */
 enum {
-        WATCH_MARKS = WATCH_HANDLER | WATCH_IGNORES | WATCH_IGNORED_BEFORE
+        WATCH_MARKS = WATCH_HANDLER | WATCH_IGNORES | WATCH_IGNORED_BEFORE | WATCH_PROBER
 };
 
 struct watch {
@@ -539,6 +550,7 @@ static_assert(sizeof(struct rec_connect) == 24 + 2 * 40 + 64, "records.h: connec
 static_assert(sizeof(struct rec_left) == 24 + 2 * 40 + 40, "records.h: left has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
+static_assert(sizeof(struct rec_uprobe) == 24 + 40 + 16 + REC_EXEC_PATH, "records.h: uprobe");
 static_assert(sizeof(struct rec_threads) == 24 + 40 + 32 + 8 * REC_STACK_WORDS, "records.h: threads");
 static_assert(sizeof(struct watch) == 88, "records.h: watch");
 static_assert(sizeof(HOLDER_COMM) <= REC_COMM_LEN, "records.h: a comm is not longer");

@@ -160,7 +160,7 @@ int BPF_PROG(on_exit, struct task_struct *t)
 
         if (group_dead)
                 note_discarded(t);
-        if (!group_dead)
+        else
                 note_thread_end(t);
         if (has_tracees(t)) {
                 send_exit(REC_TRACER_EXIT, t, group_dead, count_tracees(t));

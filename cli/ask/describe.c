@@ -327,6 +327,15 @@ static void describe_exec(struct sentence line, const struct event *e)
                 say(line, ", without the file's rights (%s)", enum_name("ignored", e->ignored));
 }
 
+static void describe_uprobe(struct sentence line, const struct event *e)
+{
+        say_task(line, "", &e->target);
+        say_text(line, " put a uprobe into ", e->path);
+        say(line, ", offset 0x%lx", e->file_offset);
+        if (e->symbol[0])
+                say_text(line, ": ", e->symbol);
+}
+
 static void describe_threads(struct sentence line, const struct event *e)
 {
         say_task(line, "", &e->target);
@@ -617,6 +626,8 @@ static const struct {
         [EV_POLICY_LOADED] = {describe_policy, true},
         [EV_POLICY_REJECTED] = {describe_policy, true},
         [EV_POLICY_GUARD] = {describe_policy, true},
+        [EV_TASK_THREADS] = {describe_threads, false},
+        [EV_UPROBE_REGISTER] = {describe_uprobe, false},
         [EV_SIGNAL_SUPPRESSED] = {describe_suppressed, false},
         [EV_PTRACE_PLANT] = {describe_plant, false},
         [EV_NET_CONNECT] = {describe_connect, true},

@@ -28,6 +28,9 @@ void enrich_plant(struct event *e);
  */
 int enrich_refused(struct event *e);
 
+/* Which file a uprobe is in, and in which function. */
+void enrich_uprobe(struct event *e);
+
 /* The file capabilities that a traced program did not get: they are no part of what the kernel side can read. */
 void enrich_exec(const struct rec_exec *r, struct event *e);
 

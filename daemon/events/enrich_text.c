@@ -269,7 +269,7 @@ void enrich_text(const struct rec_text *r, struct event *e)
 struct plant_search {
         uint64_t address;
         unsigned n;
-        bool executable;
+        struct event *e;
 };
 
 static int look_for_plant(void *userdata, const struct elf_mapping *m)
@@ -277,7 +277,11 @@ static int look_for_plant(void *userdata, const struct elf_mapping *m)
         struct plant_search *q = userdata;
 
         if (q->address >= m->start && q->address < m->end) {
-                q->executable = m->executable;
+                q->e->executable = m->executable;
+                q->e->inode = m->inode;
+                q->e->dev = m->dev;
+                q->e->file_offset = m->offset + (q->address - m->start);
+                snprintf(q->e->path, sizeof(q->e->path), "%s", m->path);
                 return 1;
         }
         return ++q->n >= PLANT_MAPS_MAX;
@@ -286,9 +290,41 @@ static int look_for_plant(void *userdata, const struct elf_mapping *m)
 /* A word of data may end in the same byte. */
 void enrich_plant(struct event *e)
 {
-        struct plant_search q = {.address = e->ip};
+        struct plant_search q = {.address = e->ip, .e = e};
 
         if (e->target.pid)
                 (void)elf_text_each_mapping(e->target.pid, look_for_plant, &q);
-        e->executable = q.executable;
+}
+
+/* The process of the task that alone has the uprobe. */
+static int find_only_task(struct event *e)
+{
+        struct task_ref task;
+        uint32_t tid = e->vpid;
+        int r = e->ns_level ? procfs_resolve_vpid(e->target.tid, e->vpid, &tid) : 0;
+
+        if (r >= 0)
+                r = procfs_task(tid, &task);
+        if (r >= 0)
+                e->vpid = task.pid;
+        return r;
+}
+
+void enrich_uprobe(struct event *e)
+{
+        _cleanup_close_ int fd = -1;
+        char link[32], name[EVENT_PATH_MAX];
+
+        /* One that is in a task of which nothing is known is nowhere, rather than everywhere. */
+        if (e->vpid && find_only_task(e) < 0) {
+                e->path[0] = 0;
+                return;
+        }
+        if (elf_text_identify(e->target.pid, e->path, &e->dev, &e->inode) < 0)
+                return;
+        fd = elf_text_open_mapped(e->target.pid, e->dev, e->inode, e->path, name, sizeof(name));
+        if (fd < 0)
+                return;
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        (void)elf_text_symbol(link, e->file_offset, e->symbol, sizeof(e->symbol));
 }

@@ -267,6 +267,8 @@ static int take_record(struct pump *p, const void *data, size_t size)
                 enrich_exec(data, &e);
         if (e.type == EV_NET_CONNECT)
                 netns_compare(&e);
+        if (e.type == EV_UPROBE_REGISTER)
+                enrich_uprobe(&e);
         if (e.type == EV_TASK_THREADS)
                 find_creator(p, data, &e);
         if (complete_event(p->model, &e) < 0)

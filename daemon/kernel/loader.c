@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,6 +67,10 @@ static const struct hook_plan {
          "do_sigaction"},
         {"on_socket_state", "tp_btf/inet_sock_set_state",
          "connections of Xdebug and Delve, and who listens at their ports", F | T, false, NULL},
+        {"on_perf_event", "fexit/__x64_sys_perf_event_open", "who puts uprobes where", F, false,
+         "__x64_sys_perf_event_open"},
+        {"exit_perf_event", "tp/syscalls/sys_exit_perf_event_open", "who puts uprobes where", T, false,
+         NULL},
         {"enter_ptrace", "tp/syscalls/sys_enter_ptrace", "ptrace calls that seccomp let in", T, true, NULL},
         {"exit_ptrace_call", "tp/syscalls/sys_exit_ptrace",
          "attach, seize, traceme and detach calls, with their errno", T, true, NULL},
@@ -268,12 +273,24 @@ static int reuse_maps(const struct loader *l)
         return r;
 }
 
+/* The number under which this kernel has uprobes as events. 0: it has none. */
+static uint32_t read_uprobe_source(void)
+{
+        _cleanup_close_ int fd = open("/sys/bus/event_source/devices/uprobe/type", O_RDONLY | O_CLOEXEC);
+        char text[16] = "";
+
+        if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+                return 0;
+        return (uint32_t)strtoul(text, NULL, 10);
+}
+
 /* btf NULL: without them. */
 static int put_kfuncs(struct loader *l, const struct btf *btf)
 {
         bool usable = btf && kfuncs_usable(btf);
 
         l->skel->rodata->finds_tasks = usable;
+        l->skel->rodata->uprobe_source = read_uprobe_source();
         return kfuncs_put(l->skel->obj, usable ? btf : NULL);
 }
 

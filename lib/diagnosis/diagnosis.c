@@ -50,6 +50,8 @@ static void restart(struct diagnosis *d, const struct event *e)
         d->n_storms = d->stops.n = d->n_deaths = d->n_withheld = d->n_coalesced = d->n_growths = 0;
         memset(&d->unreaped, 0, sizeof(d->unreaped));
         memset(d->takeovers, 0, sizeof(d->takeovers));
+        memset(d->probes, 0, sizeof(d->probes));
+        memset(d->planted, 0, sizeof(d->planted));
         d->since_ns = e->time_ns;
         d->tier_full = strcmp(e->path, "full") == 0;
 }

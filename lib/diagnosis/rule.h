@@ -80,6 +80,17 @@ struct growth {
         char path[EVENT_PATH_MAX], symbol[EVENT_SYMBOL_MAX]; /* who began the last that is known of */
 };
 
+#define PROBES_MAX 32 /* uprobes that are there, and breakpoints that tracers have written: of each */
+
+/* A place in a file where somebody has put a uprobe, or a tracer a breakpoint. */
+struct text_claim {
+        struct task_ref who, target; /* target: the process that the breakpoint is in */
+        uint32_t only;               /* of a uprobe: the one process that it is in, 0: all */
+        uint32_t dev;
+        uint64_t inode, offset, path_hash, seq; /* inode 0: free */
+        char symbol[64];
+};
+
 struct diagnosis {
         struct model *model;
         uint64_t since_ns; /* the recording began then, 0: nobody said */
@@ -100,6 +111,8 @@ struct diagnosis {
         size_t n_withheld;
         struct growth growths[GROWTHS_MAX];
         size_t n_growths;
+        struct text_claim probes[PROBES_MAX], planted[PROBES_MAX]; /* rings */
+        size_t n_probes, n_planted;
 };
 
 struct rule {

@@ -45,6 +45,8 @@ static const char *const type_names[] = {
         [EV_POLICY_LOADED] = "policy.loaded",
         [EV_POLICY_REJECTED] = "policy.rejected",
         [EV_POLICY_GUARD] = "policy.guard",
+        [EV_TASK_THREADS] = "task.threads",
+        [EV_UPROBE_REGISTER] = "uprobe.register",
         [EV_SIGNAL_SUPPRESSED] = "signal.suppressed",
         [EV_PTRACE_PLANT] = "ptrace.plant",
         [EV_NET_CONNECT] = "net.connect",
@@ -195,6 +197,11 @@ static_assert(ELEMENTSOF(change_names) == _NET_CHANGE_MAX, "each change of a soc
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_LEFT) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | \
          T(SIGACTION) | T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) |    \
          T(TEXT_SCAN) | T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT) | T(NET_CONNECT) | T(TASK_THREADS))
+#define RECORDED                                                                                          \
+        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | T(SIGACTION) | \
+         T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) | T(TEXT_SCAN) |  \
+         T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT) | T(NET_CONNECT) | T(TASK_THREADS))
+#define PLACES     (T(PTRACE_PLANT) | T(UPROBE_REGISTER))
 #define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO) | T(NET_CONNECT))
 
 /* The offset of a member, and a compile error unless it has the C type the field kind reads and writes. */
@@ -386,6 +393,12 @@ static const struct event_field fields[] = {
         STRING("path", path, T(TASK_THREADS)),
         HEX("file_offset", file_offset, T(TASK_THREADS)),
         STRING("symbol", symbol, T(TASK_THREADS)),
+        STRING("path", path, PLACES),
+        HEX("file_offset", file_offset, PLACES),
+        U64("inode", inode, PLACES),
+        U32("dev", dev, PLACES),
+        U32("only", vpid, T(UPROBE_REGISTER)),
+        STRING("symbol", symbol, T(UPROBE_REGISTER)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -60,6 +60,7 @@ enum event_type {
         EV_NET_STATE,         /* a moment later, as the model asked: is that process still there */
         EV_PTRACE_LEFT,       /* a tracer exits, and a tracee of its sits in the stop of a signal */
         EV_TASK_THREADS,      /* a process has many threads, and began one more: actor did */
+        EV_UPROBE_REGISTER,   /* target put a uprobe into a file */
         _EV_MAX,
 };
 
@@ -286,6 +287,8 @@ struct event {
         uint64_t waited_ns; /* of a failure: since connect(2) */
         char local[EVENT_ADDRESS_MAX], remote[EVENT_ADDRESS_MAX]; /* "127.0.0.1:9003", "[::1]:9003" */
 
+        uint64_t inode; /* ptrace.plant, uprobe.register: of the file at path, 0: not known */
+        uint32_t dev;   /* major << 20 | minor */
         uint64_t file_offset;
         uint32_t file_owner;       /* task.exec: the uid or gid that was not taken on */
         uint32_t uid;              /* task.info: effective; task.exec: real */

@@ -26,6 +26,7 @@
 /* No program, but what those on tracepoints find a task by, where the kernel has it. */
 #define HOOK_TASK_FROM_VPID "bpf_task_from_vpid"
 
+#define UPROBES_UNSEEN   "uprobes are not seen"
 #define SIGNALS_UNSEEN   "signals are not seen"
 #define REFUSALS_UNSEEN  "refused attaches are not seen"
 #define SMALL_UNSEEN     "calls of 32-bit debuggers are not seen"
@@ -140,7 +141,16 @@
         X(DBGP_STALLED, T, NULL, PART, SMALL_UNSEEN)                                                 \
         X(TRACER_STALE, P, NULL, NONE, "neither a tracer's calls nor its client are seen")           \
         X(TRACER_STALE, F | T, "on_socket_state", PART, CLIENTS_UNSEEN)                              \
-        X(TRACER_STALE, F | T, NULL, PART, "of clients over TCP those of Delve are known")
+        X(TRACER_STALE, F | T, NULL, PART, "of clients over TCP those of Delve are known")           \
+        /* programs and their text */                                                                \
+        X(SETUID_IGNORED, P, NULL, NONE, "execs are not seen")                                       \
+        X(SETUID_IGNORED, F | T, NULL, PART, "file capabilities of one that ends at once are not")   \
+        X(THREAD_LEAK, P, NULL, NONE, "new threads are not seen")                                    \
+        X(UPROBE_OVERLAP, P, NULL, NONE, UPROBES_UNSEEN)                                             \
+        X(UPROBE_OVERLAP, F, "on_perf_event", NONE, UPROBES_UNSEEN)                                  \
+        X(UPROBE_OVERLAP, T, "exit_perf_event", NONE, UPROBES_UNSEEN)                                \
+        X(UPROBE_OVERLAP, F | T, NULL, PART, "gdb's breakpoints (/proc/PID/mem) are not seen")       \
+        X(UPROBE_OVERLAP, F | T, NULL, PART, "uprobes by tracefs or a multi-link are not seen")
 
 enum reach {
         REACH_FULL,

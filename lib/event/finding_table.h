@@ -109,4 +109,8 @@
           ON(SIGACTION) | ON(TEXT_SCAN) | ON(TASK_STATE),                                                  \
           "another module took the place of a handler for SIGTRAP or SIGCHLD")                             \
         X(THREAD_LEAK, thread_leak, "thread-leak", WARNING, ON(TASK_THREADS),                              \
-          "a process begins threads and ends none: a debugger has to stop each of them")
+          "a process begins threads and ends none: a debugger has to stop each of them")                   \
+        X(UPROBE_OVERLAP, uprobe_overlap, "uprobe-overlap", ERROR,                                         \
+          ON(UPROBE_REGISTER) | ON(PTRACE_PLANT) | ON(PTRACE_DETACH) | ON(TASK_EXEC) | ON(TASK_EXIT) |     \
+                  ON(TRACER_EXIT),                                                                         \
+          "a uprobe and a debugger's breakpoint are on one instruction: the breakpoint never fires")

@@ -242,6 +242,18 @@ static void exec_event(const void *data, struct event *e)
                 e->ignored = IGNORED_SET_GID;
 }
 
+static void uprobe_event(const void *data, struct event *e)
+{
+        const struct rec_uprobe *r = data;
+
+        e->type = EV_UPROBE_REGISTER;
+        task_from_record(&e->target, &r->agent);
+        e->file_offset = r->offset;
+        e->vpid = r->vpid;
+        e->ns_level = r->ns_level;
+        snprintf(e->path, sizeof(e->path), "%.*s", (int)sizeof(r->path) - 1, r->path);
+}
+
 static void threads_event(const void *data, struct event *e)
 {
         const struct rec_threads *r = data;
@@ -394,6 +406,8 @@ static const struct {
         [REC_EXIT] = {sizeof(struct rec_exit), exit_event},
         [REC_GUARD] = {sizeof(struct rec_guard), guard_event},
         [REC_NO_CHILD] = {sizeof(struct rec_no_child), no_child_event},
+        [REC_THREADS] = {sizeof(struct rec_threads), threads_event},
+        [REC_UPROBE] = {sizeof(struct rec_uprobe), uprobe_event},
         [REC_SUPPRESSED] = {sizeof(struct rec_suppressed), suppressed_event},
         [REC_PLANT] = {sizeof(struct rec_plant), plant_event},
         [REC_CONNECT] = {sizeof(struct rec_connect), connect_event},

@@ -467,3 +467,26 @@ int elf_text_find_file(uint32_t pid, uint32_t dev, uint64_t inode, const char *p
                 return fd;
         return snprintf(buf, size, "%s", link) < (int)size ? 0 : -ENAMETOOLONG;
 }
+
+int elf_text_identify(uint32_t pid, const char *path, uint32_t *ret_dev, uint64_t *ret_inode)
+{
+        _cleanup_close_ int from = -1, fd = -1;
+        bool absolute = path[0] == '/';
+        char link[PROC_PATH_MAX];
+        struct statx st;
+
+        snprintf(link, sizeof(link), "/proc/%u/%s", pid, absolute ? "root" : "cwd");
+        from = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (from < 0)
+                return -errno;
+        fd = open_resolved(from, path, RESOLVE_CACHED | (absolute ? RESOLVE_IN_ROOT : 0));
+        if (fd < 0)
+                return fd;
+        if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.stx_mode))
+                return -EINVAL;
+        *ret_dev = st.stx_dev_major << 20 | st.stx_dev_minor;
+        *ret_inode = st.stx_ino;
+        return 0;
+}

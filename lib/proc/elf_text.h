@@ -51,6 +51,12 @@ int elf_text_find_file(uint32_t pid, uint32_t dev, uint64_t inode, const char *p
 int elf_text_open_mapped(uint32_t pid, uint32_t dev, uint64_t inode, const char *path_in_mount, char *buf,
                          size_t size);
 
+/*
+ * Which file a process calls by that path: as the kernel has it in memory, where it was just used; nobody is asked
+ * who could not answer. -errno.
+ */
+int elf_text_identify(uint32_t pid, const char *path, uint32_t *ret_dev, uint64_t *ret_inode);
+
 struct elf_mapping {
         uint64_t start, end, offset, inode;
         uint32_t dev;     /* major << 20 | minor */

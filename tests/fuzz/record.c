@@ -26,6 +26,7 @@ static const size_t sizes[_REC_TYPE_MAX] = {
         [REC_PLANT] = sizeof(struct rec_plant),
         [REC_CONNECT] = sizeof(struct rec_connect),
         [REC_THREADS] = sizeof(struct rec_threads),
+        [REC_UPROBE] = sizeof(struct rec_uprobe),
 };
 
 static void shrink(uint32_t *pid)
@@ -57,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(diagnosis_new(&d, &t, &(struct model_sink){}, NULL) == 0);
         for (uint64_t i = 1; in.size && i <= RECORDS_MAX; i++) {
                 uint8_t how = take_byte(&in);
-                uint16_t type = how & 0xf;
+                uint16_t type = how & 0x1f;
                 size_t n = type < _REC_TYPE_MAX ? sizes[type] : 0;
                 _Alignas(8) uint8_t buf[sizeof(struct rec_text)] = {};
 

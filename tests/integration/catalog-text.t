@@ -99,6 +99,56 @@ said twin '^done'
 concludes "twin: a hundred threads that never end" "$few" ""
 kill -KILL "$few"
 
+# ---- uprobe-overlap ---------------------------------------------------------------------------------
+
+# probe NAME FILE ADDRESS|FUNCTION: a uprobe of bpftrace's, which is there when this returns
+probe() {
+        BPFTRACE_STRLEN=64 spawn "$1" bpftrace --unsafe -e "BEGIN { printf(\"begun\\n\"); } uprobe:$2:$3 { @hits = count(); }"
+        said "$1" '^begun'
+}
+# lldb_breaks NAME PID ADDRESS: lldb attached, with a breakpoint there, and the process running
+lldb_breaks() {
+        spawn "$1" "${LLDB[@]}" -p "$2"
+        said "$1" '^Architecture set' 60
+        tell "$1" "breakpoint set --address $3"
+        said "$1" 'Breakpoint 1:'
+        tell "$1" 'process continue'
+        wait_for 10 has_state "$2" S
+}
+if need bpftrace lldb && (probe try "$FIXTURES/target" work && kill -KILL "$PID"); then
+        for order in uprobe breakpoint; do
+                fixture "$order" target idle
+                target=$PID
+                address=$(value "$order" work)
+                [[ $order == breakpoint ]] && lldb_breaks lldb "$target" "$address" && lldb=$PID
+                probe bpftrace "$FIXTURES/target" work
+                agent=$PID
+                [[ $order == uprobe ]] && lldb_breaks lldb "$target" "$address" && lldb=$PID
+                concludes "bpftrace and lldb at one function, the $order first" "$target" "uprobe-overlap/$order-first $agent"
+                like "$(words "$target")" "lldb.*bpftrace.*work" "both are named, and the function"
+                kill -KILL "$lldb" "$target" "$agent"
+                ended "$agent"
+                ended "$target"
+        done
+        fixture twin target idle
+        target=$PID
+        probe bpftrace "$FIXTURES/target" main
+        agent=$PID
+        lldb_breaks lldb "$target" "$(value twin work)"
+        concludes "twin: bpftrace and lldb at two functions" "$target" ""
+        kill -KILL "$PID" "$target" "$agent"
+        ended "$target"
+        ended "$agent"
+        fixture twin target idle
+        target=$PID
+        lldb_breaks lldb "$target" "$(value twin work)"
+        concludes "twin: lldb where bpftrace was, and is no more" "$target" ""
+        kill -KILL "$PID" "$target"
+        ended "$target"
+else
+        skip "bpftrace and lldb on one instruction" "bpftrace or lldb is not installed, or no uprobe can be set"
+fi
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 done_testing

@@ -178,6 +178,98 @@ SCENE(pool_that_grows_on_is_told)
         expect_saying(s, FIND_THREAD_LEAK, "", "start_job");
 }
 
+/* ---- uprobe-overlap ---------------------------------------------------------------------------------- */
+
+#define DLV      named(4802, "dlv")
+#define BPFTRACE named(5000, "bpftrace")
+#define TICK     0x1012 /* in /usr/bin/api */
+
+/* At that offset of /usr/bin/api. */
+static struct event at_offset(enum event_type type, uint64_t offset)
+{
+        struct event e = {.type = type, .file_offset = offset, .inode = 77, .dev = 5, .executable = true};
+
+        strcpy(e.path, "/usr/bin/api");
+        return e;
+}
+
+static void probes(struct scene *s, uint64_t offset, uint32_t only)
+{
+        struct event e = at_offset(EV_UPROBE_REGISTER, offset);
+
+        e.target = BPFTRACE;
+        e.vpid = only;
+        strcpy(e.symbol, "main.tick+0x12");
+        feed(s, e);
+}
+
+static void plants(struct scene *s, uint64_t offset, bool removed)
+{
+        struct event e = at_offset(EV_PTRACE_PLANT, offset);
+
+        e.target = API;
+        e.tracer = DLV;
+        e.ip = 0x400000 + offset;
+        e.removed = removed;
+        feed(s, e);
+}
+
+SCENE(breakpoint_on_a_uprobe)
+{
+        struct finding f;
+
+        attaches(s, DLV, API);
+        probes(s, TICK, 0);
+        silent(s);
+        plants(s, TICK, false);
+        f = expect_saying(s, FIND_UPROBE_OVERLAP, "uprobe-first",
+                          "a breakpoint of PID 4802 (dlv) in PID 4711 (api) is on the instruction that a "
+                          "uprobe of PID 5000 (bpftrace) is on (main.tick+0x12)");
+        ck_assert_uint_eq(f.other_pid, 5000);
+        ck_assert_uint_eq(f.n_evidence, 2);
+        plants(s, TICK, false);
+        expect_count(s, 1);
+}
+
+SCENE(uprobe_on_a_breakpoint)
+{
+        attaches(s, DLV, API);
+        plants(s, TICK, false);
+        silent(s);
+        probes(s, TICK, 4711);
+        expect_saying(s, FIND_UPROBE_OVERLAP, "breakpoint-first", "since the uprobe came");
+}
+
+SCENE(uprobe_elsewhere_is_silent)
+{
+        attaches(s, DLV, API);
+        plants(s, TICK, false);
+        probes(s, TICK + 1, 0);
+        probes(s, TICK, 4712); /* in another process alone */
+        silent(s);
+}
+
+SCENE(uprobe_whose_agent_has_ended_is_silent)
+{
+        attaches(s, DLV, API);
+        probes(s, TICK, 0);
+        process_ends(s, BPFTRACE, EXITED(0));
+        plants(s, TICK, false);
+        silent(s);
+}
+
+SCENE(uprobe_where_a_breakpoint_was_is_silent)
+{
+        attaches(s, DLV, API);
+        plants(s, TICK, false);
+        plants(s, TICK, true);
+        probes(s, TICK, 0);
+        plants(s, TICK + 8, false);
+        detaches(s, DLV, API);
+        probes(s, TICK + 8, 0);
+        silent(s);
+}
+
 int main(void)
 {
         const TTest *const tests[] = {
@@ -193,6 +285,11 @@ int main(void)
                 few_threads_now_and_then_are_silent,
                 pool_that_a_program_begins_with_is_silent,
                 pool_that_grows_on_is_told,
+                breakpoint_on_a_uprobe,
+                uprobe_on_a_breakpoint,
+                uprobe_elsewhere_is_silent,
+                uprobe_whose_agent_has_ended_is_silent,
+                uprobe_where_a_breakpoint_was_is_silent,
         };
         Suite *suite = suite_create("rules text");
         TCase *t = tcase_create("findings");
