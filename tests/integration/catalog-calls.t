@@ -1,200 +1,174 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What gets lost by what a tracer asks for: signals that it keeps back, requests from the wrong thread, breakpoints that an
-# exec or a fork leaves behind. Each with a twin that does it right, and is to be silent.
+# exec, a fork or a thread escapes. Each with a twin that does it right, and is to be silent. Most is told some seconds
+# after it began: all begin first, and are judged together.
 # guests: catalog
 . "$(dirname "$0")/tap.bash"
 start_daemon
 sees_signals || skip_all "tier proc does not see signals"
+declare -A P=() TR=() # program and tracer of each case
 
-# traced NAME MODE TRACER-MODE [ARG...]: a program, and a tracer of it; $PROGRAM and $TRACER
+# traced NAME MODE TRACER-MODE: a program, and a tracer of it
 traced() {
+        # shellcheck disable=SC2086 # a mode may have an argument
         fixture "$1" calls $2 || return
-        PROGRAM=$PID
-        fixture "$1-tracer" calls "$3" "$PROGRAM" "${@:4}"
-        TRACER=$PID
+        P[$1]=$PID
+        fixture "$1-tracer" calls "$3" "${P[$1]}" "${@:4}"
+        TR[$1]=$PID
 }
-leave() { # NAME: in good order
-        go "$TRACER"
-        ended "$TRACER"
-        go "$PROGRAM"
-        ended "$PROGRAM"
+# planted NAME MODE [OPTIONS]: by its tracer, at a function that it runs
+planted() {
+        # shellcheck disable=SC2086
+        fixture "$1" calls $2 || return
+        P[$1]=$PID
+        fixture "$1-tracer" calls "${PLANT:-plant}" "${P[$1]}" "$(value "$1" probed)" ${3-}
+        TR[$1]=$PID
 }
+# in_gdb NAME MODE: under gdb, which runs it on
+in_gdb() {
+        fixture "$1" calls "$2" || return
+        P[$1]=$PID
+        gdb_on "$1-gdb" "${P[$1]}"
+        TR[$1]=$PID
+        tell "$1-gdb" continue
+        wait_for 10 has_state "${P[$1]}" S
+}
+# judged NAME WANT WHAT: of the program
+judged() { concludes "$3" "${P[$1]}" "$2"; }
+# in_tracer NAME WANT WHAT: of its tracer
+in_tracer() { concludes "$3" "${TR[$1]}" "$2"; }
 
-# ---- trap-swallowed
+# ---- begin
 traced kept raise swallow
-go "$PROGRAM"
-said kept '^done handled=0'
-concludes "a SIGTRAP of the program's own that its tracer keeps back" "$PROGRAM" "trap-swallowed/ $TRACER"
-leave
 traced passed raise pass
-go "$PROGRAM"
-said passed '^done handled=1'
-concludes "twin: it is passed on" "$PROGRAM" ""
-leave
 traced foreign raise swallow
-kill -TRAP "$PROGRAM"
-concludes "twin: somebody else's SIGTRAP is kept back" "$PROGRAM" ""
-leave
-if need gdb; then
-        fixture stopped calls raise
-        PROGRAM=$PID
-        gdb_on gdb "$PROGRAM"
-        TRACER=$PID
-        tell gdb continue
-        wait_for 10 has_state "$PROGRAM" S
-        go "$PROGRAM"
-        said gdb 'SIGTRAP'
-        tell gdb continue
-        said stopped '^done handled=0'
-        concludes "gdb's continue keeps it back" "$PROGRAM" "trap-swallowed/ $TRACER"
-        like "$(words "$PROGRAM")" 'signal SIGTRAP' "and gdb's own way to pass it on is told"
-        kill -INT "$TRACER"
-        tell gdb 'quit'
-        ended "$TRACER"
-        go "$PROGRAM"
-        fixture let calls raise
-        PROGRAM=$PID
-        gdb_on gdb "$PROGRAM"
-        TRACER=$PID
-        tell gdb continue
-        wait_for 10 has_state "$PROGRAM" S
-        go "$PROGRAM"
-        said gdb 'SIGTRAP'
-        tell gdb 'signal SIGTRAP'
-        said let '^done handled=1'
-        concludes "twin: gdb's signal SIGTRAP passes it on" "$PROGRAM" ""
-        kill -INT "$TRACER"
-        tell gdb quit
-        ended "$TRACER"
-        go "$PROGRAM"
-else
-        skip "gdb's continue keeps it back" "gdb is not installed"
-fi
-
-# ---- sigchld-swallowed
 traced hangs reaper swallow
-go "$PROGRAM"
-said hangs '^child='
-concludes "a SIGCHLD that a tracer keeps back: the child is never reaped" "$PROGRAM" "sigchld-swallowed/ $TRACER"
-go "$TRACER"
-ended "$TRACER"
-kill -CHLD "$PROGRAM"
-said hangs '^done' || fail "what is told to help helps"
-go "$PROGRAM"
 traced reaps reaper pass
-go "$PROGRAM"
-said reaps '^done handled=1'
-concludes "twin: it is passed on" "$PROGRAM" ""
-leave
 traced looks 'reaper in-time' swallow
-go "$PROGRAM"
-said looks '^done handled=0'
-concludes "twin: kept back, and the program reaps all the same" "$PROGRAM" ""
-leave
-
-# ---- ptrace-wrong-thread
-traced asked idle wrong-thread
-said asked-tracer '^asked'
-concludes "requests from another thread than the one that traces" "$TRACER" "ptrace-wrong-thread/ $PROGRAM"
-like "$(words "$TRACER")" "thread $TRACER of it traces" "and the thread that may ask is named"
-leave
-traced runs idle too-early
-said runs-tracer '^asked'
-concludes "twin: ESRCH because the tracee runs" "$TRACER" ""
-leave
-if [[ -x $FIXTURES/gocalls ]]; then
-        spawn go "$FIXTURES/gocalls" ask
-        TRACER=$PID
-        said go '^asked'
-        concludes "a Go tool whose goroutine wanders" "$TRACER" "ptrace-wrong-thread/ $(value go child)"
-        kill -KILL "$(value go child)"
-        go "$TRACER"
-        ended "$TRACER"
-else
-        skip "a Go tool whose goroutine wanders" "there is no Go"
-fi
-
-# ---- trap-leaked by a tracer that nobody knows by name: it plants, and passes everything on
-fixture careless calls once
-PROGRAM=$PID
-fixture planter calls plant "$PROGRAM" "$(value careless probed)"
-TRACER=$PID
-go "$PROGRAM"
-ended "$PROGRAM"
-is "$RC" 133 "a tracer passes its own breakpoint on: the program dies"
-concludes "and the tracer that planted it is told" "$PROGRAM" "trap-leaked/ $TRACER"
-like "$(words "$PROGRAM")" 'had written that breakpoint there itself' "by what it wrote"
-go "$TRACER"
-
-# ---- breakpoint-lost-on-exec, fork-not-followed, untraced-threads: each is told some seconds later, so they begin together
-planted() { # NAME MODE [OPTIONS]
-        fixture "$1" calls $2
-        PROGRAM=$PID
-        fixture "$1-tracer" calls plant "$PROGRAM" "$(value "$1" probed)" ${3-}
-        TRACER=$PID
-        declare -g "P_$1=$PROGRAM" "T_$1=$TRACER"
-}
 planted lost execer
 planted told execer 0x10 # PTRACE_O_TRACEEXEC
 planted copied forker
 planted followed forker 0x2 # PTRACE_O_TRACEFORK
 planted another 'forker exec'
+PLANT=unplant planted clean forker
 planted partly threads
-fixture clean calls forker
-P_clean=$PID
-fixture clean-tracer calls unplant "$P_clean" "$(value clean probed)"
-T_clean=$PID
-for name in lost told copied followed another clean; do
-        declare -n p=P_$name
-        go "$p"
+planted careless once
+for name in kept passed hangs reaps looks lost told copied followed another clean careless; do
+        go "${P[$name]}"
 done
+kill -TRAP "${P[foreign]}"
 fixture whole calls threads
-P_whole=$PID
-fixture whole-other calls pass "$(ls "/proc/$P_whole/task" | tail -n 1)"
+P[whole]=$PID
+fixture whole-other calls pass "$(ls "/proc/${P[whole]}/task" | tail -n 1)"
 other=$PID
-fixture whole-tracer calls plant "$P_whole" "$(value whole probed)"
-T_whole=$PID
-sleep 2
-concludes "a debugger plants, and overlooks a thread" "$P_partly" "untraced-threads/ $T_partly"
-concludes "twin: another tracer has that thread" "$P_whole" "split-tracers/ $T_whole"
-sleep 1
-concludes "breakpoints that an exec put away" "$P_lost" "breakpoint-lost-on-exec/ $T_lost"
-concludes "twin: the tracer is told of the exec" "$P_told" ""
-concludes "a child with its parent's breakpoints" "$P_copied" "fork-not-followed/ $T_copied"
-concludes "the finding is the parent's" "$(value copied child)" ""
-concludes "twin: the tracer follows" "$P_followed" ""
-concludes "twin: the child calls exec" "$P_another" ""
-concludes "twin: the breakpoint was taken out before" "$P_clean" ""
-go "$other"
+fixture whole-tracer calls plant "${P[whole]}" "$(value whole probed)"
+TR[whole]=$PID
+traced asks idle wrong-thread
+traced early idle too-early
+if need gdb; then
+        in_gdb gdb raise
+        in_gdb gdb-passes raise
+        for name in gdb gdb-passes; do
+                go "${P[$name]}"
+                said "$name-gdb" 'SIGTRAP'
+        done
+        tell gdb-gdb continue
+        tell gdb-passes-gdb 'signal SIGTRAP'
+        said gdb '^done handled=0'
+        said gdb-passes '^done handled=1'
+fi
+if [[ -x $FIXTURES/gocalls ]]; then
+        spawn go "$FIXTURES/gocalls" ask
+        TR[go]=$PID
+        if need dlv; then
+                spawn exec "$FIXTURES/gocalls" replace
+                P[exec]=$PID
+                said exec '^ready '
+                dlv_on exec-dlv "${P[exec]}"
+                TR[exec]=$PID
+                tell exec-dlv 'break main.replace'
+                said exec-dlv 'Breakpoint 1 set'
+                tell exec-dlv continue
+                wait_for 10 has_state "${P[exec]}" S
+                go "${P[exec]}"
+                # Somebody has one of its threads while Delve attaches, and then lets go.
+                spawn partly-go "$FIXTURES/gocalls" replace
+                P[partly-go]=$PID
+                said partly-go '^ready '
+                fixture holds calls pass "$(ls "/proc/${P[partly-go]}/task" | tail -n 1)"
+                holds=$PID
+                dlv_on partly-dlv "${P[partly-go]}"
+                TR[partly-go]=$PID
+                tell partly-dlv continue
+                wait_for 10 has_state "${P[partly-go]}" S
+                go "$holds"
+                ended "$holds"
+        fi
+fi
+for name in kept hangs looks; do said "$name" '^(done handled=0|child=)'; done
+for name in passed reaps; do said "$name" '^done handled=1'; done
+said asks-tracer '^asked'
+said early-tracer '^asked'
 sleep 3
-concludes "that other tracer leaves, and nobody takes the thread" "$P_whole" \
-        "split-tracers/ $T_whole, untraced-threads/ $T_whole|untraced-threads/ $T_whole, split-tracers/ $T_whole"
-for name in lost told copied followed another clean partly whole; do
-        declare -n p=P_$name t=T_$name
-        kill -KILL "$p" "$t"
-done
+settle || fail "the marker was seen"
 
-# ---- the same with Delve, which asks neither to be told of an exec nor for all threads
-if need dlv && [[ -x $FIXTURES/gocalls ]]; then
-        spawn go "$FIXTURES/gocalls" replace
-        P_exec=$PID
-        said go '^ready '
-        dlv_on dlv "$P_exec"
-        T_exec=$PID
-        tell dlv 'break main.replace'
-        said dlv 'Breakpoint 1 set'
-        tell dlv continue
-        wait_for 10 has_state "$P_exec" S
-        go "$P_exec"
-        wait_for 10 file_has "/proc/$P_exec/comm" sleep
-        sleep 3
-        concludes "Delve's breakpoints that an exec put away" "$P_exec" "breakpoint-lost-on-exec/ $T_exec"
-        kill -KILL "$P_exec" "$T_exec"
+# ---- and judge: what comes later is of other programs
+settle() { :; }
+judged whole "split-tracers/ ${TR[whole]}" "twin: another tracer has the thread that a debugger overlooks"
+go "$other"
+judged kept "trap-swallowed/ ${TR[kept]}" "a SIGTRAP of the program's own that its tracer keeps back"
+judged passed '' "twin: it is passed on"
+judged foreign '' "twin: somebody else's is kept back"
+judged hangs "sigchld-swallowed/ ${TR[hangs]}" "a SIGCHLD that a tracer keeps back: the child is never reaped"
+judged reaps '' "twin: it is passed on"
+judged looks '' "twin: it is kept back, and the program reaps all the same"
+go "${TR[hangs]}"
+ended "${TR[hangs]}"
+kill -CHLD "${P[hangs]}"
+ok "and what is told to help helps" said hangs '^done'
+in_tracer asks "ptrace-wrong-thread/ ${P[asks]}" "requests from another thread than the one that traces"
+like "$(words "${TR[asks]}")" "thread ${TR[asks]} of it traces" "and the thread that may ask is named"
+in_tracer early '' "twin: ESRCH because the tracee runs"
+ended "${P[careless]}"
+is "$RC" 133 "a tracer passes its own breakpoint on: the program dies"
+judged careless "trap-leaked/ ${TR[careless]}" "and the tracer that planted it is told"
+like "$(words "${P[careless]}")" 'had written that breakpoint there itself' "by what it wrote"
+judged partly "untraced-threads/ ${TR[partly]}" "a debugger plants, and overlooks a thread"
+judged lost "breakpoint-lost-on-exec/ ${TR[lost]}" "breakpoints that an exec put away"
+judged told '' "twin: the tracer is told of the exec"
+judged copied "fork-not-followed/ ${TR[copied]}" "a child with its parent's breakpoints"
+concludes "which is the parent's finding" "$(value copied child)" ''
+judged followed '' "twin: the tracer follows"
+judged another '' "twin: the child calls exec"
+judged clean '' "twin: the breakpoint was taken out before"
+if need gdb; then
+        judged gdb "trap-swallowed/ ${TR[gdb]}" "gdb's continue keeps a SIGTRAP back"
+        like "$(words "${P[gdb]}")" 'signal SIGTRAP' "and gdb's own way to pass it on is told"
+        judged gdb-passes '' "twin: gdb's signal SIGTRAP passes it on"
+else
+        skip "gdb's continue keeps a SIGTRAP back" "gdb is not installed"
+fi
+if [[ -x $FIXTURES/gocalls ]]; then
+        in_tracer go "ptrace-wrong-thread/ $(value go child)" "a Go tool whose goroutine wanders"
+        kill -KILL "$(value go child)"
+else
+        skip "a Go tool whose goroutine wanders" "there is no Go"
+fi
+if [[ ${P[exec]-} ]]; then
+        judged exec "breakpoint-lost-on-exec/ ${TR[exec]}" "Delve's breakpoints that an exec put away"
+        # What it was told while that other tracer was there is true, too.
+        judged partly-go "([a-z-]+/ ${TR[partly-go]}(, )?){2,3}" "a thread that Delve overlooked, without a word"
+        like "$(told "${P[partly-go]}")" "untraced-threads/ ${TR[partly-go]}" "is told"
 else
         skip "Delve's breakpoints that an exec put away" "dlv or the Go fixture is missing"
 fi
+sleep 2
+both="split-tracers/ ${TR[whole]}, untraced-threads/ ${TR[whole]}"
+judged whole "$both|untraced-threads/ ${TR[whole]}, split-tracers/ ${TR[whole]}" \
+        "that other tracer leaves, and nobody takes the thread"
 
+kill -KILL "${P[@]}" "${TR[@]}" 2>/dev/null
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 done_testing
