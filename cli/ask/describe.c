@@ -633,7 +633,6 @@ static const struct {
         [EV_NET_CONNECT] = {describe_connect, true},
         [EV_NET_STATE] = {describe_net_state, false},
         [EV_PTRACE_LEFT] = {describe_left, true},
-        [EV_TASK_THREADS] = {describe_threads, false},
 };
 static_assert(ELEMENTSOF(types) == _EV_MAX, "a row for each type of event");
 

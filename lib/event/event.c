@@ -45,14 +45,13 @@ static const char *const type_names[] = {
         [EV_POLICY_LOADED] = "policy.loaded",
         [EV_POLICY_REJECTED] = "policy.rejected",
         [EV_POLICY_GUARD] = "policy.guard",
-        [EV_TASK_THREADS] = "task.threads",
-        [EV_UPROBE_REGISTER] = "uprobe.register",
         [EV_SIGNAL_SUPPRESSED] = "signal.suppressed",
         [EV_PTRACE_PLANT] = "ptrace.plant",
         [EV_NET_CONNECT] = "net.connect",
         [EV_NET_STATE] = "net.state",
         [EV_PTRACE_LEFT] = "ptrace.left",
         [EV_TASK_THREADS] = "task.threads",
+        [EV_UPROBE_REGISTER] = "uprobe.register",
 };
 static_assert(ELEMENTSOF(type_names) == _EV_MAX, "each event type has a name");
 static_assert(_EV_MAX <= 63, "event types fit the bits of event_field.types and event_filter.types");
@@ -196,11 +195,8 @@ static_assert(ELEMENTSOF(change_names) == _NET_CHANGE_MAX, "each change of a soc
 #define RECORDED                                                                                            \
         (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_LEFT) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | \
          T(SIGACTION) | T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) |    \
-         T(TEXT_SCAN) | T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT) | T(NET_CONNECT) | T(TASK_THREADS))
-#define RECORDED                                                                                          \
-        (SIGNALS | LINKS | T(PTRACE_DETACH) | T(PTRACE_REFUSED) | T(TRACER_EXIT) | WAITS | T(SIGACTION) | \
-         T(TASK_FORK) | T(TASK_EXEC) | T(TASK_EXIT) | T(MEMORY_ACCESS) | T(CLAIM_AUDIT) | T(TEXT_SCAN) |  \
-         T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT) | T(NET_CONNECT) | T(TASK_THREADS))
+         T(TEXT_SCAN) | T(SIGNAL_SUPPRESSED) | T(PTRACE_PLANT) | T(NET_CONNECT) | T(TASK_THREADS) |         \
+         T(UPROBE_REGISTER))
 #define PLACES     (T(PTRACE_PLANT) | T(UPROBE_REGISTER))
 #define HAS_PARENT (SIGNALS | T(PTRACE_AUTOATTACH) | T(TASK_INFO) | T(NET_CONNECT))
 
@@ -376,7 +372,6 @@ static const struct event_field fields[] = {
         ENUM("origin", origin, origin_names, T(NET_CONNECT)),
         STATE("state", state, T(NET_STATE)),
         HEX("pending", pending, T(TASK_STATE)),
-        TASK("parent", parent, T(TASK_STATE)),
         U32("parent_tracer", parent_tracer, T(TASK_STATE)),
         STATE("parent_state", parent_state, T(TASK_STATE)),
         HEX("parent_pending", parent_pending, T(TASK_STATE)),

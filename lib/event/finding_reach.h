@@ -39,6 +39,7 @@
 #define CLIENTS_UNSEEN   "a debugger's client is not seen"
 #define OTHER_PORTS      "of Xdebug's ports 9003 and 9000 are watched"
 #define OVERRIDES_UNSEEN "what the kernel overrides is inferred, not seen"
+#define HANDLERS_UNSEEN  "changes of handlers are not seen"
 #define WAITS_UNSEEN     "waits are not seen"
 #define WAITID_UNSEEN    "waits by waitid() are not seen"
 #define SMALL_WAITS      "waits of 32-bit programs are not seen"
@@ -82,6 +83,7 @@
         X(ATTACH_STUCK, P, NULL, NONE, "an attach that is not over yet is not seen")                 \
         X(ATTACH_STUCK, T, NULL, PART, SMALL_UNSEEN)                                                 \
         X(PARENT_BLINDED, P, NULL, NONE, "who traced a process when it ended is not seen")           \
+        X(TRACER_DIED_IN_STOP, P, NULL, NONE, SIGNALS_UNSEEN)                                        \
         X(SETUID_IGNORED, P, NULL, NONE, "execs are not seen")                                       \
         X(SETUID_IGNORED, F | T, NULL, PART, "file capabilities of one that ends at once are not")   \
         /* where a SIGCHLD or a child's status went */                                               \
@@ -95,6 +97,10 @@
         X(SIGCHLD_IGNORED, T, "exit_wait4", NONE, WAITS_UNSEEN)                                      \
         X(SIGCHLD_IGNORED, T, "exit_waitid", PART, WAITID_UNSEEN)                                    \
         X(SIGCHLD_IGNORED, T, NULL, PART, SMALL_WAITS)                                               \
+        X(SIGCHLD_COALESCED, P, NULL, NONE, SIGNALS_UNSEEN)                                          \
+        X(HANDLER_REPLACED, P, NULL, NONE, HANDLERS_UNSEEN)                                          \
+        X(HANDLER_REPLACED, F, "on_sigaction", NONE, HANDLERS_UNSEEN)                                \
+        X(HANDLER_REPLACED, T, "exit_sigaction", NONE, HANDLERS_UNSEEN)                              \
         /* where a SIGTRAP went */                                                                   \
         X(UNTRACED_THREADS, P, NULL, NONE, SIGNALS_UNSEEN)                                           \
         X(UNTRACED_THREADS, F | T, NULL, PART, "written through /proc: known at the first hit only") \
@@ -143,8 +149,6 @@
         X(TRACER_STALE, F | T, "on_socket_state", PART, CLIENTS_UNSEEN)                              \
         X(TRACER_STALE, F | T, NULL, PART, "of clients over TCP those of Delve are known")           \
         /* programs and their text */                                                                \
-        X(SETUID_IGNORED, P, NULL, NONE, "execs are not seen")                                       \
-        X(SETUID_IGNORED, F | T, NULL, PART, "file capabilities of one that ends at once are not")   \
         X(THREAD_LEAK, P, NULL, NONE, "new threads are not seen")                                    \
         X(UPROBE_OVERLAP, P, NULL, NONE, UPROBES_UNSEEN)                                             \
         X(UPROBE_OVERLAP, F, "on_perf_event", NONE, UPROBES_UNSEEN)                                  \

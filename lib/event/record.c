@@ -412,7 +412,6 @@ static const struct {
         [REC_PLANT] = {sizeof(struct rec_plant), plant_event},
         [REC_CONNECT] = {sizeof(struct rec_connect), connect_event},
         [REC_LEFT] = {sizeof(struct rec_left), left_event},
-        [REC_THREADS] = {sizeof(struct rec_threads), threads_event},
 };
 
 int record_to_event(const void *data, size_t size, struct event *ret)
