@@ -14,8 +14,10 @@
  */
 static __always_inline __u64 registers_in_stack(struct task_struct *current_task)
 {
-        __u64 regs = (__u64)bpf_task_pt_regs(current_task), stack = (__u64)current_task->stack;
+        __u64 typed = (__u64)bpf_task_pt_regs(current_task), stack = (__u64)current_task->stack, regs = 0;
 
+        /* Kernels before 6.2 refuse to reckon with a pointer whose type they know: a copy has none. */
+        bpf_probe_read_kernel(&regs, sizeof(regs), &typed);
         return regs > stack && stack ? regs - stack : 0;
 }
 
