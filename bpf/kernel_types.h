@@ -192,7 +192,7 @@ struct task_struct {
         char comm[16];
         struct signal_struct *signal;
         struct sighand_struct *sighand;
-        sigset_t blocked;
+        sigset_t blocked, real_blocked;
         struct kernel_siginfo *last_siginfo; /* of the stop that it is in */
         struct css_set *cgroups;
         struct nsproxy *nsproxy;
@@ -331,6 +331,7 @@ enum {
         SIGTRAP = 5,
         SIGCHLD = 17,
         SIGCONT = 18,
+        SIGINT = 2,
         SIGSTOP = 19,
         SI_KERNEL = 0x80,
         CLD_TRAPPED = 4,

@@ -100,6 +100,7 @@ enum rec_signal_flags {
         SIG_F_PARENT_TRACED = 1 << 8,  /* the target's real parent is traced */
         SIG_F_EXECED = 1 << 9,         /* the target's process has called exec since it was forked */
         SIG_F_SENDER_TRACES = 1 << 11, /* the sender is the target's tracer */
+        SIG_F_AWAITED = 1 << 13,       /* the target sits in sigtimedwait(2), which takes it */
         SIG_F_QUEUED = 1 << 12,        /* by rt_sigqueueinfo(2) or its like: the caller chose the si_code */
 };
 

@@ -9,7 +9,9 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define SIGNAL_BIT(sig) (1u << (sig))
 #define ALWAYS          (SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGCHLD))
-#define IF_TRACED       (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGTERM))
+#define IF_TRACED                                                                               \
+        (SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL) | \
+         SIGNAL_BIT(SIGTERM))
 
 /* What else is recorded, as [watch] signals asks for: bit 0 is signal 1. Set by user space at any time. */
 __u64 extra_signals __weak = 0;
@@ -92,6 +94,8 @@ static __always_inline void describe_target(struct rec_signal *r, struct task_st
                 r->flags |= SIG_F_RESIDUE;
         if (t->blocked.sig[0] & (1UL << (r->sig - 1)))
                 r->flags |= SIG_F_BLOCKED;
+        if (r->sig <= 32 && t->real_blocked.sig[0] & (1UL << (r->sig - 1)))
+                r->flags |= SIG_F_AWAITED;
         if (!(BPF_CORE_READ(t, group_leader, flags) & PF_FORKNOEXEC))
                 r->flags |= SIG_F_EXECED;
 }

@@ -49,6 +49,7 @@ static void restart(struct diagnosis *d, const struct event *e)
         attempts_expire(d, UINT64_MAX);
         d->n_storms = d->stops.n = d->n_deaths = d->n_withheld = d->n_coalesced = d->n_growths = 0;
         memset(&d->unreaped, 0, sizeof(d->unreaped));
+        memset(d->bypasses, 0, sizeof(d->bypasses));
         memset(d->takeovers, 0, sizeof(d->takeovers));
         memset(d->probes, 0, sizeof(d->probes));
         memset(d->planted, 0, sizeof(d->planted));

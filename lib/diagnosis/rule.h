@@ -91,6 +91,15 @@ struct text_claim {
         char symbol[64];
 };
 
+#define BYPASSES_MAX 16 /* signals of which it is to be seen whether they stop their target */
+
+struct bypass {
+        struct task_ref target, tracer, sender;
+        int32_t sig;
+        bool awaited;        /* its target sat in sigwait() */
+        uint64_t seq, at_ns; /* at_ns 0: free */
+};
+
 struct diagnosis {
         struct model *model;
         uint64_t since_ns; /* the recording began then, 0: nobody said */
@@ -105,6 +114,8 @@ struct diagnosis {
         size_t n_coalesced;
         struct takeover takeovers[TAKEOVERS_MAX]; /* ring */
         size_t n_takeovers;
+        struct bypass bypasses[BYPASSES_MAX]; /* ring */
+        size_t n_bypasses;
         struct storm storms[STORMS_MAX];
         size_t n_storms;
         struct withheld withheld[WITHHELD_MAX]; /* ring */

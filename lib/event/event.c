@@ -394,6 +394,7 @@ static const struct event_field fields[] = {
         U32("dev", dev, PLACES),
         U32("only", vpid, T(UPROBE_REGISTER)),
         STRING("symbol", symbol, T(UPROBE_REGISTER)),
+        BOOL("awaited", awaited, T(SIGNAL_GENERATE)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -215,6 +215,7 @@ struct event {
         bool forced_blocked,
                 forced_ignored; /* the kernel reset the disposition to force this signal through */
         bool sender_is_tracer;
+        bool awaited;    /* signal.generate: the target sits in sigwait(3) or the like, which takes it */
         bool queued;     /* by rt_sigqueueinfo(2) or its like: the sender chose the code */
         bool removed;    /* ptrace.plant: the breakpoint was taken out again */
         bool executable; /* ptrace.plant: it lies in memory that is mapped to be run */

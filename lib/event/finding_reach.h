@@ -98,6 +98,7 @@
         X(SIGCHLD_IGNORED, T, "exit_waitid", PART, WAITID_UNSEEN)                                    \
         X(SIGCHLD_IGNORED, T, NULL, PART, SMALL_WAITS)                                               \
         X(SIGCHLD_COALESCED, P, NULL, NONE, SIGNALS_UNSEEN)                                          \
+        X(SIGNAL_BYPASSED_TRACER, P, NULL, NONE, SIGNALS_UNSEEN)                                     \
         X(HANDLER_REPLACED, P, NULL, NONE, HANDLERS_UNSEEN)                                          \
         X(HANDLER_REPLACED, F, "on_sigaction", NONE, HANDLERS_UNSEEN)                                \
         X(HANDLER_REPLACED, T, "exit_sigaction", NONE, HANDLERS_UNSEEN)                              \

@@ -54,6 +54,9 @@
           "a tracer passed a breakpoint's SIGTRAP on to the program")                                      \
         X(ATTACH_STORM, attach_storm, "attach-storm", WARNING, ON(PTRACE_REFUSED) | ON(COUNTER),           \
           "a debugger repeats a refused attach without end")                                               \
+        X(SIGNAL_BYPASSED_TRACER, signal_bypassed, "signal-bypassed-tracer", WARNING,                      \
+          ON_SIGNALLED | ON(TASK_STATE),                                                                   \
+          "the program took a signal by sigwait() or signalfd(), so its tracer never saw it")              \
         X(LEFT_STOPPED, left_stopped, "left-stopped", ERROR,                                               \
           ON(SIGNAL_GENERATE) | ON(SIGNAL_DELIVER) | ON(PTRACE_DETACH) | ON(TRACER_EXIT) | ON(TASK_STATE), \
           "a process is stopped by a SIGSTOP that a departed tracer left behind")                          \

@@ -66,6 +66,7 @@ static void signal_event(const void *data, struct event *e)
         e->forced_ignored = r->flags & SIG_F_FORCED_IGN;
         e->sender_is_tracer = r->flags & SIG_F_SENDER_TRACES;
         e->queued = r->flags & SIG_F_QUEUED;
+        e->awaited = r->flags & SIG_F_AWAITED;
         e->sibling_tracer = r->sibling_tracer;
 }
 

@@ -57,6 +57,47 @@ for state in pending unblocked; do
         ended "$plants"
 done
 
+# ---- a program that takes what is to stop it
+for way in sigwait signalfd; do
+        for sig in TRAP INT; do
+                fixture taker entangled $way
+                taker=$PID
+                fixture halt entangled halt "$taker" "$(kill -l $sig)"
+                halt=$PID
+                cause=sigwait
+                [[ $way == sigwait ]] || cause=blocked
+                concludes "SIG$sig is taken by $way()" "$taker" "signal-bypassed-tracer/$cause $halt"
+                go "$taker"
+                go "$halt"
+                ended "$taker"
+        done
+done
+if need gdb; then
+        fixture taker entangled sigwait
+        taker=$PID
+        gdb_on gdb "$taker"
+        gdb=$PID
+        tell gdb continue
+        said gdb Continuing
+        wait_for 10 has_state "$taker" S
+        kill -INT "$gdb" # as Ctrl-C does
+        concludes "so is what gdb sends at Ctrl-C" "$taker" "signal-bypassed-tracer/sigwait $gdb"
+        go "$taker"
+        ended "$taker"
+        tell gdb quit
+        ended "$gdb"
+else
+        skip "what gdb sends at Ctrl-C" "gdb is not installed"
+fi
+fixture waits target idle
+waits=$PID
+fixture halt entangled halt "$waits" "$(kill -l INT)"
+halt=$PID
+read -rt 2 -u "$SILENCE"
+twin_of signal-bypassed-tracer silent "twin: one that takes nothing stops" "$waits" "$halt"
+go "$waits"
+go "$halt"
+
 # ---- SIGTRAP blocked and handled, and nothing runs into a trap
 fixture quiet entangled pending
 quiet=$PID

@@ -7,10 +7,14 @@
  *   entangled retry PID N MS N attaches to PID, MS milliseconds apart; all are refused
  *   entangled pending        a SIGTRAP is blocked and pending when, told to, it calls a function whose address it told
  *   entangled unblocked      the same, without the block
+ *   entangled sigwait        takes SIGTRAP and SIGINT by sigwait(), and says so
+ *   entangled signalfd       by signalfd()
+ *   entangled halt PID SIG   traces PID, sends it SIG, and waits for its stop
  */
 
 #include <stdint.h>
 #include <sys/ptrace.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -111,6 +115,46 @@ static int run_pending(int block)
         return 0;
 }
 
+/* What it takes is no stop to a tracer; told to, it ends. */
+static int run_taker(int by_fd)
+{
+        struct signalfd_siginfo info;
+        sigset_t set;
+        int sig, fd;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTRAP);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        fd = by_fd ? signalfd(-1, &set, 0) : -1;
+        printf("ready pid=%d\n", getpid());
+        do {
+                if (!by_fd)
+                        sigwait(&set, &sig);
+                else if (read(fd, &info, sizeof(info)) == sizeof(info))
+                        sig = (int)info.ssi_signo;
+                else
+                        die("signalfd");
+                printf("took=%d\n", sig);
+        } while (sig != SIGUSR1);
+        return 0;
+}
+
+static int run_halt(char **args)
+{
+        pid_t pid = atoi(args[0]);
+        int status = 0;
+
+        hold_on(pid);
+        kill(pid, atoi(args[1]));
+        printf("ready pid=%d\n", getpid());
+        for (int go = 0; !go; go = fixture_go(50))
+                if (waitpid(pid, &status, __WALL | WNOHANG) == pid && WIFSTOPPED(status))
+                        ptrace(PTRACE_CONT, pid, NULL, NULL);
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         const char *mode = argc > 1 ? argv[1] : "";
@@ -124,6 +168,10 @@ int main(int argc, char **argv)
                 return run_retry(argv + 2);
         if (!strcmp(mode, "pending") || !strcmp(mode, "unblocked"))
                 return run_pending(!strcmp(mode, "pending"));
+        if (!strcmp(mode, "sigwait") || !strcmp(mode, "signalfd"))
+                return run_taker(!strcmp(mode, "signalfd"));
+        if (!strcmp(mode, "halt") && argc > 3)
+                return run_halt(argv + 2);
         fprintf(stderr, "usage: entangled MODE [ARG...]\n");
         return 2;
 }
