@@ -21,8 +21,11 @@ play one burst one
 one=$PID
 play all burst all
 all=$PID
-play late burst late
-late=$PID
+late=
+if ! in_short; then
+        play late burst late
+        late=$PID
+fi
 burst() { # PERL: one SIGCHLD for eight children
         perl -e '$|=1; use POSIX qw(:sys_wait_h :signal_h); my $set = POSIX::SigSet->new(SIGCHLD); my $n = 0;
                 $SIG{CHLD} = sub { '"$1"' }; sigprocmask(SIG_BLOCK, $set);
@@ -30,14 +33,14 @@ burst() { # PERL: one SIGCHLD for eight children
                 print "reaped $n\n"; for (1..60) { sleep 1 }'
 }
 perl=() php=()
-if need perl; then
+if ! in_short && need perl; then
         for handler in 'wait; $n++' '$n++ while waitpid(-1, WNOHANG) > 0'; do
                 spawn "perl${#perl[@]}" bash -c "$(declare -f burst); burst \"\$1\"" - "$handler"
                 said "perl${#perl[@]}" '^reaped '
                 perl+=("$(pgrep -P "$PID")")
         done
 fi
-if need php && [[ $(php -m) == *pcntl* ]]; then
+if ! in_short && need php && [[ $(php -m) == *pcntl* ]]; then
         for handler in 'pcntl_waitpid(-1, $s, WNOHANG);' 'while (pcntl_waitpid(-1, $s, WNOHANG) > 0);'; do
                 spawn "php${#php[@]}" php -r 'pcntl_async_signals(true); pcntl_signal(SIGCHLD, function () { '"$handler"' });
                         for ($i = 0; $i < 20; $i++) if (pcntl_fork() == 0) { usleep(200000); exit(0); }
@@ -53,92 +56,107 @@ is "$(value thief errno)" 10 "a thread that waits for any child: the waiter gets
 concludes "... wait-stolen, by a thread" "$thief" 'wait-stolen/thread 0'
 like "$(words "$thief")" "waited for its child $(value thief child) in vain: thread [0-9]+ of the same process" "... both are named"
 like "$(words "$thief")" 'exited with status 3' "... and how the child ended"
-play hand steal handler
-hand=$PID
-concludes "a handler that waits for any child" "$hand" 'wait-stolen/handler 0'
-unlike "$(words "$hand")" 'exited with' "... which did not ask how it ended: nor is it told"
+if ! in_short; then
+        play hand steal handler
+        hand=$PID
+        concludes "a handler that waits for any child" "$hand" 'wait-stolen/handler 0'
+        unlike "$(words "$hand")" 'exited with' "... which did not ask how it ended: nor is it told"
+fi
 play own steal own
 is "$(value own status)" 768 "twin: a thread that waits for its own child: the waiter gets its status"
 silent "... no finding" "$PID"
-play twice steal twice
-silent "twin: who asks twice is no victim" "$PID"
-if need python3; then
-        spawn py python3 -c '
+if ! in_short; then
+        play twice steal twice
+        silent "twin: who asks twice is no victim" "$PID"
+        if need python3; then
+                spawn py python3 -c '
 import os, subprocess, threading, time
 threading.Thread(target=lambda: (time.sleep(0.2), os.waitpid(-1, 0)), daemon=True).start()
 p = subprocess.Popen(["sleep", "0.4"])
 time.sleep(0.8)
 print("waited", p.wait(), flush=True)
 time.sleep(60)'
-        said py '^waited '
-        concludes "Python: os.waitpid(-1) beside subprocess" "$PID" 'wait-stolen/thread 0'
-        spawn py2 python3 -c '
+                said py '^waited '
+                concludes "Python: os.waitpid(-1) beside subprocess" "$PID" 'wait-stolen/thread 0'
+                spawn py2 python3 -c '
 import os, subprocess, threading, time
 t = threading.Thread(target=lambda: subprocess.run(["sleep", "0.4"])); t.start()
 print("waited", subprocess.run(["sleep", "0.4"]).returncode, flush=True)
 t.join(); time.sleep(60)'
-        said py2 '^waited 0'
-        silent "twin: two threads of Python, each with its own child" "$PID"
-else
-        skip "Python: os.waitpid(-1) beside subprocess" "python3 is not installed"
-fi
-if need perl; then
-        spawn pl perl -e '$|=1; use POSIX ":sys_wait_h"; $SIG{CHLD} = sub { 1 while waitpid(-1, WNOHANG) > 0 };
+                said py2 '^waited 0'
+                silent "twin: two threads of Python, each with its own child" "$PID"
+        else
+                skip "Python: os.waitpid(-1) beside subprocess" "python3 is not installed"
+        fi
+        if need perl; then
+                spawn pl perl -e '$|=1; use POSIX ":sys_wait_h"; $SIG{CHLD} = sub { 1 while waitpid(-1, WNOHANG) > 0 };
                 my $p = fork; if (!$p) { exec "sleep", "0.1" } sleep 5; print "waited ", waitpid($p, 0), "\n"; sleep 60'
-        said pl '^waited -1'
-        concludes "Perl: a handler that waits for any child" "$PID" 'wait-stolen/handler 0'
-        spawn pl2 perl -e '$|=1; $SIG{CHLD} = sub {}; my $p = fork; if (!$p) { exec "sleep", "0.1" } sleep 5;
+                said pl '^waited -1'
+                concludes "Perl: a handler that waits for any child" "$PID" 'wait-stolen/handler 0'
+                spawn pl2 perl -e '$|=1; $SIG{CHLD} = sub {}; my $p = fork; if (!$p) { exec "sleep", "0.1" } sleep 5;
                 print "waited ", waitpid($p, 0), "\n"; sleep 60'
-        said pl2 '^waited [1-9]'
-        silent "twin: a handler of Perl that waits for nobody" "$PID"
-else
-        skip "Perl: a handler that waits for any child" "perl is not installed"
+                said pl2 '^waited [1-9]'
+                silent "twin: a handler of Perl that waits for nobody" "$PID"
+        else
+                skip "Perl: a handler that waits for any child" "perl is not installed"
+        fi
 fi
 
 # ---- sigchld-ignored
-play self ignore self
-is "$(value self errno)" 10 "twin: who ignores SIGCHLD on purpose gets ECHILD"
-silent "... and no finding" "$PID"
-play exec ignore exec &>/dev/null
+ready_again() { [[ $(grep -c '^ready ' "$T/$1.out") == 2 ]]; }
+if ! in_short; then
+        play self ignore self
+        is "$(value self errno)" 10 "twin: who ignores SIGCHLD on purpose gets ECHILD"
+        silent "... and no finding" "$PID"
+fi
+fixture exec children ignore exec
+go "$PID"
+wait_for 10 ready_again exec
 go "$PID" # of the program that it has executed
 said exec '^waited '
 concludes "SIGCHLD was ignored before the exec" "$PID" 'sigchld-ignored/before-exec 0'
-fixture parent children ignore parent
-above=$PID
-go "$above"
-wait_for 10 pgrep -P "$above" >/dev/null
-child=$(pgrep -P "$above")
-wait_for 10 file_has "$T/parent.out" "ready pid=$child"
-go "$child"
-said parent '^waited '
-concludes "an ancestor ignores SIGCHLD" "$child" "sigchld-ignored/inherited $above"
-like "$(words "$child")" "PID $above \(children\) above it ignores SIGCHLD" "... and is named"
-go "$child"
+if ! in_short; then
+        fixture parent children ignore parent
+        above=$PID
+        go "$above"
+        wait_for 10 pgrep -P "$above" >/dev/null
+        child=$(pgrep -P "$above")
+        wait_for 10 file_has "$T/parent.out" "ready pid=$child"
+        go "$child"
+        said parent '^waited '
+        concludes "an ancestor ignores SIGCHLD" "$child" "sigchld-ignored/inherited $above"
+        like "$(words "$child")" "PID $above \(children\) above it ignores SIGCHLD" "... and is named"
+        go "$child"
+fi
 fixture plain children wait
 go "$PID"
 said plain '^waited '
 is "$(value plain status)" 768 "twin: SIGCHLD at its default: the status comes"
 silent "... no finding" "$PID"
-if need python3 perl; then
-        # Perl itself takes an ignored SIGCHLD back when it starts, Python does not.
-        spawn launcher perl -e '$|=1; $SIG{CHLD} = "IGNORE"; system("python3", "-c", $ARGV[0]); sleep 60' \
-                'import os, subprocess, time; print("python", os.getpid(), subprocess.run(["sh", "-c", "exit 3"]).returncode, flush=True); time.sleep(60)'
-        above=$PID
-        said launcher '^python '
-        child=$(sed -n 's/^python \([0-9]*\) .*/\1/p' "$T/launcher.out")
-        is "$(sed -n 's/^python [0-9]* //p' "$T/launcher.out")" 0 "Python below a Perl that ignores SIGCHLD takes a failure for success"
-        concludes "... sigchld-ignored" "$child" "sigchld-ignored/inherited $above"
-        kill "$child"
-else
-        skip "Python below a Perl that ignores SIGCHLD" "python3 or perl is not installed"
+if ! in_short; then
+        if need python3 perl; then
+                # Perl itself takes an ignored SIGCHLD back when it starts, Python does not.
+                spawn launcher perl -e '$|=1; $SIG{CHLD} = "IGNORE"; system("python3", "-c", $ARGV[0]); sleep 60' \
+                        'import os, subprocess, time; print("python", os.getpid(), subprocess.run(["sh", "-c", "exit 3"]).returncode, flush=True); time.sleep(60)'
+                above=$PID
+                said launcher '^python '
+                child=$(sed -n 's/^python \([0-9]*\) .*/\1/p' "$T/launcher.out")
+                is "$(sed -n 's/^python [0-9]* //p' "$T/launcher.out")" 0 "Python below a Perl that ignores SIGCHLD takes a failure for success"
+                concludes "... sigchld-ignored" "$child" "sigchld-ignored/inherited $above"
+                kill "$child"
+        else
+                skip "Python below a Perl that ignores SIGCHLD" "python3 or perl is not installed"
+        fi
 fi
 
 # ---- handler-replaced
-for sig in 5 17; do
+replacing=(back default same) replaced=(5 17)
+if in_short; then replacing=(back) replaced=(17); fi
+for sig in "${replaced[@]}"; do
         signal=$([[ $sig == 5 ]] && echo sigtrap || echo sigchld)
         play other replace other "$FIXTURES/preload.so" $sig
         other=$PID twins=()
-        for twin in back default same; do
+        for twin in "${replacing[@]}"; do
                 play "$twin" replace "$twin" "$FIXTURES/preload.so" $sig
                 twins+=("$PID")
         done
@@ -146,15 +164,17 @@ for sig in 5 17; do
         like "$(words "$other")" "the one at reap_any.*/children\) was replaced by the one at take.*/preload.so\)" "... both handlers and modules are named"
         silent "twins: it is given back; there was none; it is another one of the same program" "${twins[@]}"
 done
-# It keeps its place from before main() to the first handler of the program.
-spawn preload env LD_PRELOAD="$FIXTURES/preload.so" "$FIXTURES/target" raise 1
-said preload '^ready '
-concludes "a preloaded library's handler does not stay" "$PID" 'handler-replaced/sigtrap 0'
+if ! in_short; then
+        # It keeps its place from before main() to the first handler of the program.
+        spawn preload env LD_PRELOAD="$FIXTURES/preload.so" "$FIXTURES/target" raise 1
+        said preload '^ready '
+        concludes "a preloaded library's handler does not stay" "$PID" 'handler-replaced/sigtrap 0'
 if need php && [[ $(php -m) == *pcntl* ]]; then
         spawn phps php -r 'pcntl_signal(SIGCHLD, function () {}); pcntl_signal(SIGTRAP, function () {});
-                pcntl_signal(SIGCHLD, "trim"); pcntl_signal(SIGTRAP, "trim"); echo "done\n"; sleep(60);'
+                        pcntl_signal(SIGCHLD, "trim"); pcntl_signal(SIGTRAP, "trim"); echo "done\n"; sleep(60);'
         said phps '^done'
         silent "twin: PHP changes its handlers" "$PID"
+fi
 fi
 
 # ---- sigchld-coalesced, the rest
@@ -162,25 +182,27 @@ is "$(value one n)" 7 "one wait for eight children leaves seven"
 ok "... which is told" wait_for 10 has_finding sigchld-coalesced/ "$one"
 concludes "... sigchld-coalesced" "$one" 'sigchld-coalesced/ 0'
 like "$(words "$one")" "PID $one \(children\) left [67] children unreaped" "... with how many there are"
-silent "twin: as many waits as there are children; and who reaps late" "$all" "$late"
-if ((${#perl[@]})); then
-        concludes "Perl: one wait in the handler" "${perl[0]}" 'sigchld-coalesced/ 0'
-        silent "twin: Perl waits until there is no more" "${perl[1]}"
-else
-        skip "Perl: one wait in the handler" "perl is not installed"
-fi
-if ((${#php[@]})); then
-        # Whether signals meet is up to the machine: as many as met are as many zombies.
-        zombies=$(ps --no-headers -o stat --ppid "${php[0]}" | grep -c Z)
-        diag "PHP left $zombies zombies"
-        if ((zombies > 1)); then
-                concludes "PHP: one pcntl_waitpid() for each SIGCHLD" "${php[0]}" 'sigchld-coalesced/ 0'
+silent "twin: as many waits as there are children; and who reaps late" "$all" ${late:+"$late"}
+if ! in_short; then
+        if ((${#perl[@]})); then
+                concludes "Perl: one wait in the handler" "${perl[0]}" 'sigchld-coalesced/ 0'
+                silent "twin: Perl waits until there is no more" "${perl[1]}"
         else
-                skip "PHP: one pcntl_waitpid() for each SIGCHLD" "its children ended one after the other"
+                skip "Perl: one wait in the handler" "perl is not installed"
         fi
-        silent "twin: PHP waits until there is no more" "${php[1]}"
-else
-        skip "PHP: one pcntl_waitpid() for each SIGCHLD" "php or its pcntl is not installed"
+        if ((${#php[@]})); then
+                # Whether signals meet is up to the machine: as many as met are as many zombies.
+                zombies=$(ps --no-headers -o stat --ppid "${php[0]}" | grep -c Z)
+                diag "PHP left $zombies zombies"
+                if ((zombies > 1)); then
+                        concludes "PHP: one pcntl_waitpid() for each SIGCHLD" "${php[0]}" 'sigchld-coalesced/ 0'
+                else
+                        skip "PHP: one pcntl_waitpid() for each SIGCHLD" "its children ended one after the other"
+                fi
+                silent "twin: PHP waits until there is no more" "${php[1]}"
+        else
+                skip "PHP: one pcntl_waitpid() for each SIGCHLD" "php or its pcntl is not installed"
+        fi
 fi
 
 # ---- [watch] signals
@@ -192,7 +214,7 @@ if sees_signals; then
         }
         saw() { [[ $(seen "${@:2}") == "$1" ]]; }
         is "$(ctl status --json | jq -c .watched_signals)" '["SIGUSR2","SIGURG"]' "status says which signals are watched"
-        spawn trap bash -c 'trap "echo got" USR2 WINCH; echo ready; for ((i = 0; i < 600; i++)); do sleep 0.1; done'
+        spawn trap bash -c 'trap "echo got" USR2 WINCH; echo ready; for ((i = 0; i < '$((600 * T_SCALE))'; i++)); do read -rt 0.1; done'
         trap=$PID
         said trap '^ready'
         kill -USR2 "$trap"

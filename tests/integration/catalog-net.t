@@ -57,19 +57,21 @@ like "$(finding_text "$alone" debugger-port-conflict/)" "xdebug.client_port .*12
 xdebug off -d xdebug.mode=off -r 'usleep(1);'
 ended "$PID"
 silent "with Xdebug switched off nothing is said" "$PID"
-xdebug trigger -d xdebug.start_with_request=trigger -r 'usleep(1);'
-ended "$PID"
-silent "nor while nothing triggers it" "$PID"
-# ClickHouse, MinIO and others listen at 9000, too.
-xdebug own -d xdebug.start_with_request=no -r '@fsockopen("127.0.0.1", 9000); @stream_socket_client("tcp://127.0.0.1:9003");'
-ended "$PID"
-silent "nor where the program itself connects to such a port" "$PID"
-ctl record -o "$T/record.jsonl" -- "${inside[@]}" php -d xdebug.mode=debug -d xdebug.start_with_request=yes -r '1;' >"$T/record.out" 2>&1
-is "$(ctl diagnose --file "$T/record.jsonl" --json | jq -r '[.findings[] | "\(.code)/\(.cause) \(.count)"] | join(", ")')" \
-        "debugger-port-conflict/nobody-listens 1" "record of a php without a listener has one finding"
+if ! in_short; then
+        xdebug trigger -d xdebug.start_with_request=trigger -r 'usleep(1);'
+        ended "$PID"
+        silent "nor while nothing triggers it" "$PID"
+        # ClickHouse, MinIO and others listen at 9000, too.
+        xdebug own -d xdebug.start_with_request=no -r '@fsockopen("127.0.0.1", 9000); @stream_socket_client("tcp://127.0.0.1:9003");'
+        ended "$PID"
+        silent "nor where the program itself connects to such a port" "$PID"
+        ctl record -o "$T/record.jsonl" -- "${inside[@]}" php -d xdebug.mode=debug -d xdebug.start_with_request=yes -r '1;' >"$T/record.out" 2>&1
+        is "$(ctl diagnose --file "$T/record.jsonl" --json | jq -r '[.findings[] | "\(.code)/\(.cause) \(.count)"] | join(", ")')" \
+                "debugger-port-conflict/nobody-listens 1" "record of a php without a listener has one finding"
+fi
 
 fpm=$(compgen -c php-fpm | head -n 1) # its name has PHP's version in it
-if [[ -n $fpm ]]; then
+if ! in_short && [[ -n $fpm ]]; then
         printf '[global]\nerror_log = %s\n[www]\nuser = nobody\ngroup = nogroup\nlisten = %s\npm = static\npm.max_children = 3\npm.max_requests = 1\n' \
                 "$T/fpm.log" "$T/fpm.sock" >"$T/fpm.conf"
         spawn fpm "${inside[@]}" "$fpm" -n -d zend_extension=xdebug -d xdebug.mode=debug -d xdebug.start_with_request=yes -d xdebug.log_level=0 -F -y "$T/fpm.conf"
@@ -97,13 +99,15 @@ silent "a session with a client has no finding, whatever address was tried first
 
 # ---- held by a tracer ------------------------------------------------------------------------------------------
 if need gdb strace; then
-        spawn strace strace -f -o "$T/strace" -p "$php"
-        strace=$PID
-        wait_for 10 has_tracer "$php" "$strace"
-        read -rt 2.5 -u "$SILENCE"
-        kill -INT "$strace"
-        ended "$strace"
-        silent "a tracer that lets it run stalls no session" "$php"
+        if ! in_short; then
+                spawn strace strace -f -o "$T/strace" -p "$php"
+                strace=$PID
+                wait_for 10 has_tracer "$php" "$strace"
+                read -rt 2.5 -u "$SILENCE"
+                kill -INT "$strace"
+                ended "$strace"
+                silent "a tracer that lets it run stalls no session" "$php"
+        fi
         gdb_on gdb "$php"
         gdb=$PID
         concludes "a session that gdb holds is stalled" "$php" "dbgp-stalled/ $gdb" 'SIGTRAP handler'
@@ -117,32 +121,34 @@ ended "$ide"
 ended "$php" 1 || kill -KILL "$php"
 
 # ---- others at the port --------------------------------------------------------------------------------------
-listener slow 'c, _ = s.accept(); c.recv(1); time.sleep(2); c.sendall(b"detach -i 1\0"); c.recv(100000); time.sleep(0.3); c.close()'
-slow=$PID
-xdebug waits -r 'usleep(1);'
-waits=$PID
-ended "$waits"
-silent "a client that is slow has the port all the same" "$waits" "$slow"
-kill "$slow"
-ended "$slow"
-listener foreign $'while True:\n  c, _ = s.accept(); c.recv(100000); c.close()'
-foreign=$PID
-xdebug refused -r 'usleep(1);'
-refused=$PID
-ended "$refused"
-concludes "whoever closes without a word is no client" "$refused" "debugger-port-conflict/held-by-other $foreign"
-kill "$foreign"
-ended "$foreign"
-# A queue of one that is full: what comes then is dropped, as a firewall does.
-listener deaf $'q = [socket.socket() for i in range(4)]\nfor c in q:\n  c.setblocking(False); c.connect_ex(("127.0.0.1", 9003))\nprint("full", flush=True)'
-deaf=$PID
-said deaf '^full'
-xdebug unheard -r 'usleep(1);'
-unheard=$PID
-ended "$unheard"
-concludes "a connect without an answer" "$unheard" 'debugger-port-conflict/timed-out 0'
-silent "others that connect to such a port are not looked at" "$deaf"
-kill "$deaf"
+if ! in_short; then
+        listener slow 'c, _ = s.accept(); c.recv(1); time.sleep(2); c.sendall(b"detach -i 1\0"); c.recv(100000); time.sleep(0.3); c.close()'
+        slow=$PID
+        xdebug waits -r 'usleep(1);'
+        waits=$PID
+        ended "$waits"
+        silent "a client that is slow has the port all the same" "$waits" "$slow"
+        kill "$slow"
+        ended "$slow"
+        listener foreign $'while True:\n  c, _ = s.accept(); c.recv(100000); c.close()'
+        foreign=$PID
+        xdebug refused -r 'usleep(1);'
+        refused=$PID
+        ended "$refused"
+        concludes "whoever closes without a word is no client" "$refused" "debugger-port-conflict/held-by-other $foreign"
+        kill "$foreign"
+        ended "$foreign"
+        # A queue of one that is full: what comes then is dropped, as a firewall does.
+        listener deaf $'q = [socket.socket() for i in range(4)]\nfor c in q:\n  c.setblocking(False); c.connect_ex(("127.0.0.1", 9003))\nprint("full", flush=True)'
+        deaf=$PID
+        said deaf '^full'
+        xdebug unheard -r 'usleep(1);'
+        unheard=$PID
+        ended "$unheard"
+        concludes "a connect without an answer" "$unheard" 'debugger-port-conflict/timed-out 0'
+        silent "others that connect to such a port are not looked at" "$deaf"
+        kill "$deaf"
+fi
 
 # ---- Delve ---------------------------------------------------------------------------------------------------
 if [[ $DLV ]]; then

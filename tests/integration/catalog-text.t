@@ -35,37 +35,41 @@ else
         is "$(value suid euid)" 65534 "the kernel ignores set-uid under nobody's strace"
         concludes "set-uid" "$TRACEE" "setuid-ignored/set-uid $PID"
         release "$TRACEE" "$PID"
-        straced sgid "$T/group" rights
-        is "$(value sgid egid)" 65534 "and set-gid"
-        concludes "set-gid" "$TRACEE" "setuid-ignored/set-gid $PID"
-        release "$TRACEE" "$PID"
-        if need setcap && setcap cap_net_raw=ep "$T/plain"; then
-                straced caps "$T/plain" rights
-                concludes "capabilities" "$TRACEE" "setuid-ignored/capabilities $PID"
+        if ! in_short; then
+                straced sgid "$T/group" rights
+                is "$(value sgid egid)" 65534 "and set-gid"
+                concludes "set-gid" "$TRACEE" "setuid-ignored/set-gid $PID"
                 release "$TRACEE" "$PID"
-                setcap -r "$T/plain"
-        else
-                skip "capabilities" "setcap is not installed or does not work here"
+                if need setcap && setcap cap_net_raw=ep "$T/plain"; then
+                        straced caps "$T/plain" rights
+                        concludes "capabilities" "$TRACEE" "setuid-ignored/capabilities $PID"
+                        release "$TRACEE" "$PID"
+                        setcap -r "$T/plain"
+                else
+                        skip "capabilities" "setcap is not installed or does not work here"
+                fi
         fi
 
         straced twin "$T/plain" rights
         silent "twin: an ordinary program under nobody's strace" "$TRACEE"
         release "$TRACEE" "$PID"
-        spawn twin strace -qq -e trace=none -u nobody "$T/owner" rights
-        said twin '^ready '
-        is "$(value twin uid) $(value twin euid)" "65534 0" "strace by root lets the program have its rights"
-        silent "twin: strace of a set-uid program by root" "$(value twin pid)"
-        release "$(value twin pid)" "$PID"
-        spawn twin setpriv --no-new-privs "${NOBODY[@]}" strace -qq -e trace=none "$T/owner" rights
-        said twin '^ready '
-        silent "twin: they would have been ignored without a tracer as well (no_new_privs)" "$(value twin pid)"
-        release "$(value twin pid)" "$PID"
-        spawn twin "${NOBODY[@]}" "$T/owner" rights
-        said twin '^ready '
-        is "$(value twin euid)" 0 "without a tracer it has them"
-        silent "twin: a set-uid program without a tracer" "$PID"
-        kill -KILL "$PID"
-        ended "$PID"
+        if ! in_short; then
+                spawn twin strace -qq -e trace=none -u nobody "$T/owner" rights
+                said twin '^ready '
+                is "$(value twin uid) $(value twin euid)" "65534 0" "strace by root lets the program have its rights"
+                silent "twin: strace of a set-uid program by root" "$(value twin pid)"
+                release "$(value twin pid)" "$PID"
+                spawn twin setpriv --no-new-privs "${NOBODY[@]}" strace -qq -e trace=none "$T/owner" rights
+                said twin '^ready '
+                silent "twin: they would have been ignored without a tracer as well (no_new_privs)" "$(value twin pid)"
+                release "$(value twin pid)" "$PID"
+                spawn twin "${NOBODY[@]}" "$T/owner" rights
+                said twin '^ready '
+                is "$(value twin euid)" 0 "without a tracer it has them"
+                silent "twin: a set-uid program without a tracer" "$PID"
+                kill -KILL "$PID"
+                ended "$PID"
+        fi
 fi
 
 # ---- thread-leak ------------------------------------------------------------------------------------
@@ -76,23 +80,25 @@ said leak '^done'
 concludes "threads that never end" "$leak" "thread-leak/ 0"
 like "$(words "$leak")" "begun by $FIXTURES/textcases \(spawn_threads" "their creator is named: module and function"
 kill -KILL "$leak"
-if [[ -x $FIXTURES/blocked ]]; then
+if ! in_short && [[ -x $FIXTURES/blocked ]]; then
         fixture cgo blocked
         cgo=$PID
         said cgo '^done'
         concludes "a Go program whose threads wait in C code" "$cgo" "thread-leak/go-runtime 0"
         kill -KILL "$cgo"
-else
+elif ! in_short; then
         skip "a Go program whose threads wait in C code" "the Go fixture is missing"
 fi
-fixture twin textcases pool 250
-concludes "twin: a pool of threads that a program starts with" "$PID" ""
-kill -KILL "$PID"
-fixture twin textcases churn 250
-churn=$PID
-said twin '^done'
-concludes "twin: as many threads, of a program that ends others" "$churn" ""
-kill -KILL "$churn"
+if ! in_short; then
+        fixture twin textcases pool 250
+        concludes "twin: a pool of threads that a program starts with" "$PID" ""
+        kill -KILL "$PID"
+        fixture twin textcases churn 250
+        churn=$PID
+        said twin '^done'
+        concludes "twin: as many threads, of a program that ends others" "$churn" ""
+        kill -KILL "$churn"
+fi
 fixture twin textcases leak 100
 few=$PID
 said twin '^done'
@@ -116,7 +122,9 @@ lldb_breaks() {
         wait_for 10 has_state "$2" S
 }
 if need bpftrace lldb && (probe try "$FIXTURES/target" work && kill -KILL "$PID"); then
-        for order in uprobe breakpoint; do
+        orders=(uprobe breakpoint)
+        if in_short; then orders=(uprobe); fi
+        for order in "${orders[@]}"; do
                 fixture "$order" target idle
                 target=$PID
                 address=$(value "$order" work)
@@ -139,12 +147,14 @@ if need bpftrace lldb && (probe try "$FIXTURES/target" work && kill -KILL "$PID"
         kill -KILL "$PID" "$target" "$agent"
         ended "$target"
         ended "$agent"
-        fixture twin target idle
-        target=$PID
-        lldb_breaks lldb "$target" "$(value twin work)"
-        concludes "twin: lldb where bpftrace was, and is no more" "$target" ""
-        kill -KILL "$PID" "$target"
-        ended "$target"
+        if ! in_short; then
+                fixture twin target idle
+                target=$PID
+                lldb_breaks lldb "$target" "$(value twin work)"
+                concludes "twin: lldb where bpftrace was, and is no more" "$target" ""
+                kill -KILL "$PID" "$target"
+                ended "$target"
+        fi
 else
         skip "bpftrace and lldb on one instruction" "bpftrace or lldb is not installed, or no uprobe can be set"
 fi
