@@ -53,7 +53,7 @@ if need gdb; then
         spawn gdb gdb -q -nx -batch -p "$churn"
         gdb=$PID
         ended "$gdb"
-        twin_of attach-refused-target silent "gdb on a process with threads gives no finding" "$churn" "$gdb"
+        twin_of "attach-refused-target untraced-threads" silent "gdb on a process with threads gives no finding" "$churn" "$gdb"
 else
         skip "gdb on a process with threads" "gdb is not installed"
 fi

@@ -64,10 +64,10 @@ if ! in_short; then
 fi
 play own steal own
 is "$(value own status)" 768 "twin: a thread that waits for its own child: the waiter gets its status"
-silent "... no finding" "$PID"
+twin_of wait-stolen silent "... no finding" "$PID"
 if ! in_short; then
         play twice steal twice
-        silent "twin: who asks twice is no victim" "$PID"
+        twin_of wait-stolen silent "twin: who asks twice is no victim" "$PID"
         if need python3; then
                 spawn py python3 -c '
 import os, subprocess, threading, time
@@ -84,7 +84,7 @@ t = threading.Thread(target=lambda: subprocess.run(["sleep", "0.4"])); t.start()
 print("waited", subprocess.run(["sleep", "0.4"]).returncode, flush=True)
 t.join(); time.sleep(60)'
                 said py2 '^waited 0'
-                silent "twin: two threads of Python, each with its own child" "$PID"
+                twin_of wait-stolen silent "twin: two threads of Python, each with its own child" "$PID"
         else
                 skip "Python: os.waitpid(-1) beside subprocess" "python3 is not installed"
         fi
@@ -96,7 +96,7 @@ t.join(); time.sleep(60)'
                 spawn pl2 perl -e '$|=1; $SIG{CHLD} = sub {}; my $p = fork; if (!$p) { exec "sleep", "0.1" } sleep 5;
                 print "waited ", waitpid($p, 0), "\n"; sleep 60'
                 said pl2 '^waited [1-9]'
-                silent "twin: a handler of Perl that waits for nobody" "$PID"
+                twin_of wait-stolen silent "twin: a handler of Perl that waits for nobody" "$PID"
         else
                 skip "Perl: a handler that waits for any child" "perl is not installed"
         fi
@@ -107,7 +107,7 @@ ready_again() { [[ $(grep -c '^ready ' "$T/$1.out") == 2 ]]; }
 if ! in_short; then
         play self ignore self
         is "$(value self errno)" 10 "twin: who ignores SIGCHLD on purpose gets ECHILD"
-        silent "... and no finding" "$PID"
+        twin_of sigchld-ignored silent "... and no finding" "$PID"
 fi
 fixture exec children ignore exec
 go "$PID"
@@ -132,7 +132,7 @@ fixture plain children wait
 go "$PID"
 said plain '^waited '
 is "$(value plain status)" 768 "twin: SIGCHLD at its default: the status comes"
-silent "... no finding" "$PID"
+twin_of sigchld-ignored silent "... no finding" "$PID"
 if ! in_short; then
         if need python3 perl; then
                 # Perl itself takes an ignored SIGCHLD back when it starts, Python does not.
@@ -162,7 +162,7 @@ for sig in "${replaced[@]}"; do
         done
         concludes "a library takes ${signal^^} over" "$other" "handler-replaced/$signal 0"
         like "$(words "$other")" "the one at reap_any.*/children\) was replaced by the one at take.*/preload.so\)" "... both handlers and modules are named"
-        silent "twins: it is given back; there was none; it is another one of the same program" "${twins[@]}"
+        twin_of handler-replaced silent "twins: it is given back; there was none; it is another one of the same program" "${twins[@]}"
 done
 if ! in_short; then
         # It keeps its place from before main() to the first handler of the program.
@@ -173,7 +173,7 @@ if need php && [[ $(php -m) == *pcntl* ]]; then
         spawn phps php -r 'pcntl_signal(SIGCHLD, function () {}); pcntl_signal(SIGTRAP, function () {});
                         pcntl_signal(SIGCHLD, "trim"); pcntl_signal(SIGTRAP, "trim"); echo "done\n"; sleep(60);'
         said phps '^done'
-        silent "twin: PHP changes its handlers" "$PID"
+        twin_of handler-replaced silent "twin: PHP changes its handlers" "$PID"
 fi
 fi
 
@@ -182,11 +182,11 @@ is "$(value one n)" 7 "one wait for eight children leaves seven"
 ok "... which is told" wait_for 10 has_finding sigchld-coalesced/ "$one"
 concludes "... sigchld-coalesced" "$one" 'sigchld-coalesced/ 0'
 like "$(words "$one")" "PID $one \(children\) left [67] children unreaped" "... with how many there are"
-silent "twin: as many waits as there are children; and who reaps late" "$all" ${late:+"$late"}
+twin_of sigchld-coalesced silent "twin: as many waits as there are children; and who reaps late" "$all" ${late:+"$late"}
 if ! in_short; then
         if ((${#perl[@]})); then
                 concludes "Perl: one wait in the handler" "${perl[0]}" 'sigchld-coalesced/ 0'
-                silent "twin: Perl waits until there is no more" "${perl[1]}"
+                twin_of sigchld-coalesced silent "twin: Perl waits until there is no more" "${perl[1]}"
         else
                 skip "Perl: one wait in the handler" "perl is not installed"
         fi
@@ -199,7 +199,7 @@ if ! in_short; then
                 else
                         skip "PHP: one pcntl_waitpid() for each SIGCHLD" "its children ended one after the other"
                 fi
-                silent "twin: PHP waits until there is no more" "${php[1]}"
+                twin_of sigchld-coalesced silent "twin: PHP waits until there is no more" "${php[1]}"
         else
                 skip "PHP: one pcntl_waitpid() for each SIGCHLD" "php or its pcntl is not installed"
         fi

@@ -56,15 +56,15 @@ like "$(finding_text "$alone" debugger-port-conflict/)" "xdebug.client_port .*12
         "it names the port, the setting and the namespace, and that it is no matter of ptrace"
 xdebug off -d xdebug.mode=off -r 'usleep(1);'
 ended "$PID"
-silent "with Xdebug switched off nothing is said" "$PID"
+twin_of debugger-port-conflict silent "with Xdebug switched off nothing is said" "$PID"
 if ! in_short; then
         xdebug trigger -d xdebug.start_with_request=trigger -r 'usleep(1);'
         ended "$PID"
-        silent "nor while nothing triggers it" "$PID"
+        twin_of debugger-port-conflict silent "nor while nothing triggers it" "$PID"
         # ClickHouse, MinIO and others listen at 9000, too.
         xdebug own -d xdebug.start_with_request=no -r '@fsockopen("127.0.0.1", 9000); @stream_socket_client("tcp://127.0.0.1:9003");'
         ended "$PID"
-        silent "nor where the program itself connects to such a port" "$PID"
+        twin_of debugger-port-conflict silent "nor where the program itself connects to such a port" "$PID"
         ctl record -o "$T/record.jsonl" -- "${inside[@]}" php -d xdebug.mode=debug -d xdebug.start_with_request=yes -r '1;' >"$T/record.out" 2>&1
         is "$(ctl diagnose --file "$T/record.jsonl" --json | jq -r '[.findings[] | "\(.code)/\(.cause) \(.count)"] | join(", ")')" \
                 "debugger-port-conflict/nobody-listens 1" "record of a php without a listener has one finding"
@@ -95,7 +95,7 @@ said ide '^connected '
 ok "who shows the connection" wait_for 5 has_connection "$php" '"remote":"127.0.0.1:9003"'
 is "$(connections "$php" | jq -c '[.[] | [.protocol, .port, .client.pid, .other_netns]]')" "[[\"dbgp\",9003,$ide,true]]" "with its port and client"
 like "$(ctl who "$php" | tr '\n' ' ')" "debugged over DBGp, which uses neither ptrace +nor SIGTRAP: client php\($ide\)" "in words, too"
-silent "a session with a client has no finding, whatever address was tried first" "$php" "$ide"
+twin_of debugger-port-conflict silent "a session with a client has no finding, whatever address was tried first" "$php" "$ide"
 
 # ---- held by a tracer ------------------------------------------------------------------------------------------
 if need gdb strace; then
@@ -106,7 +106,7 @@ if need gdb strace; then
                 read -rt 2.5 -u "$SILENCE"
                 kill -INT "$strace"
                 ended "$strace"
-                silent "a tracer that lets it run stalls no session" "$php"
+                twin_of dbgp-stalled silent "a tracer that lets it run stalls no session" "$php"
         fi
         gdb_on gdb "$php"
         gdb=$PID
@@ -127,7 +127,7 @@ if ! in_short; then
         xdebug waits -r 'usleep(1);'
         waits=$PID
         ended "$waits"
-        silent "a client that is slow has the port all the same" "$waits" "$slow"
+        twin_of debugger-port-conflict silent "a client that is slow has the port all the same" "$waits" "$slow"
         kill "$slow"
         ended "$slow"
         listener foreign $'while True:\n  c, _ = s.accept(); c.recv(100000); c.close()'
@@ -165,7 +165,7 @@ if [[ $DLV ]]; then
         ended "$client"
         concludes "a Delve whose client is gone is stale" "$held" "tracer-stale/client-gone $DLV"
         like "$(finding_text "$held" tracer-stale/)" "holds in a stop .*still listens at 127.0.0.1:2345" "it says that the program is stopped"
-        silent "one that waits for its first client is not" "$idle"
+        twin_of tracer-stale silent "one that waits for its first client is not" "$idle"
 fi
 
 stop_daemon

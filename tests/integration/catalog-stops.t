@@ -40,7 +40,7 @@ if need gdb; then
         kill -INT "$gdb" # out of "run"; the rest follows
         ended "$gdb"
         is "$RC" 0 "gdb ends as told"
-        concludes "a gdb that quits and kills what it started is silent" "$child" ""
+        twin_of killed-with-tracer concludes "a gdb that quits and kills what it started is silent" "$child" ""
 else
         skip "gdb and its program" "gdb is not installed"
 fi
@@ -53,7 +53,7 @@ fixture orderly stops exitkill 0
 orderly=$PID
 go "$orderly"
 ended "$orderly"
-concludes "a tracer that ends in good order and takes its tracee along is silent" "$(value orderly child)" ""
+twin_of killed-with-tracer concludes "a tracer that ends in good order and takes its tracee along is silent" "$(value orderly child)" ""
 
 # ---- tracer-died-in-stop
 # read_stop NAME TARGET: a tracer of TARGET that reads its first stop
@@ -106,9 +106,9 @@ like "$(words "$past")" "sent by PID $$ " "and who killed it is said"
 concludes "and at that of another signal" "$lost" "tracer-died-in-stop/dropped $other_reader"
 if need gdb; then
         concludes "gdb is, at its prompt" "$told" "tracer-died-in-stop/dropped $teller"
-        silent "gdb is killed at its first prompt: silent" "$halted_only"
+        twin_of tracer-died-in-stop silent "gdb is killed at its first prompt: silent" "$halted_only"
 fi
-need strace && silent "strace is killed: silent" "$calls"
+need strace && twin_of tracer-died-in-stop silent "strace is killed: silent" "$calls"
 kill -KILL "$past" 2>/dev/null
 
 # ---- tracer-unaware. Their shell does not wait for them: it would be told of their stop.
@@ -186,18 +186,18 @@ finds "tracer-unaware: it execs" tracer-unaware/ "$execs"
 concludes "a program that asks to be traced, under a shell" "$execs" "tracer-unaware/traceme $shell"
 concludes "the same, and a signal stops it" "$raises" "tracer-unaware/traceme $other"
 [[ ! ${python-} ]] || concludes "the same in Python" "$python" "tracer-unaware/traceme $python_shell"
-[[ ! ${strace-} ]] || silent "strace starts a program: silent" "$straced" "$strace"
+[[ ! ${strace-} ]] || twin_of tracer-unaware silent "strace starts a program: silent" "$straced" "$strace"
 [[ ! ${gdb-} ]] || concludes "gdb starts a program, and nobody sits at its prompt" "$started" "tracer-stale/idle $gdb"
 [[ ! ${prompt-} ]] || concludes "killed while gdb is at its prompt" "$held" "parent-blinded/not-reaped $prompt"
 like "$(words "$held")" "its parent PID $$ " "and the parent that waits is named"
 concludes "killed while its tracer is stopped" "$frozen" "parent-blinded/tracer-stopped $freezer"
-silent "killed under a tracer that reaps: silent" "$serves"
+twin_of parent-blinded silent "killed under a tracer that reaps: silent" "$serves"
 [[ ! ${stuck-} ]] || concludes "gdb waits for a target inside vfork" "$inside" "attach-stuck/vfork $stuck"
 [[ ! ${stuck-} ]] || like "$(words "$inside")" "its child PID $inner " "and the child is named"
 [[ ! ${stuck_strace-} ]] || concludes "strace does" "$seized" "attach-stuck/vfork $stuck_strace"
-silent "a tracer that asks for no stop: silent" "$only"
+twin_of attach-stuck silent "a tracer that asks for no stop: silent" "$only"
 concludes "a tracer leaves its tracee stopped and does nothing" "$halted" "tracer-stale/idle $halter"
-[[ ! ${follower-} ]] || silent "strace waits for a stopped process: silent" "$paused"
+[[ ! ${follower-} ]] || twin_of tracer-stale silent "strace waits for a stopped process: silent" "$paused"
 kill -CONT "$freezer" "$paused"
 kill -USR1 "$inner" "$seized_inner" "$only_inner" "$halter" "$watcher"
 ended "$inside"

@@ -51,22 +51,22 @@ else
         fi
 
         straced twin "$T/plain" rights
-        silent "twin: an ordinary program under nobody's strace" "$TRACEE"
+        twin_of setuid-ignored silent "twin: an ordinary program under nobody's strace" "$TRACEE"
         release "$TRACEE" "$PID"
         if ! in_short; then
                 spawn twin strace -qq -e trace=none -u nobody "$T/owner" rights
                 said twin '^ready '
                 is "$(value twin uid) $(value twin euid)" "65534 0" "strace by root lets the program have its rights"
-                silent "twin: strace of a set-uid program by root" "$(value twin pid)"
+                twin_of setuid-ignored silent "twin: strace of a set-uid program by root" "$(value twin pid)"
                 release "$(value twin pid)" "$PID"
                 spawn twin setpriv --no-new-privs "${NOBODY[@]}" strace -qq -e trace=none "$T/owner" rights
                 said twin '^ready '
-                silent "twin: they would have been ignored without a tracer as well (no_new_privs)" "$(value twin pid)"
+                twin_of setuid-ignored silent "twin: they would have been ignored without a tracer as well (no_new_privs)" "$(value twin pid)"
                 release "$(value twin pid)" "$PID"
                 spawn twin "${NOBODY[@]}" "$T/owner" rights
                 said twin '^ready '
                 is "$(value twin euid)" 0 "without a tracer it has them"
-                silent "twin: a set-uid program without a tracer" "$PID"
+                twin_of setuid-ignored silent "twin: a set-uid program without a tracer" "$PID"
                 kill -KILL "$PID"
                 ended "$PID"
         fi
@@ -91,18 +91,18 @@ elif ! in_short; then
 fi
 if ! in_short; then
         fixture twin textcases pool 250
-        concludes "twin: a pool of threads that a program starts with" "$PID" ""
+        twin_of thread-leak concludes "twin: a pool of threads that a program starts with" "$PID" ""
         kill -KILL "$PID"
         fixture twin textcases churn 250
         churn=$PID
         said twin '^done'
-        concludes "twin: as many threads, of a program that ends others" "$churn" ""
+        twin_of thread-leak concludes "twin: as many threads, of a program that ends others" "$churn" ""
         kill -KILL "$churn"
 fi
 fixture twin textcases leak 100
 few=$PID
 said twin '^done'
-concludes "twin: a hundred threads that never end" "$few" ""
+twin_of thread-leak concludes "twin: a hundred threads that never end" "$few" ""
 kill -KILL "$few"
 
 # ---- uprobe-overlap ---------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ if need bpftrace lldb && (probe try "$FIXTURES/target" work && kill -KILL "$PID"
         probe bpftrace "$FIXTURES/target" main
         agent=$PID
         lldb_breaks lldb "$target" "$(value twin work)"
-        concludes "twin: bpftrace and lldb at two functions" "$target" ""
+        twin_of uprobe-overlap concludes "twin: bpftrace and lldb at two functions" "$target" ""
         kill -KILL "$PID" "$target" "$agent"
         ended "$target"
         ended "$agent"
@@ -151,7 +151,7 @@ if need bpftrace lldb && (probe try "$FIXTURES/target" work && kill -KILL "$PID"
                 fixture twin target idle
                 target=$PID
                 lldb_breaks lldb "$target" "$(value twin work)"
-                concludes "twin: lldb where bpftrace was, and is no more" "$target" ""
+                twin_of uprobe-overlap concludes "twin: lldb where bpftrace was, and is no more" "$target" ""
                 kill -KILL "$PID" "$target"
                 ended "$target"
         fi

@@ -51,7 +51,7 @@ for state in pending unblocked; do
                 concludes "a breakpoint collides with a SIGTRAP that was pending" "$hit" \
                         "(trap-forced/[a-z-]* $plants, )?breakpoint-collided/[a-z-]* $plants(, trap-forced/[a-z-]* $plants)?"
         else
-                twin_of breakpoint-collided concludes "twin: with no other SIGTRAP it does not" "$hit" ""
+                twin_of "breakpoint-collided trap-leaked" concludes "twin: with no other SIGTRAP it does not" "$hit" ""
         fi
         go "$plants"
         ended "$plants"

@@ -82,8 +82,8 @@ verdict_is() { echo "# verdict $TIER_NOW $1"; } # right|wrong|missing|false|cann
 # For the table of the catalog (tests/catalog): a case that provokes a finding, or one that differs from such a case in
 # one fact and has none of that code.
 provokes() { local each; for each in $1; do echo "# catalog $TIER_NOW case ${each%%/*}"; done; } # "CODE/CAUSE..."
-is_twin() { [[ ! ${TWIN_OF-} ]] || echo "# catalog $TIER_NOW twin $TWIN_OF"; }
-# twin_of CODE silent|concludes ...: the clean twin of a case of that code
+is_twin() { local each; for each in ${TWIN_OF-}; do echo "# catalog $TIER_NOW twin $each"; done; }
+# twin_of CODES silent|concludes ...: the clean twin of a case of each of these codes
 twin_of() {
         local TWIN_OF=$1
         "${@:2}"
