@@ -96,6 +96,12 @@ static __always_inline bool has_seccomp_filter(const struct task_struct *t)
                BPF_CORE_READ(t, seccomp.mode) == SECCOMP_MODE_FILTER;
 }
 
+/* Asked of the task that runs: its system call is one of 32 bits. */
+static __always_inline bool is_compat_call(const struct task_struct *t)
+{
+        return BPF_CORE_READ(t, thread_info.status) & TS_COMPAT;
+}
+
 /* The state of the target. Its main thread may have ended while others go on. */
 static __always_inline __u32 facts_of_target(const struct task_struct *t)
 {
@@ -180,6 +186,8 @@ static __always_inline __u32 facts_of_caller(const struct task_struct *caller)
                 f |= ATT_F_CALLER_USERNS;
         if (has_seccomp_filter(caller))
                 f |= ATT_F_CALLER_FILTER;
+        if (is_compat_call(caller))
+                f |= ATT_F_COMPAT;
         return f;
 }
 

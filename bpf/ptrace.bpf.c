@@ -180,7 +180,8 @@ int BPF_PROG(on_unlink, struct task_struct *child)
         r->cause = detach_cause(child, t);
         r->sig = -1;
         r->vpid = r->ns_level = 0;
-        r->wrote = r->cause == DETACH_CALL
+        /* What calls of 32 bits write is not seen. */
+        r->wrote = r->cause == DETACH_CALL && !is_compat_call(t)
                            ? has_written(watch_of(t), pid_in_namespace(child, namespace_level(t)))
                            : WROTE_UNKNOWN;
         r->ptrace = child->ptrace;
@@ -384,7 +385,7 @@ int on_secure_computing(void *ctx)
         struct attach_call call = {};
         __u64 skip = 0;
 
-        if (!in_ptrace_call(t) || BPF_CORE_READ(t, thread_info.status) & TS_COMPAT)
+        if (!in_ptrace_call(t) || is_compat_call(t))
                 return 0;
         if (bpf_get_func_ret(ctx, &skip) || (__s32)skip != -1)
                 return 0;

@@ -184,6 +184,7 @@ enum rec_attach_flags {
         ATT_F_LEADER_ZOMBIE = 1 << 18,   /* the target is a main thread that has ended before the others */
         ATT_F_CAP_CRED_NS = 1 << 19, /* as ATT_F_CAP_TARGET_NS, over the namespace of the target's ids: it
                                            stands for equal ids. Mostly both are one */
+        ATT_F_COMPAT = 1 << 20,      /* a call of 32 bits: the other calls of who made it are not counted */
 };
 
 /*

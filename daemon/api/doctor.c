@@ -203,15 +203,10 @@ static struct json_object *blind_spots_json(const struct loader *loader, const s
 static bool lacks_hook(const void *userdata, const char *hook)
 {
         const struct loader *loader = userdata;
-        size_t n;
-        const struct hook *hooks = loader_hooks(loader, &n);
 
         if (!strcmp(hook, HOOK_TASK_FROM_VPID))
                 return !loader_finds_targets(loader);
-        for (size_t i = 0; i < n; i++)
-                if (!strcmp(hooks[i].program, hook))
-                        return hooks[i].state != HOOK_ATTACHED && hooks[i].state != HOOK_WORKING;
-        return true;
+        return !loader_runs(loader, hook);
 }
 
 struct json_object *doctor_unseen_json(const struct loader *loader)

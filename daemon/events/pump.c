@@ -635,6 +635,8 @@ int pump_start(struct pump *p)
 
         strncpy(e.path, tier_to_string(loader_tier(p->loader)), sizeof(e.path) - 1);
         procfs_boot_id(e.note);
+        /* Tier full makes do without it; in tier tracepoint there is no other way to see an attach. */
+        e.calls_unseen = loader_tier(p->loader) == TIER_FULL && !loader_runs(p->loader, "on_ptrace_call");
         /* What an earlier daemon could not tell any more comes before the start of this one, as it did. */
         backlog_each(loader_backlog(p->loader), take_observed, p);
         pump_feed(p, &e);

@@ -523,6 +523,14 @@ const struct hook *loader_hooks(const struct loader *l, size_t *ret_n)
         return l->hooks;
 }
 
+bool loader_runs(const struct loader *l, const char *program)
+{
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++)
+                if (!strcmp(l->hooks[i].program, program))
+                        return l->hooks[i].state == HOOK_ATTACHED || l->hooks[i].state == HOOK_WORKING;
+        return false;
+}
+
 bool loader_watches_seccomp(const struct loader *l)
 {
         return l->tier == TIER_TRACEPOINT || (l->requested && l->tier == TIER_FULL && l->skel &&

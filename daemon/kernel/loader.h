@@ -36,6 +36,8 @@ const char *loader_reason(const struct loader *l);
 /* Every hook of every tier, with its state refreshed. The array belongs to the loader. */
 const struct hook *loader_hooks(const struct loader *l, size_t *ret_n);
 
+/* The program of that name, of those that hooks are of, is attached. */
+bool loader_runs(const struct loader *l, const char *program);
 /* An attach that a seccomp filter refuses is seen. */
 bool loader_watches_seccomp(const struct loader *l);
 /* The programs find the target of a refused attach themselves: always in tier full, elsewhere where the kernel

@@ -395,6 +395,7 @@ static const struct event_field fields[] = {
         U32("only", vpid, T(UPROBE_REGISTER)),
         STRING("symbol", symbol, T(UPROBE_REGISTER)),
         BOOL("awaited", awaited, T(SIGNAL_GENERATE)),
+        BOOL("calls_unseen", calls_unseen, LINKS | T(DAEMON_START)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

@@ -228,6 +228,7 @@ struct event {
         int32_t origin;    /* enum event_origin */
         int32_t cause;     /* enum detach_cause */
         int32_t wrote;     /* enum tracer_wrote, of ptrace.detach */
+        bool calls_unseen; /* requests of this tracer, or in daemon.start of any, are not counted */
         bool waited;       /* ptrace.left: the tracer has read the stop, so the signal is dropped */
         int32_t error;     /* positive errno; 0: none */
         int32_t lsm_error; /* positive errno the security modules gave, 0: allowed or not asked */

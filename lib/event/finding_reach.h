@@ -44,6 +44,7 @@
 #define WAITID_UNSEEN    "waits by waitid() are not seen"
 #define SMALL_WAITS      "waits of 32-bit programs are not seen"
 #define REQUESTS_UNSEEN  "ptrace requests are not seen"
+#define SMALL_REQUESTS   "requests of 32-bit tools are not seen"
 #define MEM_UNSEEN       "breakpoints written through /proc are not seen"
 #define KEPT_UNSEEN      "which signals a tracer passes on is not seen"
 
@@ -79,8 +80,12 @@
         X(KILLED_WITH_TRACER, P, NULL, NONE, SIGNALS_UNSEEN)                                         \
         X(KILLED_WITH_TRACER, T, NULL, PART, SMALL_UNSEEN)                                           \
         X(TRACER_UNAWARE, P, NULL, NONE, "whether a tracer calls ptrace is not seen")                \
+        X(TRACER_UNAWARE, F, "on_ptrace_call", NONE, REQUESTS_UNSEEN)                                \
+        X(TRACER_UNAWARE, F, NULL, PART, SMALL_REQUESTS)                                             \
         X(TRACER_UNAWARE, T, NULL, PART, "PTRACE_TRACEME of 32-bit programs is not seen")            \
         X(ATTACH_STUCK, P, NULL, NONE, "an attach that is not over yet is not seen")                 \
+        X(ATTACH_STUCK, F, "on_ptrace_call", NONE, REQUESTS_UNSEEN)                                  \
+        X(ATTACH_STUCK, F, NULL, PART, SMALL_REQUESTS)                                               \
         X(ATTACH_STUCK, T, NULL, PART, SMALL_UNSEEN)                                                 \
         X(PARENT_BLINDED, P, NULL, NONE, "who traced a process when it ended is not seen")           \
         X(TRACER_DIED_IN_STOP, P, NULL, NONE, SIGNALS_UNSEEN)                                        \
@@ -113,7 +118,7 @@
         X(FORK_NOT_FOLLOWED, F | T, NULL, PART, MEM_UNSEEN)                                          \
         X(PTRACE_WRONG_THREAD, P, NULL, NONE, REQUESTS_UNSEEN)                                       \
         X(PTRACE_WRONG_THREAD, F, "on_ptrace_call", NONE, REQUESTS_UNSEEN)                           \
-        X(PTRACE_WRONG_THREAD, F | T, NULL, PART, "requests of 32-bit tools are not seen")           \
+        X(PTRACE_WRONG_THREAD, F | T, NULL, PART, SMALL_REQUESTS)                                    \
         X(TRAP_SWALLOWED, P, NULL, NONE, SIGNALS_UNSEEN)                                             \
         X(TRAP_SWALLOWED, F, "on_request", NONE, KEPT_UNSEEN)                                        \
         X(TRAP_SWALLOWED, T, NULL, PART, SMALL_UNSEEN)                                               \
@@ -147,6 +152,8 @@
         X(DBGP_STALLED, F | T, NULL, PART, OTHER_PORTS)                                              \
         X(DBGP_STALLED, T, NULL, PART, SMALL_UNSEEN)                                                 \
         X(TRACER_STALE, P, NULL, NONE, "neither a tracer's calls nor its client are seen")           \
+        X(TRACER_STALE, F, "on_ptrace_call", PART, REQUESTS_UNSEEN)                                  \
+        X(TRACER_STALE, F, NULL, PART, SMALL_REQUESTS)                                               \
         X(TRACER_STALE, F | T, "on_socket_state", PART, CLIENTS_UNSEEN)                              \
         X(TRACER_STALE, F | T, NULL, PART, "of clients over TCP those of Delve are known")           \
         /* programs and their text */                                                                \

@@ -107,8 +107,10 @@ static void attach_event(const void *data, struct event *e)
                 e->facts = r->flags;
                 e->caller_uid = r->caller_uid;
                 e->target_uid = r->target_uid;
-        } else
-                task_from_record(&e->tracer, r->request == PTRACE_TRACEME ? &r->holder : &r->caller);
+                return;
+        }
+        task_from_record(&e->tracer, r->request == PTRACE_TRACEME ? &r->holder : &r->caller);
+        e->calls_unseen = r->flags & ATT_F_COMPAT;
 }
 
 static void detach_event(const void *data, struct event *e)

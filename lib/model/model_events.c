@@ -20,28 +20,32 @@ static void ask_who(struct model *m, struct process *p)
         model_ask(m, ASK_TASK_INFO, &p->task, m->now_ns);
 }
 
-static uint64_t inherited_options(const struct model *m, const struct event *e)
+/* A child that is traced from its birth on is so as the one that forked it. */
+static void inherit_session(const struct model *m, const struct event *e, struct session *s)
 {
         const struct process *forker = process_of(m, &e->parent);
 
         if (!forker || list_empty(&forker->threads))
-                return 0;
+                return;
         LIST_FOREACH (it, &forker->threads) {
                 const struct thread *t = LIST_ENTRY(it, struct thread, in_process);
 
-                if (t->slot && t->slot->s.tracer.pid == e->tracer.pid)
-                        return t->slot->s.options;
+                if (!t->slot || &t->slot->s == s || t->slot->s.tracer.pid != e->tracer.pid)
+                        continue;
+                s->options = s->options ?: t->slot->s.options;
+                s->calls_unseen |= t->slot->s.calls_unseen;
+                return;
         }
-        return 0;
 }
 
 /* Found in /proc a moment before its record came. */
-static void see_attach(struct slot *s, const struct event *e)
+static void see_attach(const struct model *m, struct slot *s, const struct event *e)
 {
         if (s->s.origin != ORIGIN_SCAN || e->origin != ORIGIN_KERNEL)
                 return;
         s->s.origin = ORIGIN_KERNEL;
-        s->s.missed = s->s.calls_unseen = false;
+        s->s.missed = false;
+        s->s.calls_unseen = e->calls_unseen || m->counts_no_calls;
         s->s.how = (int)e->type;
         s->s.vpid = e->vpid;
 }
@@ -79,7 +83,7 @@ static void apply_link(struct model *m, const struct event *e)
             t->slot->tracer == tracer) {
                 t->slot->s.ptrace = e->ptrace ?: t->slot->s.ptrace;
                 t->slot->s.options |= e->options;
-                see_attach(t->slot, e);
+                see_attach(m, t->slot, e);
                 return;
         }
         note_stop_at_link(m, target, e);
@@ -89,8 +93,8 @@ static void apply_link(struct model *m, const struct event *e)
                 slot_end(m, t->slot, DETACHED_UNSEEN);
         if (!slot_begin(m, t, tracer, e))
                 return;
-        if (e->type == EV_PTRACE_AUTOATTACH && !t->slot->s.options)
-                t->slot->s.options = inherited_options(m, e);
+        if (e->type == EV_PTRACE_AUTOATTACH)
+                inherit_session(m, e, &t->slot->s);
         ask_who(m, tracer);
         ask_who(m, target);
 }
@@ -678,6 +682,7 @@ static void apply_start(struct model *m, const struct event *e)
         memcpy(m->boot_id, e->boot_id, sizeof(m->boot_id));
         m->finding_older = true;
         m->sees_no_calls = strcmp(e->path, "proc") == 0;
+        m->counts_no_calls = e->calls_unseen;
 }
 
 /* What a start finds comes right behind it, before anything that is seen to happen. */

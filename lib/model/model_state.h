@@ -181,8 +181,9 @@ struct model {
         uint64_t now_ns, now_wall_ns;
         uint64_t n_events, n_evicted, n_sessions_over, last_loss_ns;
         char boot_id[EVENT_NOTE_MAX];
-        bool sees_no_calls; /* the recording is in tier proc */
-        bool finding_older; /* the recording has begun, and tells of the tracers that were there before */
+        bool sees_no_calls;   /* the recording is in tier proc */
+        bool counts_no_calls; /* it sees attaches, and not what a tracer asks for then */
+        bool finding_older;   /* the recording has begun, and tells of the tracers that were there before */
 
         struct table processes, threads, findings;
         struct list live, dead, thread_lru, slots, findings_lru;

@@ -200,6 +200,30 @@ SCENE(tool_that_has_attached_elsewhere_knows_that_it_traces)
         silent(s);
 }
 
+/* A debugger of 32 bits: its child asked by a call of 32 bits, and its own requests are not counted. */
+SCENE(debugger_whose_requests_are_not_counted_is_not_called_unaware)
+{
+        feed(s, (struct event){.type = EV_PTRACE_TRACEME,
+                               .tracer = SHELL,
+                               .target = API,
+                               .ptrace = 1,
+                               .calls_unseen = true});
+        execs(s, API, SHELL, API.tid, "/usr/bin/api");
+        sends(s, API, SHELL, NOBODY, SIGCHLD, CLD_TRAPPED);
+        wait_ns(s, 3 * S);
+        is_seen(s, API, 't', SHELL, 'S');
+        silent(s);
+}
+
+SCENE(nobody_is_called_unaware_where_no_requests_are_counted)
+{
+        feed(s, (struct event){.type = EV_DAEMON_START, .path = "full", .calls_unseen = true});
+        stops_at_its_exec(s, SHELL);
+        wait_ns(s, 3 * S);
+        is_seen(s, API, 't', SHELL, 'S');
+        silent(s);
+}
+
 SCENE(parent_that_cannot_run_is_not_called_unaware)
 {
         stops_at_its_exec(s, SHELL);
@@ -375,6 +399,25 @@ SCENE(target_in_state_d_that_its_tracer_has_let_run_is_silent)
         silent(s);
 }
 
+/* By a debugger of 32 bits: its requests are not counted. */
+static void attaches_uncounted(struct scene *s, struct task_ref tracer, struct task_ref target)
+{
+        feed(s, (struct event){.type = EV_PTRACE_ATTACH,
+                               .tracer = tracer,
+                               .target = target,
+                               .ptrace = 1,
+                               .vpid = target.tid,
+                               .calls_unseen = true});
+}
+
+SCENE(attach_of_one_whose_requests_are_not_counted_is_not_called_stuck)
+{
+        attaches_uncounted(s, GDB, API);
+        wait_ns(s, 10 * S);
+        is_seen_in_d(s, GDB, OTHER, "kernel_clone");
+        silent(s);
+}
+
 /* ---- tracer-stale ------------------------------------------------------------------------------------ */
 
 static void is_seen_idle(struct scene *s, struct task_ref target, struct task_ref tracer, bool idle)
@@ -421,6 +464,14 @@ SCENE(tracer_inside_a_wait_call_is_silent)
         attaches(s, GDB, API);
         wait_ns(s, 2 * HALF_AN_HOUR);
         is_seen_idle(s, API, GDB, false);
+        silent(s);
+}
+
+SCENE(tracer_whose_requests_are_not_counted_is_not_called_idle)
+{
+        attaches_uncounted(s, GDB, API);
+        wait_ns(s, HALF_AN_HOUR);
+        is_seen_idle(s, API, GDB, true);
         silent(s);
 }
 
@@ -559,6 +610,8 @@ int main(void)
         tcase_add_test(c, debugger_that_starts_a_program_is_silent);
         tcase_add_test(c, tool_that_asks_from_another_thread_knows_that_it_traces);
         tcase_add_test(c, tool_that_has_attached_elsewhere_knows_that_it_traces);
+        tcase_add_test(c, debugger_whose_requests_are_not_counted_is_not_called_unaware);
+        tcase_add_test(c, nobody_is_called_unaware_where_no_requests_are_counted);
         tcase_add_test(c, parent_that_cannot_run_is_not_called_unaware);
         tcase_add_test(c, program_that_asked_to_be_traced_and_runs_is_silent);
         suite_add_tcase(suite, c);
@@ -569,12 +622,14 @@ int main(void)
         tcase_add_test(c, target_in_state_d_that_nobody_asked_to_stop_is_silent);
         tcase_add_test(c, target_in_state_d_after_its_stop_is_silent);
         tcase_add_test(c, target_in_state_d_that_its_tracer_has_let_run_is_silent);
+        tcase_add_test(c, attach_of_one_whose_requests_are_not_counted_is_not_called_stuck);
         suite_add_tcase(suite, c);
 
         c = tcase_create("tracer-stale");
         tcase_add_test(c, tracer_that_has_done_nothing_for_half_an_hour);
         tcase_add_test(c, person_who_reads_code_at_a_prompt_is_silent);
         tcase_add_test(c, tracer_inside_a_wait_call_is_silent);
+        tcase_add_test(c, tracer_whose_requests_are_not_counted_is_not_called_idle);
         tcase_add_test(c, tracer_that_serves_another_tracee_is_silent);
         suite_add_tcase(suite, c);
 
