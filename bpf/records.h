@@ -449,6 +449,8 @@ struct rec_uprobe {
         rec_u64 offset;        /* in the file */
         rec_u32 vpid;          /* only in that task, as the agent numbers it; 0: in all */
         rec_u32 ns_level;      /* of the pid namespace that vpid is of */
+        rec_u32 fd;            /* of the agent's: while it is open the uprobe is there */
+        rec_u32 pad0;
         char path[REC_EXEC_PATH];
 };
 
@@ -552,7 +554,7 @@ static_assert(sizeof(struct rec_connect) == 24 + 2 * 40 + 64, "records.h: connec
 static_assert(sizeof(struct rec_left) == 24 + 2 * 40 + 40, "records.h: left has no padding");
 static_assert(sizeof(struct count_key) == 24, "records.h: a key must have no padding: it is hashed");
 static_assert(sizeof(struct count_value) == 40, "records.h: counter");
-static_assert(sizeof(struct rec_uprobe) == 24 + 40 + 16 + REC_EXEC_PATH, "records.h: uprobe");
+static_assert(sizeof(struct rec_uprobe) == 24 + 40 + 24 + REC_EXEC_PATH, "records.h: uprobe");
 static_assert(sizeof(struct rec_threads) == 24 + 40 + 32 + 8 * REC_STACK_WORDS, "records.h: threads");
 static_assert(sizeof(struct watch) == 88, "records.h: watch");
 static_assert(sizeof(HOLDER_COMM) <= REC_COMM_LEN, "records.h: a comm is not longer");

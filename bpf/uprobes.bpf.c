@@ -35,6 +35,8 @@ static __always_inline int note_uprobe(const struct pt_regs *regs, long fd)
         r->offset = attr.offset;
         r->ns_level = namespace_level(t);
         r->vpid = only > 0 ? only : only ? 0 : pid_in_namespace(t, r->ns_level);
+        r->fd = fd;
+        r->pad0 = 0;
         r->path[0] = 0;
         bpf_probe_read_user_str(r->path, sizeof(r->path), (void *)attr.path);
         bpf_ringbuf_submit(r, submit_flags());

@@ -330,7 +330,7 @@ static void describe_exec(struct sentence line, const struct event *e)
 static void describe_uprobe(struct sentence line, const struct event *e)
 {
         say_task(line, "", &e->target);
-        say_text(line, " put a uprobe into ", e->path);
+        say_text(line, e->removed ? " has no uprobe any more in " : " put a uprobe into ", e->path);
         say(line, ", offset 0x%lx", e->file_offset);
         if (e->symbol[0])
                 say_text(line, ": ", e->symbol);

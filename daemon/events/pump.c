@@ -27,6 +27,7 @@
 #include "daemon/events/proctier.h"
 #include "daemon/events/sampler.h"
 #include "daemon/events/scan.h"
+#include "daemon/events/uprobe_fds.h"
 #include "daemon/net/listening.h"
 #include "daemon/net/netns.h"
 
@@ -55,6 +56,7 @@ struct pump {
         struct sampler *sampler;
         struct floods *floods;
         struct text_cache *texts;
+        struct uprobe_fds *uprobes;
         struct proctier *proctier;
         struct ring_buffer *ring;
         sd_event_source *ring_io, *look_again, *every_second, *question_due, *compare_on;
@@ -243,6 +245,12 @@ static void find_creator(struct pump *p, const struct rec_threads *r, struct eve
                 creator_find(r, e);
 }
 
+static void note_uprobe(struct pump *p, struct event *e)
+{
+        enrich_uprobe(e);
+        uprobe_fds_note(p->uprobes, e);
+}
+
 static int take_record(struct pump *p, const void *data, size_t size)
 {
         const struct rec_header *h = data;
@@ -268,11 +276,13 @@ static int take_record(struct pump *p, const void *data, size_t size)
         if (e.type == EV_NET_CONNECT)
                 netns_compare(&e);
         if (e.type == EV_UPROBE_REGISTER)
-                enrich_uprobe(&e);
+                note_uprobe(p, &e);
         if (e.type == EV_TASK_THREADS)
                 find_creator(p, data, &e);
         if (complete_event(p->model, &e) < 0)
                 p->unresolved++;
+        if (e.type == EV_PTRACE_PLANT && e.executable && !e.removed)
+                uprobe_fds_look(p->uprobes, &e, emit, p);
         if (e.type == EV_PTRACE_REFUSED && !e.guard_reason && e.tracer.pid)
                 p->voice.name(p->voice.userdata, NULL, &e);
         if (is_attach_event(e.type) && loader_tier(p->loader) != TIER_FULL)
@@ -550,7 +560,8 @@ int pump_new(struct pump **ret, sd_event *event, struct loader *loader, struct s
         p->creators = (struct ratelimit){.window_ns = NSEC_PER_SEC, .burst = CREATORS};
         p->next_seq = store_next_seq(store);
         p->texts = text_cache_new(); /* NULL only costs time */
-        r = diagnosis_new(&p->diagnosis, thresholds, &sink, p);
+        p->uprobes = uprobe_fds_new();
+        r = p->uprobes ? diagnosis_new(&p->diagnosis, thresholds, &sink, p) : -ENOMEM;
         p->model = r >= 0 ? diagnosis_model(p->diagnosis) : NULL;
         if (r >= 0)
                 r = sampler_new(&p->sampler);
@@ -589,6 +600,7 @@ struct pump *pump_free(struct pump *p)
         floods_free(p->floods);
         sampler_free(p->sampler);
         text_cache_free(p->texts);
+        uprobe_fds_free(p->uprobes);
         diagnosis_free(p->diagnosis);
         free(p->deferred);
         free(p);

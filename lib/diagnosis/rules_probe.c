@@ -132,13 +132,13 @@ static void match_text_claims(struct diagnosis *d, const struct rule *r, const s
                         report_overlap(d->model, r, e, probe ? &c : &others[i], probe ? &others[i] : &c);
 }
 
-static void remove_planted(struct diagnosis *d, const struct event *e)
+static void remove_claim(struct text_claim *ring, const struct event *e)
 {
         struct text_claim c = text_claim_of(e);
 
         for (size_t i = 0; i < PROBES_MAX; i++)
-                if (same_claim(&d->planted[i], &c))
-                        d->planted[i] = (struct text_claim){};
+                if (same_claim(&ring[i], &c))
+                        ring[i] = (struct text_claim){};
 }
 
 /* A process has ended or has other text now; or a tracer has left one, or has ended. */
@@ -154,11 +154,14 @@ void rule_uprobe_overlap(struct diagnosis *d, const struct rule *r, const struct
 {
         switch (e->type) {
         case EV_UPROBE_REGISTER:
-                match_text_claims(d, r, e);
+                if (e->removed)
+                        remove_claim(d->probes, e);
+                else
+                        match_text_claims(d, r, e);
                 break;
         case EV_PTRACE_PLANT:
                 if (e->removed)
-                        remove_planted(d, e);
+                        remove_claim(d->planted, e);
                 else if (e->executable)
                         match_text_claims(d, r, e);
                 break;

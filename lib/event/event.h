@@ -217,7 +217,7 @@ struct event {
         bool sender_is_tracer;
         bool awaited;    /* signal.generate: the target sits in sigwait(3) or the like, which takes it */
         bool queued;     /* by rt_sigqueueinfo(2) or its like: the sender chose the code */
-        bool removed;    /* ptrace.plant: the breakpoint was taken out again */
+        bool removed;    /* ptrace.plant: the breakpoint was taken out; uprobe.register: found to be gone */
         bool executable; /* ptrace.plant: it lies in memory that is mapped to be run */
         bool by_itself;  /* signal.suppressed: the target's own process had sent it */
 
@@ -289,6 +289,7 @@ struct event {
         uint64_t waited_ns; /* of a failure: since connect(2) */
         char local[EVENT_ADDRESS_MAX], remote[EVENT_ADDRESS_MAX]; /* "127.0.0.1:9003", "[::1]:9003" */
 
+        uint32_t fd;    /* uprobe.register: of target's, the uprobe's */
         uint64_t inode; /* ptrace.plant, uprobe.register: of the file at path, 0: not known */
         uint32_t dev;   /* major << 20 | minor */
         uint64_t file_offset;

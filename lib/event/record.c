@@ -254,6 +254,7 @@ static void uprobe_event(const void *data, struct event *e)
         e->file_offset = r->offset;
         e->vpid = r->vpid;
         e->ns_level = r->ns_level;
+        e->fd = r->fd;
         snprintf(e->path, sizeof(e->path), "%.*s", (int)sizeof(r->path) - 1, r->path);
 }
 

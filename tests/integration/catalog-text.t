@@ -159,6 +159,29 @@ else
         skip "bpftrace and lldb on one instruction" "bpftrace or lldb is not installed, or no uprobe can be set"
 fi
 
+# agent NAME N: one that puts N uprobes into a function, takes one out again, and lives; then a debugger there
+agent() {
+        fixture target textcases probe 0
+        target=$PID
+        fixture "$1" textcases probe "$2"
+        agent=$PID
+        fixture debugger tracer plant "$target" "$(value target place)"
+        debugger=$PID
+}
+if [[ -r /sys/bus/event_source/devices/uprobe/type ]]; then
+        agent some 2
+        concludes "an agent took one of its two uprobes out" "$target" "uprobe-overlap/uprobe-first $agent"
+        kill -KILL "$debugger" "$target" "$agent"
+        ended "$target"
+        ended "$agent"
+        agent none 1
+        concludes "twin: an agent took its uprobe out, and lives" "$target" ""
+        kill -KILL "$debugger" "$target" "$agent"
+        ended "$target"
+else
+        skip "uprobes that an agent takes out while it lives" "this kernel has no uprobes"
+fi
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 done_testing

@@ -4,12 +4,16 @@
  * (fixture.h), and exits 0.
  */
 
+#include <limits.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include "tests/scenarios/fixture.h"
 
 #define STACK_BYTES (64 * 1024)
+#define MAPS_LINE   512
 
 /* rights: as whom do we run? */
 static int what_rights(int arg)
@@ -82,14 +86,62 @@ static int what_churn(int n)
         return 0;
 }
 
+/* Where in our file that address lies. */
+static uint64_t offset_in_file(uintptr_t address)
+{
+        unsigned long start, end, offset;
+        char line[MAPS_LINE];
+        FILE *maps = fopen("/proc/self/maps", "re");
+
+        while (maps && fgets(line, sizeof(line), maps))
+                if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) == 3 && address >= start &&
+                    address < end)
+                        return offset + (address - start);
+        die("/proc/self/maps");
+        return 0;
+}
+
+static int open_uprobe(const char *path, uint64_t offset)
+{
+        struct perf_event_attr attr = {.size = sizeof(attr)};
+        FILE *f = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+        int fd;
+
+        if (!f || fscanf(f, "%u", &attr.type) != 1)
+                die("uprobe/type");
+        fclose(f);
+        attr.config1 = (uintptr_t)path;
+        attr.config2 = offset;
+        fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+        if (fd < 0)
+                die("perf_event_open");
+        return fd;
+}
+
+/* probe N: put N uprobes into a function of our own file, and take one out again */
+static int what_probe(int n)
+{
+        uintptr_t place = (uintptr_t)passer;
+        char path[PATH_MAX] = "";
+        int fd = -1;
+
+        if (readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
+                die("/proc/self/exe");
+        for (int i = 0; i < n; i++)
+                fd = open_uprobe(path, offset_in_file(place));
+        if (n)
+                close(fd);
+        printf("ready pid=%d place=0x%lx\n", getpid(), (unsigned long)place);
+        fixture_go(-1);
+        return 0;
+}
+
 static const struct {
         const char *name;
         int (*run)(int arg);
 } whats[] = {
-        {"rights", what_rights},
-        {"leak", what_leak},
-        {"pool", what_pool},
-        {"churn", what_churn},
+        {"rights", what_rights}, {"leak", what_leak},   {"pool", what_pool},
+        {"churn", what_churn},   {"probe", what_probe},
 };
 
 int main(int argc, char **argv)

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 
@@ -20,6 +22,7 @@
 #include "lib/proc/procfs.h"
 #include "daemon/events/creator.h"
 #include "daemon/events/enrich.h"
+#include "daemon/events/uprobe_fds.h"
 
 #define NOBODY 65534
 
@@ -462,6 +465,102 @@ START_TEST(any_stack_is_taken)
 }
 END_TEST
 
+/* ---- uprobes that are taken out ----------------------------------------------------------------------- */
+
+/* Of uprobes it is only looked at whether the descriptor is a perf event. */
+static uint32_t open_perf_event(void)
+{
+        struct perf_event_attr attr = {
+                .size = sizeof(attr),
+                .type = PERF_TYPE_SOFTWARE,
+                .config = PERF_COUNT_SW_DUMMY,
+        };
+        int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+        ck_assert_int_ge(fd, 0);
+        return (uint32_t)fd;
+}
+
+static int count_gone(void *userdata, struct event *e)
+{
+        unsigned *n = userdata;
+
+        ck_assert_int_eq(e->type, EV_UPROBE_REGISTER);
+        ck_assert(e->removed);
+        ck_assert_str_eq(e->path, "/usr/bin/api");
+        ++*n;
+        return 0;
+}
+
+static void note_uprobe_at(struct uprobe_fds *u, uint64_t offset, uint32_t fd)
+{
+        struct event e = {
+                .type = EV_UPROBE_REGISTER, .inode = 77, .dev = 5, .file_offset = offset, .fd = fd};
+
+        e.target = task_of((uint32_t)getpid());
+        strcpy(e.path, "/usr/bin/api");
+        uprobe_fds_note(u, &e);
+}
+
+/* How many of those at that place are found to be gone. */
+static unsigned gone_at(struct uprobe_fds *u, uint64_t offset)
+{
+        struct event planted = {.type = EV_PTRACE_PLANT, .inode = 77, .dev = 6, .file_offset = offset};
+        unsigned n = 0;
+
+        uprobe_fds_look(u, &planted, count_gone, &n);
+        return n;
+}
+
+START_TEST(a_uprobe_is_there_while_one_of_its_descriptors_is)
+{
+        struct uprobe_fds *u = uprobe_fds_new();
+        uint32_t first = open_perf_event(), second = open_perf_event();
+
+        note_uprobe_at(u, 0x10, first);
+        note_uprobe_at(u, 0x10, second);
+        ck_assert_uint_eq(gone_at(u, 0x11), 0);
+        close((int)second);
+        ck_assert_uint_eq(gone_at(u, 0x10), 0);
+        close((int)first);
+        ck_assert_uint_eq(gone_at(u, 0x10), 1);
+        ck_assert_uint_eq(gone_at(u, 0x10), 0);
+        uprobe_fds_free(u);
+}
+END_TEST
+
+START_TEST(a_number_given_anew_is_another_uprobe)
+{
+        struct uprobe_fds *u = uprobe_fds_new();
+        uint32_t fd = open_perf_event();
+
+        note_uprobe_at(u, 0x10, fd);
+        note_uprobe_at(u, 0x20, fd);
+        ck_assert_uint_eq(gone_at(u, 0x10), 1);
+        ck_assert_uint_eq(gone_at(u, 0x20), 0);
+        close((int)fd);
+        uprobe_fds_free(u);
+}
+END_TEST
+
+/* Each place is known, or forgotten; more are never told to be gone than were there. */
+START_TEST(the_oldest_uprobes_are_forgotten)
+{
+        struct uprobe_fds *u = uprobe_fds_new();
+        unsigned gone = 0;
+
+        for (uint64_t i = 0; i < 3 * UPROBE_PLACES_MAX; i++)
+                note_uprobe_at(u, i, INT32_MAX);
+        for (uint64_t i = 0; i < 3 * UPROBE_PLACES_MAX; i++)
+                gone += gone_at(u, i);
+        ck_assert_uint_eq(gone, UPROBE_PLACES_MAX);
+        for (unsigned i = 0; i < 3 * UPROBE_FDS_MAX; i++)
+                note_uprobe_at(u, 0x10, INT32_MAX - i);
+        ck_assert_uint_eq(gone_at(u, 0x10), 1);
+        uprobe_fds_free(u);
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("enrich");
@@ -483,6 +582,9 @@ int main(void)
         tcase_add_test(t, hostile_records_are_survived);
         tcase_add_test(t, calls_are_known_by_what_stands_before_a_return_address);
         tcase_add_test(t, any_stack_is_taken);
+        tcase_add_test(t, a_uprobe_is_there_while_one_of_its_descriptors_is);
+        tcase_add_test(t, a_number_given_anew_is_another_uprobe);
+        tcase_add_test(t, the_oldest_uprobes_are_forgotten);
         suite_add_tcase(s, t);
 
         SRunner *runner = srunner_create(s);

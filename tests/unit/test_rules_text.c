@@ -193,14 +193,20 @@ static struct event at_offset(enum event_type type, uint64_t offset)
         return e;
 }
 
-static void probes(struct scene *s, uint64_t offset, uint32_t only)
+static void probe_event(struct scene *s, uint64_t offset, uint32_t only, bool removed)
 {
         struct event e = at_offset(EV_UPROBE_REGISTER, offset);
 
         e.target = BPFTRACE;
         e.vpid = only;
+        e.removed = removed;
         strcpy(e.symbol, "main.tick+0x12");
         feed(s, e);
+}
+
+static void probes(struct scene *s, uint64_t offset, uint32_t only)
+{
+        probe_event(s, offset, only, false);
 }
 
 static void plants(struct scene *s, uint64_t offset, bool removed)
@@ -258,6 +264,30 @@ SCENE(uprobe_whose_agent_has_ended_is_silent)
         silent(s);
 }
 
+/* As the daemon tells when it finds the file descriptor closed. */
+SCENE(uprobe_that_its_agent_took_out_is_silent)
+{
+        attaches(s, DLV, API);
+        probes(s, TICK, 0);
+        probes(s, TICK, 4711);
+        probe_event(s, TICK, 0, true);
+        probe_event(s, TICK, 4711, true);
+        plants(s, TICK, false);
+        silent(s);
+        probes(s, TICK, 0);
+        expect_saying(s, FIND_UPROBE_OVERLAP, "breakpoint-first", "since the uprobe came");
+}
+
+SCENE(one_of_two_uprobes_that_was_taken_out)
+{
+        attaches(s, DLV, API);
+        probes(s, TICK, 0);
+        probes(s, TICK, 4711);
+        probe_event(s, TICK, 4711, true);
+        plants(s, TICK, false);
+        expect_saying(s, FIND_UPROBE_OVERLAP, "uprobe-first", "main.tick+0x12");
+}
+
 SCENE(uprobe_where_a_breakpoint_was_is_silent)
 {
         attaches(s, DLV, API);
@@ -289,6 +319,8 @@ int main(void)
                 uprobe_on_a_breakpoint,
                 uprobe_elsewhere_is_silent,
                 uprobe_whose_agent_has_ended_is_silent,
+                uprobe_that_its_agent_took_out_is_silent,
+                one_of_two_uprobes_that_was_taken_out,
                 uprobe_where_a_breakpoint_was_is_silent,
         };
         Suite *suite = suite_create("rules text");
