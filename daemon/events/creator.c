@@ -83,6 +83,17 @@ bool creator_follows_call(const uint8_t *before, size_t n)
         return false;
 }
 
+/* A thread's start routine lies on the stack, too, and may stand behind a call that never returns. */
+static bool begins_function(const char *file, uint64_t offset)
+{
+        char symbol[EVENT_SYMBOL_MAX] = "";
+        const char *behind;
+
+        (void)elf_text_symbol(file, offset, symbol, sizeof(symbol));
+        behind = strrchr(symbol, '+');
+        return symbol[0] && (!behind || strcmp(behind, "+0x0") == 0);
+}
+
 static bool look_up(uint32_t pid, const struct module *m, uint64_t address, struct event *e)
 {
         uint64_t offset = m->offset + (address - m->start);
@@ -97,7 +108,7 @@ static bool look_up(uint32_t pid, const struct module *m, uint64_t address, stru
                 return false;
         snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
         if (elf_text_bytes(link, offset - sizeof(before), before, sizeof(before)) != sizeof(before) ||
-            !creator_follows_call(before, sizeof(before)))
+            !creator_follows_call(before, sizeof(before)) || begins_function(link, offset))
                 return false;
         /* Of the call itself: what follows one that never returns is another function. */
         (void)elf_text_symbol(link, offset - 1, symbol, sizeof(symbol));
