@@ -41,7 +41,7 @@ static void tell_stalled(struct model *m, const struct rule *r, const struct eve
                 word_process(&peer, client);
         say(SENTENCE(f.summary),
             "%s is in an Xdebug session, and has been held in a ptrace-stop by %s for %s: %s gets no answer "
-            "from it until then. Xdebug itself uses neither ptrace nor SIGTRAP",
+            "from it before it goes on. Xdebug itself uses neither ptrace nor SIGTRAP",
             word_process(&f.target, target), word_process(&tracer, who),
             text_duration(session_idle_ns(&slot->s, e->time_ns), lasted, sizeof(lasted)), client);
         say(SENTENCE(f.remedy), "let it continue in %s, or ", word_tool(&tracer, who));
