@@ -245,7 +245,7 @@ static void find_creator(struct pump *p, const struct rec_threads *r, struct eve
                 creator_find(r, e);
 }
 
-static void note_uprobe(struct pump *p, struct event *e)
+static void take_uprobe(struct pump *p, struct event *e)
 {
         enrich_uprobe(e);
         uprobe_fds_note(p->uprobes, e);
@@ -276,7 +276,7 @@ static int take_record(struct pump *p, const void *data, size_t size)
         if (e.type == EV_NET_CONNECT)
                 netns_compare(&e);
         if (e.type == EV_UPROBE_REGISTER)
-                note_uprobe(p, &e);
+                take_uprobe(p, &e);
         if (e.type == EV_TASK_THREADS)
                 find_creator(p, data, &e);
         if (complete_event(p->model, &e) < 0)
