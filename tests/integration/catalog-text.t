@@ -121,7 +121,9 @@ lldb_breaks() {
         tell "$1" 'process continue'
         wait_for 10 has_state "$2" S
 }
-if need bpftrace lldb && (probe try "$FIXTURES/target" work && kill -KILL "$PID"); then
+if in_short; then
+        skip "bpftrace and lldb on one instruction" "it takes 270 s in a guest"
+elif need bpftrace lldb && (probe try "$FIXTURES/target" work && kill -KILL "$PID"); then
         orders=(uprobe breakpoint)
         if in_short; then orders=(uprobe); fi
         for order in "${orders[@]}"; do
