@@ -3,7 +3,7 @@
 # What gets lost by what a tracer asks for: signals that it keeps back, requests from the wrong thread, breakpoints that an
 # exec, a fork or a thread escapes. Each with a twin that does it right, and is to be silent. Most is told some seconds
 # after it began: all begin first, and are judged together.
-# guests: catalog
+# guests: causes
 . "$(dirname "$0")/tap.bash"
 start_daemon
 sees_signals || skip_all "tier proc does not see signals"

@@ -3,7 +3,7 @@
 # Debuggers that are reached over TCP: Xdebug that finds nobody, or nobody who speaks DBGp, at its port; a PHP program that
 # is held while its client waits; a Delve whose client is gone. Each has its silent twin. All of it happens in a network
 # namespace of its own, where the ports are free whoever uses them on this machine.
-# guests: catalog
+# guests: causes
 . "$(dirname "$0")/tap.bash"
 need php python3 nsenter || skip_all "php, python3 or nsenter is not installed"
 [[ $(php -m) == *[Xx]debug* ]] || skip_all "Xdebug is not installed"

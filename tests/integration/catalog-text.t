@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs and their text: set-uid programs under a tracer, threads that never end, probes and breakpoints on one instruction,
 # emulators and word sizes.
-# guests: catalog
+# guests: causes
 . "$(dirname "$0")/tap.bash"
 start_daemon
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Codes of the catalog that no other file provokes, and clean twins that no other file has: tracers in each other's way, SIGTRAPs
 # that are pending, blocked or handled.
-# guests: catalog
+# guests: causes
 . "$(dirname "$0")/tap.bash"
 start_daemon
 sees_signals || skip_all "this tier sees no signals"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The findings that a tier cannot make: doctor and diagnose say which, and why, of this daemon and of a trace.
-# guests: catalog
+# guests: causes
 . "$(dirname "$0")/tap.bash"
 start_daemon
 
