@@ -595,7 +595,9 @@ static void read_findings(pid_t target, struct causes *ret)
         ret->n = 0;
         snprintf(path, sizeof(path), "/v1/diagnosis?pid=%d", target);
         get(path);
-        for (const char *p = shared->answer; (p = strstr(p, "\"code\":")); p++) {
+        /* What the tier cannot find is listed before, with codes, too. */
+        for (const char *p = strstr(shared->answer, "\"findings\":"); p && (p = strstr(p, "\"code\":"));
+             p++) {
                 member(p, "code", code);
                 member(p, "cause", cause);
                 if (!strcmp(code, "attach-refused-traced"))
