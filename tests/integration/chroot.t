@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A daemon whose root is not the machine's, and no mount point either: the kernel's paths begin above it. What programs
 # run into is told as from outside, and nobody is accused of what cannot be seen.
-# guests: debuggers
+# guests: long
 # debian13
 . "$(dirname "$0")/tap.bash"
 [[ $EUID -eq 0 ]] || skip_all "not root"

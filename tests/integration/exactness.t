@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Records and counters together are the exact number of signals a generator sent, with nothing lost.
-# guests: debuggers
+# guests: long
 . "$(dirname "$0")/tap.bash"
 start_daemon
 sees_signals || skip_all "tier proc does not see signals"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Several recorders on one machine: the kernel's own answer to "what is mapped there" serves one of them at a time, and
 # each is to name the file all the same.
-# guests: debuggers
+# guests: long
 . "$(dirname "$0")/tap.bash"
 readonly RECORDERS=3
 readonly TIMES=3
