@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a refused attach's event says was looked at in the call: nobody can be asked afterwards.
-# guests: debuggers
+# guests: long
 . "$(dirname "$0")/tap.bash"
 printf '[watch]\nseccomp = yes\n' >"$T/ptraced.conf"
 start_daemon --config "$T/ptraced.conf"

@@ -3,7 +3,7 @@
 # ptracectl debug: a debugger as the owner of a claim. Its exit status, signals and terminal are the debugger's;
 # the claim is released on every way out; queue, takeover, lease and token. In every tier: by the kernel's guard
 # where there is one, else by hold.
-# guests: hold
+# guests: long
 . "$(dirname "$0")/tap.bash"
 . "$(dirname "$0")/guard.bash"
 need jq || skip_all "no jq"
