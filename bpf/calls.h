@@ -19,12 +19,6 @@ struct {
         __uint(max_entries, SITES_MAX);
 } planted_sites __weak SEC(".maps");
 
-/* siginfo_t as the ABI fixes it; the kernel's own struct begins the same way. */
-struct stop_signal {
-        __s32 signo, err, code, pad;
-        __s32 pid;
-};
-
 /* Lets the tracee run, with the signal that is its fourth argument. */
 static __always_inline bool is_restart(long request)
 {
@@ -43,7 +37,7 @@ static __always_inline bool is_restart(long request)
 }
 
 /* Somebody sent it, or a child has ended: not a stop of the tracer's own making. */
-static __always_inline bool was_for_program(const struct stop_signal *s)
+static __always_inline bool was_for_program(const struct siginfo_head *s)
 {
         if (s->signo == SIGTRAP)
                 return s->code <= 0;
@@ -57,7 +51,7 @@ static __always_inline __u32 own_number(const struct task_struct *t, __u32 level
 }
 
 static __always_inline void send_suppressed(struct task_struct *tracer, const struct task_struct *t,
-                                            const struct stop_signal *s)
+                                            const struct siginfo_head *s)
 {
         __u64 now = bpf_ktime_get_boot_ns();
         struct rec_suppressed *r;
@@ -72,15 +66,11 @@ static __always_inline void send_suppressed(struct task_struct *tracer, const st
                 .code = s->code,
                 .sig = s->signo,
                 .kind = COUNT_SUPPRESSED,
-                .handled = action.handler < 2 ? action.handler : 2,
+                .handled = disposition(action.handler),
         };
-        if (counted_as_flood(&key, now))
+        r = reserve_unless_flood(&key, REC_SUPPRESSED, sizeof(*r), now);
+        if (!r)
                 return;
-        r = reserve_record(REC_SUPPRESSED, sizeof(*r), now);
-        if (!r) {
-                count_instead(&key, now);
-                return;
-        }
         describe_task(&r->tracer, tracer);
         describe_task(&r->target, t);
         r->handler = action.handler;
@@ -98,7 +88,7 @@ static __always_inline void send_suppressed(struct task_struct *tracer, const st
 static __always_inline void note_restart(struct task_struct *tracer, const struct task_struct *t)
 {
         const void *info = BPF_CORE_READ(t, last_siginfo);
-        struct stop_signal s;
+        struct siginfo_head s;
 
         if (!info || !BPF_CORE_READ(t, ptrace) || BPF_CORE_READ(t, parent) != tracer)
                 return;
@@ -119,13 +109,9 @@ static __always_inline void send_plant(struct task_struct *tracer, __u32 vpid, _
         };
         struct rec_plant *r;
 
-        if (counted_as_flood(&key, now))
+        r = reserve_unless_flood(&key, REC_PLANT, sizeof(*r), now);
+        if (!r)
                 return;
-        r = reserve_record(REC_PLANT, sizeof(*r), now);
-        if (!r) {
-                count_instead(&key, now);
-                return;
-        }
         describe_task(&r->tracer, tracer);
         r->address = address;
         r->vpid = vpid;

@@ -326,12 +326,12 @@ struct maple_arange_64 {
 
 /* Values of the kernel's own headers that programs compare with. */
 enum {
+        SIGINT = 2,
         SIGKILL = 9,
         SIGTERM = 15,
         SIGTRAP = 5,
         SIGCHLD = 17,
         SIGCONT = 18,
-        SIGINT = 2,
         SIGSTOP = 19,
         SI_KERNEL = 0x80,
         CLD_TRAPPED = 4,

@@ -170,6 +170,12 @@ struct action {
         __u64 handler, sa_flags;
 };
 
+/* Default, ignored, or a handler: count_key.handled. */
+static __always_inline __u8 disposition(__u64 handler)
+{
+        return handler < 2 ? handler : 2;
+}
+
 static __always_inline void read_action(struct action *ret, const struct k_sigaction *ka)
 {
         if (bpf_core_read(ret, sizeof(*ret), &ka->sa.sa_handler))
@@ -266,6 +272,23 @@ static __always_inline void count_instead(const struct count_key *key, __u64 now
 
         if (v)
                 count_event(v, now);
+}
+
+/* The record of an event that has no room in the ring is counted in its flood. */
+static __always_inline void *reserve_or_count(const struct count_key *key, __u16 type, __u16 size, __u64 now)
+{
+        void *r = reserve_record(type, size, now);
+
+        if (!r)
+                count_instead(key, now);
+        return r;
+}
+
+/* NULL: the event is part of a flood, or has no room; it has been counted. */
+static __always_inline void *reserve_unless_flood(const struct count_key *key, __u16 type, __u16 size,
+                                                  __u64 now)
+{
+        return counted_as_flood(key, now) ? NULL : reserve_or_count(key, type, size, now);
 }
 
 #endif

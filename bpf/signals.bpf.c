@@ -50,11 +50,6 @@ static __always_inline __u32 read_siginfo(struct siginfo_head *ret, const void *
         return SIG_F_NOINFO;
 }
 
-static __always_inline __u8 disposition(__u64 handler)
-{
-        return handler < 2 ? handler : 2;
-}
-
 /* Rare (an untraced trap): who traces another thread of this process? The list is walked without a lock. */
 static __noinline __u32 sibling_tracer(const struct signal_struct *signal)
 {
@@ -168,16 +163,6 @@ static __always_inline void fill_key(struct count_key *ret, const struct task_st
                 .sig = sig,
                 .handled = disposition(action->handler),
         };
-}
-
-/* The record of a signal that has no room in the ring is counted in its flood. */
-static __always_inline struct rec_signal *reserve_signal(const struct count_key *key, __u64 now)
-{
-        struct rec_signal *r = reserve_record(REC_SIGNAL, sizeof(*r), now);
-
-        if (!r)
-                count_instead(key, now);
-        return r;
 }
 
 /* All but the tasks. Of a delivery nobody is the sender. */
@@ -314,7 +299,7 @@ int BPF_PROG(on_signal_generate, int sig, struct kernel_siginfo *siginfo, struct
                 return 0;
         }
         place = place_in_window(&key, now);
-        r = place ? reserve_signal(&key, now) : NULL;
+        r = place ? reserve_or_count(&key, REC_SIGNAL, sizeof(*r), now) : NULL;
         if (!r)
                 return 0;
         fill_signal(r, sig, flags, &info, &action);
@@ -368,7 +353,7 @@ int BPF_PROG(on_signal_deliver, int sig, struct kernel_siginfo *siginfo, struct 
         key.kind = COUNT_DELIVER;
         key.tracer = t->ptrace ? t->parent->tgid : 0;
         place = place_in_window(&key, now);
-        r = place ? reserve_signal(&key, now) : NULL;
+        r = place ? reserve_or_count(&key, REC_SIGNAL, sizeof(*r), now) : NULL;
         if (!r)
                 return 0;
         fill_signal(r, sig, flags, &info, &action);

@@ -71,13 +71,9 @@ static __always_inline int send_wait(struct task_struct *t, const struct wait_ca
         struct rec_wait *r;
 
         fill_flood_key(&key, t, w);
-        if (counted_as_flood(&key, now))
+        r = reserve_unless_flood(&key, REC_WAIT, sizeof(*r), now);
+        if (!r)
                 return 0;
-        r = reserve_record(REC_WAIT, sizeof(*r), now);
-        if (!r) {
-                count_instead(&key, now);
-                return 0;
-        }
         read_action_of(&action, t, SIGCHLD);
         describe_wait(r, t, w, &action);
         bpf_ringbuf_submit(r, submit_flags());
@@ -148,13 +144,9 @@ static __always_inline int send_no_child(struct task_struct *t, const struct wai
         struct count_key key;
 
         fill_flood_key(&key, t, w);
-        if (counted_as_flood(&key, now))
+        r = reserve_unless_flood(&key, REC_NO_CHILD, sizeof(*r), now);
+        if (!r)
                 return 0;
-        r = reserve_record(REC_NO_CHILD, sizeof(*r), now);
-        if (!r) {
-                count_instead(&key, now);
-                return 0;
-        }
         read_action_of(&action, t, SIGCHLD);
         describe_wait(&r->wait, t, w, &action);
         r->wait.status = lost->status;
