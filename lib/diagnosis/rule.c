@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include "lib/diagnosis/rule.h"
+#include "lib/event/wording.h"
 
 void finding_begin(const struct model *m, struct finding *f, const struct rule *r, const struct event *e)
 {
@@ -19,4 +20,17 @@ void finding_begin(const struct model *m, struct finding *f, const struct rule *
                 f->evidence[0] = e->seq;
                 f->n_evidence = 1;
         }
+}
+
+void finding_say_release(struct finding *f, const struct task_ref *tracer, const struct session *s)
+{
+        const struct tracer_ties ties = {
+                .tracer = *tracer,
+                .target = f->target,
+                .options = s->options,
+                .n_traps = s->n_traps,
+        };
+
+        say_release(SENTENCE(f->remedy), tracer);
+        say_release_risk(SENTENCE(f->risk), &ties);
 }

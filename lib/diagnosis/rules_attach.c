@@ -455,11 +455,7 @@ void rule_split_tracers(struct diagnosis *d, const struct rule *r, const struct 
         say(SENTENCE(f.summary),
             ". A breakpoint of one that is hit in a thread of the other is reported to the other, which may "
             "pass it on and kill the process");
-        say_release(SENTENCE(f.remedy), &split.other->s.tracer);
-        say_release_risk(SENTENCE(f.risk), &(struct tracer_ties){.tracer = split.other->s.tracer,
-                                                                 .target = p->task,
-                                                                 .options = split.other->s.options,
-                                                                 .n_traps = split.other->s.n_traps});
+        finding_say_release(&f, &split.other->s.tracer, &split.other->s);
         model_report(m, &f);
 }
 

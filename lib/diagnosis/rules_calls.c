@@ -79,7 +79,7 @@ void rule_trap_swallowed(struct diagnosis *d, const struct rule *r, const struct
 /* ---- sigchld-swallowed ------------------------------------------------------------------------------- */
 
 /* What the program does without that SIGCHLD shows later. */
-static void remember_unreaped(struct diagnosis *d, const struct event *e)
+static void remember_withheld(struct diagnosis *d, const struct event *e)
 {
         if (!e->actor.pid)
                 return;
@@ -94,7 +94,7 @@ static void remember_unreaped(struct diagnosis *d, const struct event *e)
         model_ask(d->model, ASK_TASK_STATE, &e->actor, e->time_ns + REAP_WAIT_NS);
 }
 
-static struct withheld *find_unreaped(struct diagnosis *d, const struct event *e)
+static struct withheld *find_withheld(struct diagnosis *d, const struct event *e)
 {
         for (size_t i = 0; i < MIN_OF(d->n_withheld, (size_t)WITHHELD_MAX); i++) {
                 struct withheld *u = &d->withheld[i];
@@ -106,7 +106,7 @@ static struct withheld *find_unreaped(struct diagnosis *d, const struct event *e
         return NULL;
 }
 
-static void report_unreaped(struct diagnosis *d, const struct rule *r, const struct event *e,
+static void report_withheld(struct diagnosis *d, const struct rule *r, const struct event *e,
                             const struct withheld *u)
 {
         static const char *const ends[] = {
@@ -141,13 +141,13 @@ void rule_sigchld_swallowed(struct diagnosis *d, const struct rule *r, const str
         struct withheld *u;
 
         if (is_kept_back(e, SIGCHLD))
-                remember_unreaped(d, e);
-        u = e->type == EV_TASK_STATE && d->n_withheld ? find_unreaped(d, e) : NULL;
+                remember_withheld(d, e);
+        u = e->type == EV_TASK_STATE && d->n_withheld ? find_withheld(d, e) : NULL;
         if (!u)
                 return;
         parent = process_of(d->model, &u->parent);
         if (e->state == 'Z' && parent && parent->alive)
-                report_unreaped(d, r, e, u);
+                report_withheld(d, r, e, u);
         *u = (struct withheld){};
 }
 

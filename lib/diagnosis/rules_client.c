@@ -45,11 +45,7 @@ static void tell_stalled(struct model *m, const struct rule *r, const struct eve
             word_process(&f.target, target), word_process(&tracer, who),
             text_duration(session_idle_ns(&slot->s, e->time_ns), lasted, sizeof(lasted)), client);
         say(SENTENCE(f.remedy), "let it continue in %s, or ", word_tool(&tracer, who));
-        say_release(SENTENCE(f.remedy), &tracer);
-        say_release_risk(SENTENCE(f.risk), &(struct tracer_ties){.tracer = tracer,
-                                                                 .target = f.target,
-                                                                 .options = slot->s.options,
-                                                                 .n_traps = slot->s.n_traps});
+        finding_say_release(&f, &tracer, &slot->s);
         model_report(m, &f);
 }
 
@@ -122,11 +118,7 @@ static void tell_client_gone(struct model *m, const struct rule *r, const struct
                     text_escape(l->local, address, sizeof(address)));
         say(SENTENCE(f.remedy), "%s%s%s", l->closed ? "" : "connect to it again: dlv connect ",
             l->closed ? "" : text_escape(l->local, address, sizeof(address)), l->closed ? "" : "; or ");
-        say_release(SENTENCE(f.remedy), &tracer);
-        say_release_risk(SENTENCE(f.risk), &(struct tracer_ties){.tracer = tracer,
-                                                                 .target = f.target,
-                                                                 .options = slot->s.options,
-                                                                 .n_traps = slot->s.n_traps});
+        finding_say_release(&f, &tracer, &slot->s);
         model_report(m, &f);
 }
 

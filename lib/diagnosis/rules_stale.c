@@ -107,11 +107,7 @@ static void report_idle(struct model *m, const struct rule *r, const struct even
             "%s is stopped by its tracer %s, which has made no ptrace or wait call for %s",
             word_process(&f.target, target), word_process(&tracer, who),
             text_duration(idle_ns, lasted, sizeof(lasted)));
-        say_release(SENTENCE(f.remedy), &tracer);
-        say_release_risk(SENTENCE(f.risk), &(struct tracer_ties){.tracer = tracer,
-                                                                 .target = f.target,
-                                                                 .options = slot->s.options,
-                                                                 .n_traps = slot->s.n_traps});
+        finding_say_release(&f, &tracer, &slot->s);
         model_report(m, &f);
 }
 
@@ -129,7 +125,7 @@ void rule_tracer_stale(struct diagnosis *d, const struct rule *r, const struct e
         if (!slot || e->state != 't' || is_holder(&slot->s.tracer) || slot->s.idle_told_ns >= e->time_ns)
                 return;
         /* One that does not even know that it traces is another case. */
-        if (slot->s.how == EV_PTRACE_TRACEME && !slot->s.n_requests && !slot->tracer->calls_ptrace)
+        if (tracer_is_unaware(slot))
                 return;
         last = last_call_ns(slot->tracer);
         if (session_idle_ns(&slot->s, e->time_ns) < m->thresholds.tracer_stale_ns)
@@ -137,7 +133,7 @@ void rule_tracer_stale(struct diagnosis *d, const struct rule *r, const struct e
         note_looked_at(t->process, slot, e->time_ns);
         /* One that cannot run is told of as hung; one inside a wait call does what a tracer does. */
         if (!last || e->time_ns < last + m->thresholds.tracer_stale_ns || !e->tracer_idle ||
-            e->tracer_state == 'T' || e->tracer_state == 't' || e->tracer_state == 'Z')
+            tracer_cannot_run(e))
                 return;
         told = model_last_finding(m, FIND_TRACER_STALE, t->process, slot->s.tracer.pid);
         if (!told || told->last_ns < last)

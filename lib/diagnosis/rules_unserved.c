@@ -19,10 +19,7 @@
 
 static bool may_be_unaware(const struct thread *t)
 {
-        const struct slot *slot = t ? t->slot : NULL;
-
-        return slot && slot->s.how == EV_PTRACE_TRACEME && !slot->s.calls_unseen &&
-               slot->s.n_requests == 0 && !slot->tracer->calls_ptrace;
+        return t && t->slot && tracer_is_unaware(t->slot);
 }
 
 /* One question of a thread at a time: a stop that nobody serves does not end. */
@@ -67,7 +64,7 @@ static void look_whether_served(struct model *m, const struct rule *r, const str
             e->time_ns < t->unaware_due_ns)
                 return;
         /* One that cannot run at the moment may know very well. */
-        if (e->tracer_state == 'T' || e->tracer_state == 't' || e->tracer_state == 'Z')
+        if (tracer_cannot_run(e))
                 return;
         if (!model_last_finding(m, FIND_TRACER_UNAWARE, p, t->slot->s.tracer.pid))
                 report_unaware(m, r, e, t);
