@@ -6,15 +6,14 @@
 /* 0: it cannot be told. */
 static uint32_t own_netns(void)
 {
-        static uint32_t inode;
         struct stat st;
 
-        if (!inode && stat("/proc/self/ns/net", &st) == 0)
-                inode = (uint32_t)st.st_ino;
-        return inode;
+        return stat("/proc/self/ns/net", &st) < 0 ? 0 : (uint32_t)st.st_ino;
 }
 
 void netns_compare(struct event *e)
 {
-        e->other_netns = e->netns && own_netns() && e->netns != own_netns();
+        uint32_t own = e->netns ? own_netns() : 0;
+
+        e->other_netns = own && e->netns != own;
 }
