@@ -1,25 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The table of tests/bench/against. A cell: round place build op ns
 
-function sort(v, n,    i, j, x) {
-        for (i = 2; i <= n; i++) {
-                x = v[i]
-                for (j = i - 1; j >= 1 && v[j] > x; j--)
-                        v[j + 1] = v[j]
-                v[j + 1] = x
-        }
-}
-
-# Of list[key, 1..n]; SPREAD is half the distance of the quartiles.
-function median(list, key, n,    v, i) {
-        SPREAD = 0
-        for (i = 1; i <= n; i++)
-                v[i] = list[key, i]
-        sort(v, n)
-        SPREAD = (v[int((3 * n + 3) / 4)] - v[int((n + 3) / 4)]) / 2
-        return (v[int((n + 1) / 2)] + v[int((n + 2) / 2)]) / 2
-}
-
 {
         if (!($4 in known)) {
                 known[$4]
