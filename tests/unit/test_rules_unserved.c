@@ -579,9 +579,8 @@ SCENE(program_that_is_killed_along_with_its_tracer_is_silent)
         silent(s);
 }
 
-int main(void)
+static void add_killed_with_tracer(Suite *suite)
 {
-        Suite *suite = suite_create("tracers that do not serve");
         TCase *c = tcase_create("killed-with-tracer");
 
         tcase_add_test(c, killed_with_a_debugger_that_is_killed);
@@ -593,8 +592,12 @@ int main(void)
         tcase_add_test(c, kill_by_the_kernel_for_another_reason_is_silent);
         tcase_add_test(c, tracee_without_exitkill_lives_on);
         suite_add_tcase(suite, c);
+}
 
-        c = tcase_create("tracer-died-in-stop");
+static void add_tracer_died_in_stop(Suite *suite)
+{
+        TCase *c = tcase_create("tracer-died-in-stop");
+
         tcase_add_test(c, breakpoint_stop_that_was_read_is_dropped_with_the_tracer);
         tcase_add_test(c, breakpoint_stop_is_dropped_and_the_program_dies_of_what_follows);
         tcase_add_test(c, signal_that_was_read_is_dropped_with_the_tracer);
@@ -603,8 +606,12 @@ int main(void)
         tcase_add_test(c, stops_of_a_debuggers_own_are_silent);
         tcase_add_test(c, program_that_is_killed_along_with_its_tracer_is_silent);
         suite_add_tcase(suite, c);
+}
 
-        c = tcase_create("tracer-unaware");
+static void add_tracer_unaware(Suite *suite)
+{
+        TCase *c = tcase_create("tracer-unaware");
+
         tcase_add_test(c, parent_that_does_not_know_that_it_traces);
         tcase_add_test(c, late_stop_of_a_program_that_asked_to_be_traced);
         tcase_add_test(c, debugger_that_starts_a_program_is_silent);
@@ -615,8 +622,12 @@ int main(void)
         tcase_add_test(c, parent_that_cannot_run_is_not_called_unaware);
         tcase_add_test(c, program_that_asked_to_be_traced_and_runs_is_silent);
         suite_add_tcase(suite, c);
+}
 
-        c = tcase_create("attach-stuck");
+static void add_attach_stuck(Suite *suite)
+{
+        TCase *c = tcase_create("attach-stuck");
+
         tcase_add_test(c, attach_waits_for_a_target_inside_vfork);
         tcase_add_test(c, attach_waits_for_a_target_that_waits_for_a_disk);
         tcase_add_test(c, target_in_state_d_that_nobody_asked_to_stop_is_silent);
@@ -624,16 +635,24 @@ int main(void)
         tcase_add_test(c, target_in_state_d_that_its_tracer_has_let_run_is_silent);
         tcase_add_test(c, attach_of_one_whose_requests_are_not_counted_is_not_called_stuck);
         suite_add_tcase(suite, c);
+}
 
-        c = tcase_create("tracer-stale");
+static void add_tracer_stale(Suite *suite)
+{
+        TCase *c = tcase_create("tracer-stale");
+
         tcase_add_test(c, tracer_that_has_done_nothing_for_half_an_hour);
         tcase_add_test(c, person_who_reads_code_at_a_prompt_is_silent);
         tcase_add_test(c, tracer_inside_a_wait_call_is_silent);
         tcase_add_test(c, tracer_whose_requests_are_not_counted_is_not_called_idle);
         tcase_add_test(c, tracer_that_serves_another_tracee_is_silent);
         suite_add_tcase(suite, c);
+}
 
-        c = tcase_create("parent-blinded");
+static void add_parent_blinded(Suite *suite)
+{
+        TCase *c = tcase_create("parent-blinded");
+
         tcase_add_test(c, parent_cannot_see_an_end_that_the_tracer_has_not_reaped);
         tcase_add_test(c, parent_cannot_see_an_end_while_the_tracer_is_stopped);
         tcase_add_test(c, zombie_that_waits_for_its_parent_is_silent);
@@ -641,5 +660,17 @@ int main(void)
         tcase_add_test(c, zombie_seen_too_soon_is_silent);
         tcase_add_test(c, strace_f_asks_few_questions);
         suite_add_tcase(suite, c);
+}
+
+int main(void)
+{
+        Suite *suite = suite_create("tracers that do not serve");
+
+        add_killed_with_tracer(suite);
+        add_tracer_died_in_stop(suite);
+        add_tracer_unaware(suite);
+        add_attach_stuck(suite);
+        add_tracer_stale(suite);
+        add_parent_blinded(suite);
         return run_suite(suite);
 }
