@@ -306,6 +306,15 @@ static void mark_port(uint8_t *ports, uint16_t port)
         ports[port >> 3] |= (uint8_t)(1u << (port & 7));
 }
 
+/* Else what a program itself has ignored would pass for what it inherited. */
+static bool sees_handlers(const struct loader *l)
+{
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++)
+                if (strstr(plans[i].program, "_sigaction") && l->hooks[i].state == HOOK_ATTACHED)
+                        return true;
+        return false;
+}
+
 /* -errno of what stopped it; l->skel is set only on success. */
 static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, bool with_optional)
 {
@@ -329,7 +338,7 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
                 r = attach_all(l, tier);
         if (r)
                 detach_all(l);
-        else
+        else if (sees_handlers(l))
                 l->skel->bss->observing_since_ns = clock_boot_ns();
         return r;
 }

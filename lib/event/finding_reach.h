@@ -102,6 +102,8 @@
         X(SIGCHLD_IGNORED, T, "exit_wait4", NONE, WAITS_UNSEEN)                                      \
         X(SIGCHLD_IGNORED, T, "exit_waitid", PART, WAITID_UNSEEN)                                    \
         X(SIGCHLD_IGNORED, T, NULL, PART, SMALL_WAITS)                                               \
+        X(SIGCHLD_IGNORED, F, "on_sigaction", NONE, HANDLERS_UNSEEN)                                 \
+        X(SIGCHLD_IGNORED, T, "exit_sigaction", NONE, HANDLERS_UNSEEN)                               \
         X(SIGCHLD_COALESCED, P, NULL, NONE, SIGNALS_UNSEEN)                                          \
         X(SIGNAL_BYPASSED_TRACER, P, NULL, NONE, SIGNALS_UNSEEN)                                     \
         X(HANDLER_REPLACED, P, NULL, NONE, HANDLERS_UNSEEN)                                          \
