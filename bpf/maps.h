@@ -38,8 +38,17 @@ struct {
         __uint(max_entries, 1);
 } sequence __weak SEC(".maps");
 
-/* A per-CPU allowance of records for events nobody asked about (the SIGCHLDs of ordinary processes). */
-#define ALLOWANCE 64 /* records per CPU and window */
+/*
+ * A per-CPU allowance of records for events nobody asked about. One for each purpose: a machine that forks all day
+ * has used up that of the SIGCHLDs before anybody replaces a handler.
+ */
+#define ALLOWANCE 64 /* records per CPU, window and purpose */
+enum allowance_for {
+        ALLOW_SIGCHLD,   /* of ordinary processes */
+        ALLOW_HANDLER,   /* one is replaced by another */
+        ALLOW_UNCOUNTED, /* the counters are full */
+        _ALLOW_MAX
+};
 struct allowance {
         __u64 window_ns;
         __u64 used;
@@ -48,7 +57,7 @@ struct {
         __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
         __type(key, __u32);
         __type(value, struct allowance);
-        __uint(max_entries, 1);
+        __uint(max_entries, _ALLOW_MAX);
 } allowances __weak SEC(".maps");
 
 /* Set before loading. */
@@ -194,11 +203,11 @@ static __always_inline void read_action_of(struct action *ret, struct task_struc
         read_action(ret, (const void *)((__u64)first + (sig - 1) * bpf_core_type_size(struct k_sigaction)));
 }
 
-/* True while this CPU may still send a record nobody asked for, in this window. */
-static __always_inline bool take_allowance(__u64 now)
+/* True while this CPU may still send a record of this kind that nobody asked for, in this window. */
+static __always_inline bool take_allowance(enum allowance_for purpose, __u64 now)
 {
-        __u32 zero = 0;
-        struct allowance *a = bpf_map_lookup_elem(&allowances, &zero);
+        __u32 key = purpose;
+        struct allowance *a = bpf_map_lookup_elem(&allowances, &key);
 
         if (!a)
                 return false;
@@ -222,7 +231,7 @@ static __always_inline bool start_counter(const struct count_key *key, __u64 now
 
         if (!bpf_map_update_elem(&counters, key, &v, BPF_NOEXIST) || bpf_map_lookup_elem(&counters, key))
                 return true;
-        if (take_allowance(now))
+        if (take_allowance(ALLOW_UNCOUNTED, now))
                 return true;
         count_loss(LOSS_COUNTER_FULL);
         return false;

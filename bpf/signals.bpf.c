@@ -191,7 +191,7 @@ static __always_inline bool deserves_record(int sig, const struct siginfo_head *
                 return true;
         if (result > 1 || info->code >= CLD_TRAPPED || sender->ptrace)
                 return true;
-        return watch_bits_of(leader) & ~WATCH_MARKS || take_allowance(now);
+        return watch_bits_of(leader) & ~WATCH_MARKS || take_allowance(ALLOW_SIGCHLD, now);
 }
 
 static __always_inline void count_plain(const struct count_key *key, __u64 now)

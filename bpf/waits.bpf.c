@@ -404,8 +404,18 @@ static __always_inline int send_sigaction(struct task_struct *t, const struct si
         return 0;
 }
 
-/* One handler for another is told, with where both are, as far as the allowance goes: a program may do so all
- * day. */
+/* A program may replace its handlers all day: what goes beyond the allowance is counted as lost. */
+static __always_inline bool tells_replaced(const struct sigaction_call *c, __u64 now)
+{
+        if (c->action.handler <= 1 || !c->old_known || c->old <= 1 || c->old == c->action.handler)
+                return false;
+        if (take_allowance(ALLOW_HANDLER, now))
+                return true;
+        count_loss(LOSS_COUNTER_FULL);
+        return false;
+}
+
+/* One handler for another is told with where both are. */
 static __always_inline int tell_sigaction(struct task_struct *t, struct sigaction_call *c)
 {
         __u64 now = bpf_ktime_get_boot_ns();
@@ -415,8 +425,7 @@ static __always_inline int tell_sigaction(struct task_struct *t, struct sigactio
                 return 0;
         read_action_of(&c->action, t, c->sig);
         exchange_handler(t, c);
-        replaced = c->action.handler > 1 && c->old_known && c->old > 1 && c->old != c->action.handler &&
-                   take_allowance(now);
+        replaced = tells_replaced(c, now);
         if (!sigaction_matters(t, c) && !replaced)
                 return 0;
         send_sigaction(t, c, now);

@@ -149,7 +149,10 @@ if ! in_short; then
         fi
 fi
 
-# ---- handler-replaced
+# ---- handler-replaced, also where others fork all day
+forks() { for ((i = 0; i < 20000; i++)); do /bin/true; done; }
+FORKS=()
+in_short || for cpu in 0 1; do spawn "forks$cpu" bash -c "$(declare -f forks); forks"; FORKS+=("$PID"); done
 replacing=(back default same) replaced=(5 17)
 if in_short; then replacing=(back) replaced=(17); fi
 for sig in "${replaced[@]}"; do
@@ -176,6 +179,8 @@ if need php && [[ $(php -m) == *pcntl* ]]; then
         twin_of handler-replaced silent "twin: PHP changes its handlers" "$PID"
 fi
 fi
+
+in_short || kill "${FORKS[@]}"
 
 # ---- sigchld-coalesced, the rest
 is "$(value one n)" 7 "one wait for eight children leaves seven"
