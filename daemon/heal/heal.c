@@ -14,6 +14,7 @@
 #include "daemon/heal/heal_probes.h"
 #include "daemon/heal/heal_scan.h"
 #include "daemon/heal/heal_write.h"
+#include "lib/event/tools.h"
 
 static bool is_emulated(struct heal *h)
 {
@@ -23,7 +24,7 @@ static bool is_emulated(struct heal *h)
         snprintf(link, sizeof(link), "/proc/%" PRIu32 "/exe", h->reader);
         n = readlink(link, exe, sizeof(exe) - 1);
         exe[MAX_OF(n, 0)] = '\0';
-        if (!heal_is_emulator(exe))
+        if (!is_emulator(exe))
                 return false;
         heal_refuse(h,
                     "Process %" PRIu32 " runs under an emulator: the breakpoints of its program are the "

@@ -8,10 +8,10 @@
 
 #include "lib/base/text.h"
 #include "lib/diagnosis/inquest.h"
+#include "lib/event/tools.h"
 #include "lib/event/wording.h"
 
-#define EMULATOR "qemu-"            /* qemu-user's programs begin so: qemu-aarch64 */
-#define ECHO_NS  (5 * NSEC_PER_SEC) /* from a child's death to the parent's that repeats it */
+#define ECHO_NS (5 * NSEC_PER_SEC) /* from a child's death to the parent's that repeats it */
 
 static const char *how_sent(int32_t code)
 {
@@ -92,9 +92,8 @@ static bool is_halt_of_leaver(const struct inquest *i)
 static bool calls_itself_emulator(const struct inquest *i)
 {
         const struct process *p = process_of(i->m, &i->t->target);
-        const char *path = p && p->info ? p->info->path : "", *name = strrchr(path, '/');
 
-        return strncmp(name ? name + 1 : i->f->target.comm, EMULATOR, strlen(EMULATOR)) == 0;
+        return is_emulator(p && p->info ? p->info->path : i->f->target.comm);
 }
 
 static bool may_be_emulator(const struct inquest *i)

@@ -397,6 +397,7 @@ static const struct event_field fields[] = {
         STRING("symbol", symbol, T(UPROBE_REGISTER)),
         BOOL("awaited", awaited, T(SIGNAL_GENERATE)),
         BOOL("calls_unseen", calls_unseen, LINKS | T(DAEMON_START)),
+        U32("word_bits", word_bits, T(TASK_INFO)),
 };
 
 const struct event_field *event_fields(size_t *ret_n)

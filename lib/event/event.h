@@ -253,6 +253,7 @@ struct event {
         bool thread;           /* task.fork: a new thread, not a process */
         bool shared_mm;        /* task.fork: runs in the parent's memory (vfork) */
         bool group_dead;       /* task.exit, tracer.exit: last thread */
+        uint32_t word_bits;    /* task.info: 32 or 64, of the program that it runs; 0: not known */
         bool found_int3;       /* text.scan: the file itself has the int3 */
         bool file_known;       /* text.scan: the file was found and read */
         int32_t state;         /* task.state: letter of the target in /proc/TID/stat */

@@ -89,6 +89,9 @@
         X(ATTACH_STUCK, T, NULL, PART, SMALL_UNSEEN)                                                 \
         X(PARENT_BLINDED, P, NULL, NONE, "who traced a process when it ended is not seen")           \
         X(TRACER_DIED_IN_STOP, P, NULL, NONE, SIGNALS_UNSEEN)                                        \
+        X(ABI_MISMATCH, P, NULL, PART, SHORT_UNSEEN)                                                 \
+        X(ABI_MISMATCH, T, NULL, PART, SMALL_LOOKED_UP)                                              \
+        X(ABI_MISMATCH, F | T, NULL, PART, "what a program under an emulator traces is not seen")    \
         X(SETUID_IGNORED, P, NULL, NONE, "execs are not seen")                                       \
         X(SETUID_IGNORED, F | T, NULL, PART, "file capabilities of one that ends at once are not")   \
         /* where a SIGCHLD or a child's status went */                                               \

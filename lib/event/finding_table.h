@@ -111,6 +111,8 @@
         X(HANDLER_REPLACED, handler_replaced, "handler-replaced", WARNING,                                 \
           ON(SIGACTION) | ON(TEXT_SCAN) | ON(TASK_STATE),                                                  \
           "another module took the place of a handler for SIGTRAP or SIGCHLD")                             \
+        X(ABI_MISMATCH, abi_mismatch, "abi-mismatch", WARNING, ON_LINKS | ON(TASK_INFO),                   \
+          "a 32-bit tracer has a 64-bit program, or a debugger has an emulator instead of what it runs")   \
         X(THREAD_LEAK, thread_leak, "thread-leak", WARNING, ON(TASK_THREADS),                              \
           "a process begins threads and ends none: a debugger has to stop each of them")                   \
         X(UPROBE_OVERLAP, uprobe_overlap, "uprobe-overlap", ERROR,                                         \

@@ -38,3 +38,31 @@ bool plants_breakpoints(const struct task_ref *tracer)
 
         return !(tool && tool->writes_nothing) && !is_holder(tracer);
 }
+
+/* qemu-user's programs are called after the machine, and may have a suffix: qemu-aarch64-static. Others that begin so
+ * are tools (qemu-img), or run a whole machine. */
+static bool is_qemu_user(const char *name)
+{
+        static const char *const machines[] = {"aarch64", "alpha", "arm",       "cris",   "hexagon",
+                                               "hppa",    "i386",  "loongarch", "m68k",   "microblaze",
+                                               "mips",    "nios2", "or1k",      "ppc",    "riscv",
+                                               "s390x",   "sh4",   "sparc",     "x86_64", "xtensa"};
+
+        if (strncmp(name, "qemu-", strlen("qemu-")) != 0)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(machines); i++)
+                if (strncmp(name + strlen("qemu-"), machines[i], strlen(machines[i])) == 0)
+                        return true;
+        return false;
+}
+
+bool is_emulator(const char *path)
+{
+        static const char *const names[] = {"rosetta", "box64", "box86", "FEXInterpreter", "blink"};
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (strcmp(name, names[i]) == 0)
+                        return true;
+        return is_qemu_user(name);
+}

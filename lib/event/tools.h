@@ -23,5 +23,7 @@ const struct tool *tool_of(const struct task_ref *tracer);
 /* Delve, by that name or as an IDE's "dlv-dap". */
 bool is_delve(const struct task_ref *process);
 bool is_holder(const struct task_ref *tracer);
+/* Program files whose name says that they run code of another machine (qemu-user, Rosetta, box64, FEX). */
+bool is_emulator(const char *path);
 /* False for a tool that is known to write nothing into the program. */
 bool plants_breakpoints(const struct task_ref *tracer);

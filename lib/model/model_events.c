@@ -583,6 +583,7 @@ static void apply_exec(struct model *m, const struct event *e)
         free(p->info);
         p->info = new_info(e);
         p->info_known = p->asked = false;
+        p->word_bits = 0;
         if (p->n_traced || p->n_tracees)
                 ask_who(m, p);
 }
@@ -629,6 +630,7 @@ static void apply_info(struct model *m, const struct event *e)
         p->parent = e->parent;
         p->uid = e->uid;
         p->inner_pid = e->inner_pid;
+        p->word_bits = e->word_bits;
 }
 
 static void apply_state(struct model *m, const struct event *e)

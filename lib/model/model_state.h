@@ -145,6 +145,7 @@ struct process {
         struct task_ref task;   /* tid 0 */
         struct task_ref parent;
         uint32_t uid, inner_pid, vm_parent; /* vm_parent: pid whose memory it was cloned into, 0: none */
+        uint32_t word_bits;                 /* 32 or 64, 0: not known */
         char state;
         bool alive, asked, info_known;
         bool calls_ptrace;      /* it has made a ptrace request, PTRACE_TRACEME apart */

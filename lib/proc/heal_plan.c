@@ -79,14 +79,3 @@ int heal_parse_probe(const char *line, char *path, size_t size)
         path[colon - begin] = '\0';
         return 0;
 }
-
-bool heal_is_emulator(const char *path)
-{
-        static const char *const names[] = {"qemu-", "rosetta", "box64", "box86", "FEXInterpreter", "blink"};
-        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (strncmp(name, names[i], strlen(names[i])) == 0)
-                        return strncmp(name, "qemu-system", strlen("qemu-system")) != 0;
-        return false;
-}

@@ -49,5 +49,3 @@ bool heal_is_private(uint64_t entry);
 /* The file that a line of tracefs' uprobe_events probes: "p:group/name /path:0x1234 args". -EINVAL for
  * another line, -ENAMETOOLONG. */
 int heal_parse_probe(const char *line, char *path, size_t size);
-/* Program files whose name says that they run code of another machine (qemu-user, Rosetta, box64, FEX). */
-bool heal_is_emulator(const char *path);

@@ -9,6 +9,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/line_reader.h"
+#include "lib/proc/auxv.h"
 #include "lib/proc/procfs.h"
 
 #define CGROUP_DEPTH_MAX    64 /* components of a cgroup path that are looked at */
@@ -235,6 +236,7 @@ int procfs_task_info(uint32_t pid, struct event *ret)
                 e.parent = whole_process(parent);
         e.uid = status.euid;
         e.inner_pid = status.n_nspid ? status.nspid[status.n_nspid - 1] : status.task.pid;
+        e.word_bits = auxv_read_word_bits(pid);
         read_exe_link(pid, e.path, sizeof(e.path));
         read_args(pid, e.args, sizeof(e.args));
         read_unit(pid, e.unit, sizeof(e.unit));

@@ -184,6 +184,94 @@ else
         skip "uprobes that an agent takes out while it lives" "this kernel has no uprobes"
 fi
 
+# ---- abi-mismatch -----------------------------------------------------------------------------------
+
+# Who of the two is small: a word-size has been looked at, and there was something to see.
+known_bits() { [[ $(ctl events --type task.info --pid "$1" --json | jq -s 'last | .word_bits') == "$2" ]]; }
+if [[ -x $FIXTURES/mishap32 ]]; then
+        fixture wide mishap count
+        wide=$PID
+        fixture small mishap32 attach "$wide"
+        small=$PID
+        ok "a 32-bit tracer has a 64-bit program" wait_for 10 known_bits "$small" 32
+        concludes "... which it cannot know whole" "$wide" "abi-mismatch/word-size $small"
+        like "$(words "$wide")" "PID $wide \(mishap\) is a 64-bit program, and its tracer PID $small \(mishap32\) is a 32-bit one" "... both are named"
+        kill -KILL "$small" "$wide"
+        ended "$small"
+        ended "$wide"
+
+        fixture narrow mishap32 count
+        narrow=$PID
+        fixture wide mishap attach "$narrow"
+        wide=$PID
+        ok "a 64-bit tracer has a 32-bit program" wait_for 10 known_bits "$narrow" 32
+        twin_of abi-mismatch silent "twin: it can" "$narrow"
+        kill -KILL "$wide" "$narrow"
+        ended "$wide"
+        ended "$narrow"
+
+        if ! in_short; then
+                fixture narrow mishap32 count
+                narrow=$PID
+                fixture small mishap32 attach "$narrow"
+                small=$PID
+                # Its attach is not seen in every tier.
+                wait_for 5 has_tracer "$narrow" "$small"
+                ctl who "$narrow" >/dev/null
+                ok "a 32-bit tracer has a 32-bit program" wait_for 10 known_bits "$small" 32
+                twin_of abi-mismatch silent "twin: they fit" "$narrow"
+                kill -KILL "$small" "$narrow"
+                ended "$small"
+                ended "$narrow"
+        fi
+else
+        skip "tracers and programs of different word sizes" "the compiler has no libraries of 32 bits"
+fi
+
+if in_short; then
+        :
+elif need gdb qemu-x86_64; then
+        spawn guest qemu-x86_64 "$FIXTURES/target" work
+        guest=$PID
+        said guest '^ready '
+        gdb_on gdb "$guest"
+        concludes "gdb on the emulator of a program" "$guest" "abi-mismatch/emulated $PID"
+        like "$(words "$guest")" 'is an emulator by its name .*qemu-ARCH -g PORT' "... and what helps"
+        is "$(ctl diagnose "$guest" --json | jq -r '.findings[0].severity')" info "... for it may be meant"
+        tell gdb detach
+        tell gdb quit
+        ended "$PID"
+        kill -KILL "$guest"
+        ended "$guest"
+
+        spawn guest qemu-x86_64 "$FIXTURES/target" work
+        guest=$PID
+        said guest '^ready '
+        spawn strace strace -qq -e trace=none -p "$guest"
+        strace=$PID
+        wait_for 10 has_tracer "$guest" "$strace"
+        wait_for 10 known_bits "$guest" 64
+        twin_of abi-mismatch silent "twin: strace, which sets no breakpoints" "$guest"
+        kill -INT "$strace"
+        ended "$strace"
+        kill -KILL "$guest"
+        ended "$guest"
+
+        # As a program that is only called like one: its file is another.
+        cp "$FIXTURES/target" "$T/qemu-notes"
+        spawn notes "$T/qemu-notes" work
+        notes=$PID
+        said notes '^ready '
+        gdb_on gdb "$notes"
+        wait_for 10 known_bits "$notes" 64
+        twin_of abi-mismatch silent "twin: gdb on a program that is no emulator, though its name begins so" "$notes"
+        tell gdb kill
+        tell gdb quit
+        ended "$PID"
+else
+        skip "gdb on the emulator of a program" "gdb or qemu-user is not installed"
+fi
+
 stop_daemon
 is "$RC" 0 "the daemon stops cleanly"
 done_testing

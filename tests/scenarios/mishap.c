@@ -188,12 +188,28 @@ static int state_traceme(void)
         return 0;
 }
 
+static void stop_it(pid_t pid)
+{
+        if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0 || waitpid(pid, NULL, __WALL) != pid)
+                die("PTRACE_ATTACH");
+}
+
+/* attach PID: a tracer, of whatever word size this is. */
+static int state_attach(void)
+{
+        stop_it(atoi(words[0]));
+        if (ptrace(PTRACE_CONT, atoi(words[0]), NULL, NULL) < 0)
+                die("PTRACE_CONT");
+        ready();
+        fixture_go(-1);
+        return 0;
+}
+
 static void plant_and_run(pid_t pid, unsigned long where)
 {
         long word;
 
-        if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0 || waitpid(pid, NULL, __WALL) != pid)
-                die("PTRACE_ATTACH");
+        stop_it(pid);
         errno = 0;
         word = ptrace(PTRACE_PEEKTEXT, pid, (void *)where, NULL);
         if (errno != 0 ||
@@ -236,15 +252,11 @@ static const struct state {
         int (*run)(void);
         int n_words; /* at least */
 } states[] = {
-        {"tick", state_tick, 0},
-        {"count", state_count, 0},
-        {"jit", state_jit, 0},
-        {"self-patch", state_self_patch, 0},
-        {"glib", state_glib, 0},
-        {"crash-handler", state_crash_handler, 0},
-        {"traceme", state_traceme, 0},
-        {"plant", state_plant, 2},
-        {"plant-by-thread", state_plant_by_thread, 2},
+        {"tick", state_tick, 0},       {"count", state_count, 0},
+        {"jit", state_jit, 0},         {"self-patch", state_self_patch, 0},
+        {"glib", state_glib, 0},       {"crash-handler", state_crash_handler, 0},
+        {"traceme", state_traceme, 0}, {"attach", state_attach, 1},
+        {"plant", state_plant, 2},     {"plant-by-thread", state_plant_by_thread, 2},
 };
 
 int main(int argc, char **argv)

@@ -23,6 +23,7 @@ START_TEST(tier_proc_finds_these_and_no_other)
                 FIND_SPLIT_TRACERS,
                 FIND_TRACER_CYCLE,
                 FIND_TRACER_HUNG,
+                FIND_ABI_MISMATCH,
         };
 
         for (enum finding_code code = FIND_NONE + 1; code < _FIND_MAX; code++) {

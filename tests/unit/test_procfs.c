@@ -15,6 +15,7 @@
 #include "tests/unit/child.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/line_reader.h"
+#include "lib/proc/auxv.h"
 #include "lib/proc/procfs.h"
 
 #define NOBODY 65534
@@ -606,6 +607,27 @@ START_TEST(describes_a_process)
         ck_assert_str_eq(e.path, exe);
         ck_assert(strstr(e.args, "test_procfs"));
         ck_assert_uint_gt(e.inner_pid, 0);
+        ck_assert_uint_eq(e.word_bits, 8 * sizeof(void *));
+}
+END_TEST
+
+/* As a 64-bit kernel keeps it: in the words of the program. */
+static const uint64_t auxv_of_64[] = {33, 0x7ffd12345000, 16, 0xbfebfbff, 3, 0x400040, 4, 56, 5, 13, 0, 0};
+static const uint32_t auxv_of_32[] = {32, 0xf7f00550, 33, 0xf7f00000, 3, 0x56555034, 4, 32, 5, 12, 0, 0};
+
+START_TEST(the_vector_tells_the_words)
+{
+        char odd[sizeof(auxv_of_64) + 1];
+
+        ck_assert_uint_eq(auxv_word_bits(auxv_of_64, sizeof(auxv_of_64)), 64);
+        ck_assert_uint_eq(auxv_word_bits(auxv_of_32, sizeof(auxv_of_32)), 32);
+        memcpy(odd + 1, auxv_of_64, sizeof(auxv_of_64));
+        ck_assert_uint_eq(auxv_word_bits(odd + 1, sizeof(auxv_of_64)), 64);
+        ck_assert_uint_eq(auxv_word_bits(auxv_of_64, 6 * sizeof(uint64_t)), 0);
+        ck_assert_uint_eq(auxv_word_bits(auxv_of_32, 7 * sizeof(uint32_t)), 0);
+        ck_assert_uint_eq(auxv_word_bits("", 0), 0);
+        ck_assert_uint_eq(auxv_read_word_bits(own_pid()), 8 * sizeof(void *));
+        ck_assert_uint_eq(auxv_read_word_bits(0), 0);
 }
 END_TEST
 
@@ -702,6 +724,7 @@ int main(void)
         tcase_add_test(t, resolves_a_pid_of_another_namespace);
         tcase_add_test(t, does_not_guess_between_namespaces);
         tcase_add_test(t, describes_a_process);
+        tcase_add_test(t, the_vector_tells_the_words);
         tcase_add_test(t, describes_arguments_of_any_length);
         tcase_add_test(t, describes_a_kernel_thread);
         tcase_add_test(t, knows_ancestors);
