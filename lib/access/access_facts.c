@@ -6,6 +6,7 @@
 #include "bpf/records.h"
 #include "lib/base/cleanup.h"
 #include "lib/access/access_facts.h"
+#include "lib/event/tools.h"
 
 #define CAP_SYS_PTRACE_BIT 19
 /* What only who looks in the call itself can tell to be false: /proc is read afterwards, and events of
@@ -15,6 +16,7 @@
          ATT_F_AT_CALL | ATT_F_TARGET_EXITING | ATT_F_LEADER_ZOMBIE)
 /* A person reads code at a prompt for that long, easily. */
 #define IDLE_WORTH_TELLING_NS (60 * NSEC_PER_SEC)
+#define UNAWARE_AFTER_NS      (500 * NSEC_PER_MSEC) /* who has just started a program has not called ptrace yet */
 
 /* ---- capabilities over a user namespace -------------------------------------------------------------- */
 
@@ -74,6 +76,8 @@ void access_holder(struct access_facts *f, const struct session *s, uint64_t now
                 return;
         f->holder_options = s->options;
         f->holder_traps = s->n_traps;
+        f->holder_unaware =
+                session_is_unaware(s) && !tool_of(&s->tracer) && now_ns >= s->since_ns + UNAWARE_AFTER_NS;
         if (s->origin == ORIGIN_KERNEL && now_ns >= s->since_ns) {
                 f->holder_since_wall_ns = s->since_wall_ns;
                 f->holder_for_ns = now_ns - s->since_ns;

@@ -68,6 +68,7 @@ struct access_facts {
         uint64_t holder_options; /* PTRACE_O_* */
         uint64_t holder_traps;
         bool holder_options_unknown; /* it attached before recording began */
+        bool holder_unaware;         /* session_is_unaware() */
         bool holder_uid_known;
         uint32_t holder_uid; /* its effective uid */
 

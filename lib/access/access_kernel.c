@@ -348,6 +348,7 @@ void tell_traced(const struct telling *t, const struct reasons *out)
                 .tracer = f->holder,
                 .target = f->target,
                 .options = f->holder_options,
+                .unaware = f->holder_unaware,
                 .n_traps = f->holder_traps,
         };
         char clock[WORD_MAX], lasted[64], idle[64];
@@ -369,9 +370,12 @@ void tell_traced(const struct telling *t, const struct reasons *out)
                     text_duration(f->holder_for_ns, lasted, sizeof(lasted)));
         if (f->holder_idle_ns)
                 say(out->why, ", idle for %s", text_duration(f->holder_idle_ns, idle, sizeof(idle)));
+        if (f->holder_unaware)
+                say(out->why, ", by its own PTRACE_TRACEME, of which %s knows nothing", t->holder);
         guard_say_single(f, out->why);
-        say_release(out->remedy, &f->holder);
-        if (f->holder_uid_known && f->caller_uid != 0 && f->caller_uid != f->holder_uid)
+        say_release(out->remedy, &ties);
+        if (!f->holder_unaware && f->holder_uid_known && f->caller_uid != 0 &&
+            f->caller_uid != f->holder_uid)
                 say(out->remedy, ": it runs as uid %" PRIu32 ", so only that user or root can",
                     f->holder_uid);
         say_release_risk(out->risk, &ties);

@@ -28,9 +28,10 @@ void finding_say_release(struct finding *f, const struct task_ref *tracer, const
                 .tracer = *tracer,
                 .target = f->target,
                 .options = s->options,
+                .unaware = session_is_unaware(s),
                 .n_traps = s->n_traps,
         };
 
-        say_release(SENTENCE(f->remedy), tracer);
+        say_release(SENTENCE(f->remedy), &ties);
         say_release_risk(SENTENCE(f->risk), &ties);
 }

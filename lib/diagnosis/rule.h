@@ -138,12 +138,6 @@ void finding_begin(const struct model *m, struct finding *f, const struct rule *
 
 /* Fix and risk: how the tracer of that session lets go, and what may come of it. It is called as `tracer` is. */
 void finding_say_release(struct finding *f, const struct task_ref *tracer, const struct session *s);
-/* The tracer has not called ptrace, as far as its calls are seen: the program made it one by PTRACE_TRACEME. */
-static inline bool tracer_is_unaware(const struct slot *slot)
-{
-        return slot->s.how == EV_PTRACE_TRACEME && !slot->s.calls_unseen && !slot->s.n_requests &&
-               !slot->tracer->calls_ptrace;
-}
 /* Of a task.state: the tracer is stopped, traced or a zombie. */
 static inline bool tracer_cannot_run(const struct event *e)
 {

@@ -20,7 +20,7 @@ static bool takes_for_guest(const struct slot *s, const struct process *tracee)
 
         return tracee->info && is_emulator(tracee->info->path) && tracer->info &&
                !is_emulator(tracer->info->path) && plants_breakpoints(&tracer->task) &&
-               !is_holder(&tracer->task) && !tracer_is_unaware(s);
+               !is_holder(&tracer->task) && !session_is_unaware(&s->s);
 }
 
 static void say_too_small(struct finding *f, const char *target, const char *tracer)

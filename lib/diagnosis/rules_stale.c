@@ -125,7 +125,7 @@ void rule_tracer_stale(struct diagnosis *d, const struct rule *r, const struct e
         if (!slot || e->state != 't' || is_holder(&slot->s.tracer) || slot->s.idle_told_ns >= e->time_ns)
                 return;
         /* One that does not even know that it traces is another case. */
-        if (tracer_is_unaware(slot))
+        if (session_is_unaware(&slot->s))
                 return;
         last = last_call_ns(slot->tracer);
         if (session_idle_ns(&slot->s, e->time_ns) < m->thresholds.tracer_stale_ns)

@@ -19,7 +19,7 @@
 
 static bool may_be_unaware(const struct thread *t)
 {
-        return t && t->slot && tracer_is_unaware(t->slot);
+        return t && t->slot && session_is_unaware(&t->slot->s);
 }
 
 /* One question of a thread at a time: a stop that nobody serves does not end. */
@@ -47,11 +47,7 @@ static void report_unaware(struct model *m, const struct rule *r, const struct e
             "made it one with PTRACE_TRACEME, and it has never called ptrace. Nothing else will let the program "
             "go on",
             word_thread(&f.target, target), word_process(&tracer, who));
-        say(SENTENCE(f.remedy),
-            "kill -KILL %" PRIu32 " ends it; nobody else can detach it or attach to it. Next time start it "
-            "under a debugger, or so that it does not call PTRACE_TRACEME",
-            f.target.pid);
-        say(SENTENCE(f.risk), "what the program has not saved is lost");
+        finding_say_release(&f, &tracer, &t->slot->s);
         model_report(m, &f);
 }
 

@@ -119,11 +119,26 @@ const char *word_request(int32_t request, char buf[WORD_MAX])
         return buf;
 }
 
-void say_release(struct sentence to, const struct task_ref *tracer)
+/* A shell has no "detach", and its death would not be worth it. */
+static void say_no_release(struct sentence to, const struct tracer_ties *ties)
 {
+        say(to,
+            "kill -KILL %" PRIu32
+            " ends it; nobody else can detach it or attach to it. Next time start it under "
+            "a debugger, or so that it does not call PTRACE_TRACEME",
+            ties->target.pid);
+}
+
+void say_release(struct sentence to, const struct tracer_ties *ties)
+{
+        const struct task_ref *tracer = &ties->tracer;
         const struct tool *tool = tool_of(tracer);
         char name[WORD_MAX];
 
+        if (ties->unaware) {
+                say_no_release(to, ties);
+                return;
+        }
         word_tool(tracer, name);
         if (tool && tool->command)
                 say(to, "detach in %s (%s)", name, tool->command);
@@ -140,6 +155,10 @@ void say_release_risk(struct sentence to, const struct tracer_ties *ties)
 
         word_tool(&ties->tracer, tracer);
         word_process(&ties->target, target);
+        if (ties->unaware) {
+                say(to, "what the program has not saved is lost");
+                return;
+        }
         if (ties->options & PTRACE_O_EXITKILL) {
                 say(to, "ending %s kills %s: it was attached with PTRACE_O_EXITKILL", tracer, target);
                 return;

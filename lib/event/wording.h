@@ -27,13 +27,15 @@ const char *word_exit(int32_t exit_code, char buf[WORD_MAX]);
 /* "PTRACE_ATTACH" */
 const char *word_request(int32_t request, char buf[WORD_MAX]);
 
-/* How to end what a tracer does without ending the tracee: "detach in gdb 4802 (\"detach\"), ...". */
-void say_release(struct sentence to, const struct task_ref *tracer);
-
-/* What happens to the target when that tracer is killed. options: PTRACE_O_* as far as known. */
+/* What binds a tracee to its tracer, as far as known. */
 struct tracer_ties {
         struct task_ref tracer, target;
-        uint64_t options;
+        uint64_t options; /* PTRACE_O_* */
+        bool unaware;     /* the tracer does not know that it is one: it cannot let go */
         uint64_t n_traps; /* SIGTRAPs of the target while it was traced: breakpoints are in use */
 };
+/* How to end what a tracer does without ending the tracee: "detach in gdb 4802 (\"detach\"), ...". Of one that is
+ * unaware: that there is no such way. */
+void say_release(struct sentence to, const struct tracer_ties *ties);
+/* What happens to the target then, or when its tracer is killed. */
 void say_release_risk(struct sentence to, const struct tracer_ties *ties);

@@ -65,6 +65,15 @@ static void note_stop_at_link(struct model *m, struct process *p, const struct e
                 h->stop.unknown = true;
 }
 
+static void note_calls(struct process *p)
+{
+        if (p->calls_ptrace)
+                return;
+        p->calls_ptrace = true;
+        LIST_FOREACH (it, &p->tracees)
+                LIST_ENTRY(it, struct slot, of_tracer)->s.tracer_called = true;
+}
+
 static void apply_link(struct model *m, const struct event *e)
 {
         struct process *target = process_get(m, &e->target), *tracer = process_get(m, &e->tracer);
@@ -87,7 +96,8 @@ static void apply_link(struct model *m, const struct event *e)
                 return;
         }
         note_stop_at_link(m, target, e);
-        tracer->calls_ptrace |= e->type == EV_PTRACE_ATTACH || e->type == EV_PTRACE_SEIZE;
+        if (e->type == EV_PTRACE_ATTACH || e->type == EV_PTRACE_SEIZE)
+                note_calls(tracer);
         /* A slot holds one tracer: the earlier one left unseen. */
         if (t->slot)
                 slot_end(m, t->slot, DETACHED_UNSEEN);
@@ -186,7 +196,7 @@ static void note_caller(struct model *m, const struct event *e)
         struct process *caller = process_find(m, e->tracer.pid ?: e->tracer.tid, e->tracer.start);
 
         if (caller)
-                caller->calls_ptrace = true;
+                note_calls(caller);
 }
 
 static void apply_counter(struct model *m, const struct event *e)

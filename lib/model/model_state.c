@@ -133,6 +133,7 @@ struct slot *slot_begin(struct model *m, struct thread *t, struct process *trace
                 .missed = e->origin == ORIGIN_SCAN && !m->finding_older && !m->sees_no_calls,
                 .calls_unseen = e->calls_unseen || m->counts_no_calls ||
                                 (e->origin == ORIGIN_SCAN && (!m->finding_older || m->sees_no_calls)),
+                .tracer_called = tracer->calls_ptrace,
                 .options = e->options | options_of_ptrace(e->ptrace),
                 .ptrace = e->ptrace,
                 .vpid = e->vpid,

@@ -51,10 +51,11 @@ struct session {
         int how;                        /* enum event_type: EV_PTRACE_ATTACH, SEIZE, TRACEME, AUTOATTACH */
         int origin;                     /* enum event_origin */
         bool missed; /* found in /proc while the recording was under way, and would have seen an attach */
-        bool calls_unseen; /* what its tracer does is not seen: missed, or in tier proc */
-        uint64_t options;  /* PTRACE_O_*, as far as known */
-        uint32_t ptrace;   /* task_struct.ptrace as last seen, 0: not known */
-        uint32_t vpid;     /* the tracee as its tracer numbers it */
+        bool calls_unseen;  /* what its tracer does is not seen: missed, or in tier proc */
+        bool tracer_called; /* its tracer has called ptrace, for this tracee or another one */
+        uint64_t options;   /* PTRACE_O_*, as far as known */
+        uint32_t ptrace;    /* task_struct.ptrace as last seen, 0: not known */
+        uint32_t vpid;      /* the tracee as its tracer numbers it */
         uint64_t since_ns, since_wall_ns;
         uint64_t until_ns, until_wall_ns; /* 0: lasts */
         int end_cause;                    /* enum detach_cause, 0: lasts */
@@ -76,6 +77,12 @@ static inline bool session_awaits_stop(const struct session *s, uint64_t now_ns)
 {
         return s->asked_ns && now_ns >= s->asked_ns + STUCK_WAIT_NS && !s->n_stops && !s->n_traps &&
                s->n_requests == s->n_interrupts && s->origin == ORIGIN_KERNEL && !s->calls_unseen;
+}
+
+/* The tracer has not called ptrace, as far as its calls are seen: the program made it one by PTRACE_TRACEME. */
+static inline bool session_is_unaware(const struct session *s)
+{
+        return s->how == EV_PTRACE_TRACEME && !s->calls_unseen && !s->n_requests && !s->tracer_called;
 }
 
 /* How long its tracer has done nothing for it; 0: it is active, or its calls are not seen. */

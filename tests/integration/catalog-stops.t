@@ -192,6 +192,9 @@ need strace && { kill -STOP "$paused"; wait_for 5 has_state "$paused" T; spawn f
 
 finds "tracer-unaware: it execs" tracer-unaware/ "$execs"
 concludes "a program that asks to be traced, under a shell" "$execs" "tracer-unaware/traceme $shell"
+why=$(ctl why "$execs" 2>&1)
+like "$why" "by its own PTRACE_TRACEME, of which PID $shell \(bash\) knows nothing" "... and why says so"
+unlike "$why" 'detach in|kill -HUP|end it: kill [0-9]' "... and nobody is sent to that shell"
 in_short || concludes "the same, and a signal stops it" "$raises" "tracer-unaware/traceme $other"
 [[ ! ${python-} ]] || concludes "the same in Python" "$python" "tracer-unaware/traceme $python_shell"
 [[ ! ${strace-} ]] || twin_of tracer-unaware silent "strace starts a program: silent" "$straced" "$strace"

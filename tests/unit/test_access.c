@@ -664,6 +664,29 @@ START_TEST(holder_is_told_as_far_as_it_is_known)
 }
 END_TEST
 
+/* Nobody is told to "detach in bash". */
+START_TEST(a_shell_does_not_know_that_it_traces)
+{
+        struct session seen = {.tracer = named(4001, "bash"),
+                               .how = EV_PTRACE_TRACEME,
+                               .origin = ORIGIN_KERNEL,
+                               .since_ns = 10 * S};
+        struct access_facts f = {};
+
+        access_holder(&f, &seen, 11 * S);
+        ck_assert(f.holder_unaware);
+        access_holder(&f, &seen, 10 * S + S / 10); /* it may be about to call */
+        ck_assert(!f.holder_unaware);
+        seen.tracer_called = true;
+        access_holder(&f, &seen, 11 * S);
+        ck_assert(!f.holder_unaware);
+        seen.tracer_called = false;
+        seen.tracer = named(4001, "gdb");
+        access_holder(&f, &seen, 11 * S);
+        ck_assert(!f.holder_unaware);
+}
+END_TEST
+
 START_TEST(audit_refuses_nothing_and_is_told)
 {
         static const uint32_t all[] = {GUARD_CLAIMED, GUARD_DENIED, GUARD_HELD, GUARD_CYCLE, GUARD_TAKING};
@@ -796,6 +819,7 @@ int main(void)
         tcase_add_test(t, claimed_and_traced_are_both_told);
         tcase_add_test(t, hold_is_ptraced_and_no_debugger);
         tcase_add_test(t, holder_is_told_as_far_as_it_is_known);
+        tcase_add_test(t, a_shell_does_not_know_that_it_traces);
         tcase_add_test(t, audit_refuses_nothing_and_is_told);
         tcase_add_test(t, any_facts_give_a_verdict);
         tcase_add_loop_test(t, rights_are_the_kernels_rules_and_no_more, 0, ELEMENTSOF(rows));
