@@ -191,12 +191,15 @@ static __always_inline struct reaped *find_taken(struct task_struct *t, const st
         return bpf_map_lookup_elem(&reaped_children, &key);
 }
 
-/* Is this call of any interest? Most are not: one thread waits for its one child. */
-static __always_inline bool wait_is_interesting(struct task_struct *t, long ret)
+/*
+ * Is this call of any interest? Most are not: one thread waits for its one child, or asks whether there is
+ * any. upid is read only for one that found none: whoever waited for a certain child may have lost it.
+ */
+static __always_inline bool wait_is_interesting(struct task_struct *t, long ret, __s32 upid)
 {
         if (!wait_ended(ret))
                 return false;
-        return ret == -ECHILD || wait_matters(t) || (ret > 0 && waits_at_odds(t));
+        return (ret == -ECHILD && upid > 0) || wait_matters(t) || (ret > 0 && waits_at_odds(t));
 }
 
 static __always_inline int tell_wait(struct task_struct *t, const struct wait_call *w)
@@ -240,11 +243,11 @@ static __always_inline __s32 status_from_siginfo(__s32 code, __s32 status)
 static __always_inline __s32 argument_of_call(struct task_struct *t)
 {
         struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
-        __u64 nr = BPF_CORE_READ(regs, orig_ax);
+        __u64 nr = regs->orig_ax;
 
         if (nr == __NR_wait4)
-                return BPF_CORE_READ(regs, di);
-        return nr == __NR_waitid ? BPF_CORE_READ(regs, si) : 0;
+                return regs->di;
+        return nr == __NR_waitid ? regs->si : 0;
 }
 
 /* The pid argument again, from what the kernel made of it. */
@@ -266,7 +269,7 @@ int BPF_PROG(on_wait, struct wait_opts *wo, long ret)
         struct wait_call w = {.status_known = true};
         struct waitid_info *info;
 
-        if (!wait_is_interesting(t, ret))
+        if (!wait_is_interesting(t, ret, ret == -ECHILD ? argument_of_wait(t, wo) : 0))
                 return 0;
         w.status = BPF_CORE_READ(wo, wo_stat);
         info = BPF_CORE_READ(wo, wo_info);
@@ -282,19 +285,26 @@ SEC("tp/syscalls/sys_exit_wait4")
 int exit_wait4(struct sys_exit *ctx)
 {
         struct task_struct *t = bpf_get_current_task_btf();
+        struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
         struct wait_call w = {.ret = ctx->ret};
-        struct pt_regs *regs;
         __u64 at;
 
-        if (!wait_is_interesting(t, ctx->ret))
+        if (ctx->ret == -ECHILD)
+                w.upid = regs->di;
+        if (!wait_is_interesting(t, ctx->ret, w.upid))
                 return 0;
-        regs = (struct pt_regs *)bpf_task_pt_regs(t);
-        at = BPF_CORE_READ(regs, si);
+        at = regs->si;
         if (ctx->ret > 0 && at)
                 w.status_known = !bpf_probe_read_user(&w.status, sizeof(w.status), (void *)at);
-        w.upid = BPF_CORE_READ(regs, di);
-        w.options = BPF_CORE_READ(regs, dx);
+        w.upid = regs->di;
+        w.options = regs->dx;
         return tell_wait(t, &w);
+}
+
+/* What waitid(type, id, ...) is to wait for: one child, or any. */
+static __always_inline __s32 argument_of_waitid(struct pt_regs *regs)
+{
+        return regs->di == P_PID ? regs->si : -1;
 }
 
 /* waitid(type, id, info, options): 0 on success, the pid is in info (0: WNOHANG found nothing). */
@@ -302,26 +312,25 @@ SEC("tp/syscalls/sys_exit_waitid")
 int exit_waitid(struct sys_exit *ctx)
 {
         struct task_struct *t = bpf_get_current_task_btf();
+        struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
         struct {
                 __s32 signo, err, code, pad, pid, uid, status;
         } info = {};
         struct wait_call w = {.status_known = true};
-        struct pt_regs *regs;
         long ret = ctx->ret;
         __u64 at;
 
-        if (!wait_is_interesting(t, ret ?: 1))
+        if (!wait_is_interesting(t, ret ?: 1, ret == -ECHILD ? argument_of_waitid(regs) : 0))
                 return 0;
-        regs = (struct pt_regs *)bpf_task_pt_regs(t);
-        at = BPF_CORE_READ(regs, dx);
+        at = regs->dx;
         if (!ret && at && !bpf_probe_read_user(&info, sizeof(info), (void *)at))
                 ret = info.pid;
         if (!wait_ended(ret))
                 return 0;
         w.ret = ret;
-        w.upid = BPF_CORE_READ(regs, di) == P_PID ? BPF_CORE_READ(regs, si) : -1;
+        w.upid = argument_of_waitid(regs);
         w.status = status_from_siginfo(info.code, info.status);
-        w.options = BPF_CORE_READ(regs, r10);
+        w.options = regs->r10;
         return tell_wait(t, &w);
 }
 
@@ -455,10 +464,10 @@ int exit_sigaction(struct sys_exit *ctx)
         struct sigaction_call c = {};
         __u64 at;
 
-        c.sig = BPF_CORE_READ(regs, di);
-        if (ctx->ret || (c.sig != SIGTRAP && c.sig != SIGCHLD) || !BPF_CORE_READ(regs, si))
+        c.sig = regs->di;
+        if (ctx->ret || (c.sig != SIGTRAP && c.sig != SIGCHLD) || !regs->si)
                 return 0;
-        at = BPF_CORE_READ(regs, dx);
+        at = regs->dx;
         c.old_known = at && !bpf_probe_read_user(&c.old, sizeof(c.old), (void *)at);
         return tell_sigaction(t, &c);
 }
