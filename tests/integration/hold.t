@@ -101,7 +101,7 @@ read_status "$tracer" PPid
 helper=$REPLY
 kill -STOP "$helper"
 stop_daemon
-launch_daemon
+ok "a daemon starts beside a helper that does not answer" launch_daemon
 is "$(hold_state "$silent")" holding "a helper that does not answer when the daemon starts is not forgotten"
 kill -CONT "$helper"
 ok "when it does, it lets go as it is told" let_go "$silent"

@@ -224,11 +224,12 @@ ctl() { timeout $CTL_SECONDS "$PTRACECTL" "$@"; }
 
 # launch_daemon [OPTION...]: start it and wait until it is ready. $DAEMON, $TIER_NOW; what went wrong is in
 # $T/daemon.log and $T/wait.err. STATE overrides its state directory.
+# On a busy machine its BPF programs take seconds to be verified, and helpers that do not answer three more.
 launch_daemon() {
         export PTRACED_SOCKET=$T/sock
         "$PTRACED" --socket "$T/sock" --state-dir "${STATE:-$T/state}" ${TIER:+--tier "$TIER"} "$@" 2>>"$T/daemon.log" &
         DAEMON=$!
-        ctl status --wait $((10 * T_SCALE)) >/dev/null 2>"$T/wait.err" || return 1
+        "$PTRACECTL" status --wait "$CTL_SECONDS" >/dev/null 2>"$T/wait.err" || return 1
         TIER_NOW=$(ctl status --json | jq -r .tier)
 }
 
