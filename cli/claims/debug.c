@@ -159,9 +159,8 @@ static int wait_until_free(struct debug *d)
                 if (!claim_is_blocked(claim))
                         return EXIT_DONE;
                 if (!told && clock_mono_ms() >= patient_ms) {
-                        cli_note("%s still traces %s, and nobody can detach it from outside: detach in it, "
-                                 "or end it if its risk is acceptable (ptracectl why %u). Waiting. Ctrl-C "
-                                 "gives up.",
+                        cli_note("%s still traces %s, and nobody can detach it from outside. How that ends, "
+                                 "and at what risk: ptracectl why %u. Waiting. Ctrl-C gives up.",
                                  claim_tracer(claim, tracer), claim_target(claim, target), d->pid);
                         told = true;
                 }

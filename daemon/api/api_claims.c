@@ -6,6 +6,7 @@
 #include <sys/ptrace.h>
 #include <sys/random.h>
 
+#include "lib/access/access_facts.h"
 #include "lib/base/clock.h"
 #include "lib/claim/policy.h"
 #include "lib/proc/procfs.h"
@@ -371,16 +372,21 @@ struct claimant api_claimant(const struct api_call *call, const char *token)
 static void say_risk(const struct tracing *t, char risk[API_ERROR_MAX])
 {
         uint64_t options = t->session.options | options_of_ptrace(t->session.ptrace);
+        const char *follows =
+                "If it is killed, breakpoints that it set stay in the program, and the next one "
+                "that is reached kills it; it may also have set EXITKILL, which kills at once.";
         char comm[SHOWN_MAX];
 
+        if (options & PTRACE_O_EXITKILL)
+                follows = "It has set EXITKILL: if it is killed, the process is killed with it.";
+        else if (access_holder_is_unaware(&t->session, clock_boot_ns()))
+                follows =
+                        "It does not know that it does, for the process asked for it (PTRACE_TRACEME): it lets "
+                        "go when it ends, and not before.";
         snprintf(risk, API_ERROR_MAX,
                  "pid %u (%s) traces the process until it leaves by itself: nobody can detach it from "
                  "outside. %s",
-                 t->session.tracer.pid, text_escape(t->session.tracer.comm, comm, sizeof(comm)),
-                 options & PTRACE_O_EXITKILL
-                         ? "It has set EXITKILL: if it is killed, the process is killed with it."
-                         : "If it is killed, breakpoints that it set stay in the program, and the next one "
-                           "that is reached kills it; it may also have set EXITKILL, which kills at once.");
+                 t->session.tracer.pid, text_escape(t->session.tracer.comm, comm, sizeof(comm)), follows);
 }
 
 /* The token is told to its maker, once: whoever may renew a claim or enter by it may not therefore release

@@ -69,6 +69,11 @@ void access_compare(struct access_facts *f, const struct access_ids *caller, con
         f->target_uid = target->ruid;
 }
 
+bool access_holder_is_unaware(const struct session *s, uint64_t now_ns)
+{
+        return session_is_unaware(s) && !tool_of(&s->tracer) && now_ns >= s->since_ns + UNAWARE_AFTER_NS;
+}
+
 void access_holder(struct access_facts *f, const struct session *s, uint64_t now_ns)
 {
         f->holder_options_unknown = !s || (s->origin == ORIGIN_SCAN && !s->ptrace);
@@ -76,8 +81,7 @@ void access_holder(struct access_facts *f, const struct session *s, uint64_t now
                 return;
         f->holder_options = s->options;
         f->holder_traps = s->n_traps;
-        f->holder_unaware =
-                session_is_unaware(s) && !tool_of(&s->tracer) && now_ns >= s->since_ns + UNAWARE_AFTER_NS;
+        f->holder_unaware = access_holder_is_unaware(s, now_ns);
         if (s->origin == ORIGIN_KERNEL && now_ns >= s->since_ns) {
                 f->holder_since_wall_ns = s->since_wall_ns;
                 f->holder_for_ns = now_ns - s->since_ns;

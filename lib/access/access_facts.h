@@ -68,7 +68,7 @@ struct access_facts {
         uint64_t holder_options; /* PTRACE_O_* */
         uint64_t holder_traps;
         bool holder_options_unknown; /* it attached before recording began */
-        bool holder_unaware;         /* session_is_unaware() */
+        bool holder_unaware;         /* access_holder_is_unaware() */
         bool holder_uid_known;
         uint32_t holder_uid; /* its effective uid */
 
@@ -105,7 +105,9 @@ enum access_answer access_over_memory(const struct access_facts *f);
 /* Fill in what a comparison of both tells: ATT_F_UID_MATCH, CAP_PTRACE, CAPS_SUBSET, and both uids. */
 void access_compare(struct access_facts *f, const struct access_ids *caller,
                     const struct access_ids *target);
-/* What the session says of the tracer in the way; NULL: it is not known. now_ns: CLOCK_BOOTTIME. */
+/* The tracer does not know that it is one, and is no debugger about to call ptrace. now_ns: CLOCK_BOOTTIME. */
+bool access_holder_is_unaware(const struct session *s, uint64_t now_ns);
+/* What the session says of the tracer in the way; NULL: it is not known. */
 void access_holder(struct access_facts *f, const struct session *s, uint64_t now_ns);
 /* The facts of a ptrace.refused event (not about the holder beyond who it is). */
 void access_from_event(struct access_facts *f, const struct event *e);

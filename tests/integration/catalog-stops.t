@@ -195,6 +195,10 @@ concludes "a program that asks to be traced, under a shell" "$execs" "tracer-una
 why=$(ctl why "$execs" 2>&1)
 like "$why" "by its own PTRACE_TRACEME, of which PID $shell \(bash\) knows nothing" "... and why says so"
 unlike "$why" 'detach in|kill -HUP|end it: kill [0-9]' "... and nobody is sent to that shell"
+risk=$(ctl claim --take --owner-uid nobody --json "$execs" 2>"$T/claim.err" | jq -r .risk)
+like "$risk" 'It does not know that it does, .*\(PTRACE_TRACEME\)' "... nor does a claim that takes it say what debuggers leave"
+unlike "$risk" 'breakpoints|EXITKILL' "... which a shell does not"
+ctl release "$(ctl claims --json | jq -r --argjson p "$execs" '.claims[] | select(.pid == $p) | .id')" >/dev/null 2>&1
 in_short || concludes "the same, and a signal stops it" "$raises" "tracer-unaware/traceme $other"
 [[ ! ${python-} ]] || concludes "the same in Python" "$python" "tracer-unaware/traceme $python_shell"
 [[ ! ${strace-} ]] || twin_of tracer-unaware silent "strace starts a program: silent" "$straced" "$strace"
