@@ -58,6 +58,21 @@ go "$orderly"
 ended "$orderly"
 twin_of killed-with-tracer concludes "a tracer that ends in good order and takes its tracee along is silent" "$(value orderly child)" ""
 
+fixture part stops exitkill-thread
+part=$PID
+go "$part"
+said part '^ended'
+if ! in_short; then
+        fixture leaver stops exitkill-thread detach
+        leaver=$PID
+        go "$leaver"
+        said leaver '^ended'
+fi
+concludes "the thread that traces ends, and the tool runs on" "$(value part child)" "killed-with-tracer/tracer-thread-ended $part"
+in_short || twin_of killed-with-tracer concludes "a thread that detaches before it ends is silent" "$(value leaver child)" ""
+go "$part"
+in_short || go "$leaver"
+
 # ---- tracer-died-in-stop
 # read_stop NAME TARGET: a tracer of TARGET that reads its first stop
 read_stop() {
@@ -181,6 +196,19 @@ read -r only_inner <"/proc/$only/task/$only/children"
 fixture watcher tracer hold "$only"
 watcher=$PID
 
+if played strace; then
+        # A page that does not come: awaited by the kernel, and by the program
+        fixture disk stops page kernel
+        disk=$PID
+        wait_for 5 has_state "$disk" D
+        spawn disk-strace strace -o /dev/null -p "$disk"
+        disk_strace=$PID
+        fixture touches stops page user
+        touches=$PID
+        spawn touch-strace strace -o /dev/null -p "$touches"
+        wait_for 10 has_tracer "$touches" "$PID"
+fi
+
 # ---- tracer-stale
 fixture halted target idle
 halted=$PID
@@ -210,6 +238,13 @@ twin_of parent-blinded silent "killed under a tracer that reaps: silent" "$serve
 [[ ! ${stuck-} ]] || concludes "gdb waits for a target inside vfork" "$inside" "attach-stuck/vfork $stuck"
 [[ ! ${stuck-} ]] || like "$(words "$inside")" "its child PID $inner " "and the child is named"
 [[ ! ${stuck_strace-} ]] || concludes "strace does" "$seized" "attach-stuck/vfork $stuck_strace"
+if [[ ${disk-} ]]; then
+        concludes "strace waits for a target in state D" "$disk" "attach-stuck/uninterruptible $disk_strace"
+        like "$(words "$disk")" "waits in the kernel, in handle_userfault, where it takes no signal" "and what it waits in is named"
+        twin_of attach-stuck silent "it stops at once in state S: silent" "$touches"
+        go "$disk"
+        go "$touches"
+fi
 twin_of attach-stuck silent "a tracer that asks for no stop: silent" "$only"
 concludes "a tracer leaves its tracee stopped and does nothing" "$halted" "tracer-stale/idle $halter"
 [[ ! ${follower-} ]] || twin_of tracer-stale silent "strace waits for a stopped process: silent" "$paused"

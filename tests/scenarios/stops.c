@@ -4,8 +4,16 @@
  * waits for SIGUSR1 from the test (fixture.h).
  */
 
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "tests/scenarios/fixture.h"
@@ -39,6 +47,42 @@ static int mode_exitkill(int n, char **args)
         printf("ready pid=%d child=%d\n", getpid(), child);
         fixture_go(-1);
         return n > 0 ? atoi(args[0]) : 0;
+}
+
+struct thread_trace {
+        pid_t child;
+        bool detaches;
+};
+
+static void *trace_in_thread(void *arg)
+{
+        const struct thread_trace *t = arg;
+
+        if (ptrace(PTRACE_SEIZE, t->child, NULL, (unsigned long)PTRACE_O_EXITKILL) < 0)
+                die("PTRACE_SEIZE");
+        printf("ready pid=%d child=%d\n", getpid(), t->child);
+        fixture_go(-1);
+        if (t->detaches &&
+            (ptrace(PTRACE_INTERRUPT, t->child, NULL, NULL) < 0 ||
+             waitpid(t->child, NULL, __WALL) != t->child || ptrace(PTRACE_DETACH, t->child, NULL, NULL) < 0))
+                die("PTRACE_DETACH");
+        printf("ended\n");
+        return NULL;
+}
+
+/* exitkill-thread [detach]: a thread traces a child that dies with it, and ends when told; we live on until told
+ * again. */
+static int mode_exitkill_thread(int n, char **args)
+{
+        struct thread_trace t = {.child = start_child(),
+                                 .detaches = n > 0 && strcmp(args[0], "detach") == 0};
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, trace_in_thread, &t) != 0 || pthread_join(thread, NULL) != 0)
+                die("pthread");
+        fixture_go(-1);
+        kill(t.child, SIGKILL);
+        return 0;
 }
 
 /* read-stop PID: trace it, read its first stop, and leave it there until we end without a detach. */
@@ -84,14 +128,56 @@ static int mode_vfork(int n, char **args)
         return 0;
 }
 
+struct page {
+        int faults;
+        char *at;
+};
+
+/* Its page comes when the test says so. */
+static void *bring_page(void *arg)
+{
+        const struct page *p = arg;
+        struct uffdio_zeropage zero = {.range = {(unsigned long)p->at, (unsigned long)getpagesize()}};
+
+        fixture_go(-1);
+        if (ioctl(p->faults, UFFDIO_ZEROPAGE, &zero) < 0)
+                die("UFFDIO_ZEROPAGE");
+        return NULL;
+}
+
+/* page kernel|user: wait for a page that does not come, as with a disk that does not answer. A page that the kernel
+ * reads for a call is waited for in state D; one that the program itself touches, in state S. */
+static int mode_page(int n, char **args)
+{
+        struct uffdio_api api = {.api = UFFD_API};
+        struct page p = {.faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC)};
+        struct uffdio_register area = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+        struct iovec to = {.iov_len = 1}, from = {.iov_len = 1};
+        pthread_t thread;
+        char byte;
+
+        p.at = mmap(NULL, (size_t)getpagesize(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p.faults < 0 || p.at == MAP_FAILED || ioctl(p.faults, UFFDIO_API, &api) < 0)
+                die("userfaultfd");
+        area.range = (struct uffdio_range){(unsigned long)p.at, (unsigned long)getpagesize()};
+        if (ioctl(p.faults, UFFDIO_REGISTER, &area) < 0 ||
+            pthread_create(&thread, NULL, bring_page, &p) != 0)
+                die("UFFDIO_REGISTER");
+        printf("ready pid=%d\n", getpid());
+        if (n > 0 && strcmp(args[0], "user") == 0)
+                return *(volatile char *)p.at;
+        to.iov_base = &byte;
+        from.iov_base = p.at;
+        return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1 ? 0 : 98;
+}
+
 static const struct mode {
         const char *name;
         int (*run)(int n, char **args);
 } modes[] = {
-        {"exitkill", mode_exitkill},
-        {"read-stop", mode_read_stop},
-        {"traceme", mode_traceme},
-        {"vfork", mode_vfork},
+        {"exitkill", mode_exitkill}, {"exitkill-thread", mode_exitkill_thread},
+        {"page", mode_page},         {"read-stop", mode_read_stop},
+        {"traceme", mode_traceme},   {"vfork", mode_vfork},
 };
 
 int main(int argc, char **argv)
