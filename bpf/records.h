@@ -393,9 +393,6 @@ struct rec_plant {
 };
 #define INT3_BYTE 0xcc
 
-/* Where DBGp clients listen: Xdebug 3's port, and that of Xdebug 2. */
-#define DBGP_PORTS 9003, 9000
-
 enum rec_connect_what {
         CONNECT_LISTENS = 1,
         CONNECT_LISTENS_NO_MORE,

@@ -12,7 +12,9 @@
 
 /* A bit a port, set by the reader: those that Xdebug's clients listen at ... */
 __u8 dbgp_ports[65536 / 8] = {};
-/* ... and those of Delve, which the programs below add to. */
+/* ... those that Xdebug was seen to connect to, whatever its setting says ... */
+__u8 xdebug_ports[65536 / 8] = {};
+/* ... and those of Delve. The programs below add to both. */
 __u8 dlv_ports[65536 / 8] = {};
 
 /* Of a connection that Xdebug begins, to such a port: who called connect(2). What follows happens in anybody's context. */
@@ -30,6 +32,11 @@ struct {
 static __always_inline bool is_marked(const __u8 *ports, __u16 port)
 {
         return ports[(port >> 3) & 0x1fff] & 1 << (port & 7);
+}
+
+static __always_inline void add_mark(__u8 *ports, __u16 port)
+{
+        ports[(port >> 3) & 0x1fff] |= 1 << (port & 7);
 }
 
 static __always_inline __u16 remote_port(const struct sock *sk)
@@ -96,7 +103,7 @@ static __always_inline bool called_by_xdebug(struct task_struct *t)
         return false;
 }
 
-static __always_inline void note_dial(__u64 id)
+static __always_inline void note_dial(__u64 id, __u16 port)
 {
         struct task_struct *t = (struct task_struct *)bpf_get_current_task_btf();
         struct dial d = {.since_ns = bpf_ktime_get_boot_ns()};
@@ -106,6 +113,7 @@ static __always_inline void note_dial(__u64 id)
         describe_task(&d.task, t);
         describe_task(&d.parent, BPF_CORE_READ(t, group_leader, real_parent));
         bpf_map_update_elem(&dials, &id, &d, BPF_ANY);
+        add_mark(xdebug_ports, port);
 }
 
 static __always_inline void read_addresses(struct rec_connect *r, const struct sock *sk)
@@ -223,6 +231,15 @@ static __always_inline int tell_server(const struct sock *sk, int oldstate, int 
         return 0;
 }
 
+/* Only such a program's stack is looked at where the port says nothing. */
+static __always_inline bool runs_php(struct task_struct *t)
+{
+        char comm[REC_COMM_LEN];
+
+        bpf_core_read(comm, sizeof(comm), &t->group_leader->comm);
+        return comm[0] == 'p' && comm[1] == 'h' && comm[2] == 'p';
+}
+
 static __always_inline bool runs_delve(struct task_struct *t)
 {
         char comm[REC_COMM_LEN];
@@ -241,8 +258,8 @@ static __always_inline int tell_listener(const struct sock *sk, int newstate)
         struct rec_connect *r;
 
         if (newstate == TCP_LISTEN && runs_delve(t))
-                dlv_ports[(port >> 3) & 0x1fff] |= 1 << (port & 7);
-        if (!is_marked(dbgp_ports, port) && !is_marked(dlv_ports, port))
+                add_mark(dlv_ports, port);
+        if (!is_marked(dbgp_ports, port) && !is_marked(xdebug_ports, port) && !is_marked(dlv_ports, port))
                 return 0;
         describe_task(&who, t);
         r = may_tell(&who, what, now) ? reserve_connect(sk, what, now) : NULL;
@@ -257,16 +274,19 @@ static __always_inline int tell_listener(const struct sock *sk, int newstate)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_socket_state, const struct sock *sk, int oldstate, int newstate)
 {
+        __u16 port = remote_port(sk);
+
         /* A socket that is accepted begins as a copy of the one that listens: that is no end of it. */
         if (newstate == TCP_LISTEN || (oldstate == TCP_LISTEN && newstate == TCP_CLOSE))
                 return tell_listener(sk, newstate);
-        if (is_marked(dbgp_ports, remote_port(sk))) {
-                if (newstate == TCP_SYN_SENT)
-                        note_dial((__u64)sk);
-                else
-                        tell_client(sk, oldstate, newstate);
+        if (newstate == TCP_SYN_SENT) {
+                if (is_marked(dbgp_ports, port) ||
+                    runs_php((struct task_struct *)bpf_get_current_task_btf()))
+                        note_dial((__u64)sk, port);
                 return 0;
         }
+        if (is_marked(dbgp_ports, port) || is_marked(xdebug_ports, port))
+                return tell_client(sk, oldstate, newstate);
         if (is_marked(dlv_ports, sk->__sk_common.skc_num))
                 return tell_server(sk, oldstate, newstate);
         return 0;

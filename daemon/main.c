@@ -105,8 +105,9 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
                 log_init(d->options.log_level >= 0 ? d->options.log_level : c.log_level);
                 pump_set_thresholds(d->pump, &c.thresholds);
                 loader_watch_signals(d->loader, c.watch.signals);
-                log_notice("Thresholds, watched signals and log level were read again; [store], [guard] and "
-                           "what else is in [watch] hold from the next start.");
+                loader_watch_dbgp_ports(d->loader, &c.watch.dbgp_ports);
+                log_notice("Thresholds, watched signals and ports, and log level were read again; [store], "
+                           "[guard] and what else is in [watch] hold from the next start.");
         }
         if (d->reload)
                 return 0; /* it is still to come, and reads what is there then */
@@ -174,9 +175,11 @@ static int set_up_loader(struct daemon *d, char *error, size_t size)
                 return r;
         }
         r = loader_new(&d->loader, d->options.tier, d->config.watch.seccomp, d->pins, error, size);
-        if (r >= 0)
-                loader_watch_signals(d->loader, d->config.watch.signals);
-        return r;
+        if (r < 0)
+                return r;
+        loader_watch_signals(d->loader, d->config.watch.signals);
+        loader_watch_dbgp_ports(d->loader, &d->config.watch.dbgp_ports);
+        return 0;
 }
 
 static int set_up_guard(struct daemon *d, char *error, size_t size)

@@ -81,6 +81,15 @@ static struct json_object *signals_json(uint64_t signals)
         return a;
 }
 
+static struct json_object *ports_json(const struct port_list *ports)
+{
+        struct json_object *a = json_object_new_array();
+
+        for (size_t i = 0; i < ports->n; i++)
+                json_object_array_add(a, json_object_new_int(ports->list[i]));
+        return a;
+}
+
 void api_status(struct api_call *call)
 {
         const struct api *api = call->api;
@@ -98,6 +107,7 @@ void api_status(struct api_call *call)
         json_add_text(o, "socket", api->socket_path);
         json_add_text(o, "state_dir", api->state_dir);
         json_object_object_add(o, "watched_signals", signals_json(loader_watched_signals(api->loader)));
+        json_object_object_add(o, "dbgp_ports", ports_json(loader_dbgp_ports(api->loader)));
         json_object_object_add(o, "losses", api_losses_json(api));
         json_object_object_add(o, "counts", counts_json(api, &stats));
         json_object_object_add(o, "guard", guard_json(api));

@@ -654,7 +654,7 @@ int pump_start(struct pump *p)
         pump_feed(p, &e);
         scan_tracers(emit, p); /* tracers older than we are */
         if (loader_tier(p->loader) != TIER_PROC)
-                listening_scan(emit_listening, p);
+                listening_scan(loader_dbgp_ports(p->loader), emit_listening, p);
         if (loader_tier(p->loader) != TIER_PROC)
                 return 0;
         return proctier_new(&p->proctier, p->event, p->model, emit, p);

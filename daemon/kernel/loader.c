@@ -26,8 +26,6 @@
 #include "daemon/kernel/selftest.h"
 #include "daemon/kernel/tracepoint.h"
 
-static const uint16_t dbgp_ports[] = {DBGP_PORTS};
-
 #define F          (1u << TIER_FULL)
 #define T          (1u << TIER_TRACEPOINT)
 #define ON_REQUEST (1u << 31) /* among the tiers: it costs programs that are of no interest */
@@ -95,6 +93,7 @@ struct loader {
         int counters_read, losses_read; /* maps of user space's, -1: none */
         uint64_t losses_before[_REC_LOSS_MAX];
         uint64_t attached_ns;
+        struct port_list dbgp_ports; /* that are watched; none in tier proc */
         char reason[256];
 };
 
@@ -324,8 +323,6 @@ static int try_tier(struct loader *l, enum tier tier, const struct btf *btf, boo
         if (!l->skel)
                 return -errno;
         put_offsets(l, btf);
-        for (size_t i = 0; i < ELEMENTSOF(dbgp_ports); i++)
-                mark_port(l->skel->bss->dbgp_ports, dbgp_ports[i]);
         r = choose_programs(l, l->skel, tier, btf, with_optional);
         if (!r)
                 r = put_kfuncs(l, (tier == TIER_TRACEPOINT || l->requested) && with_optional ? btf : NULL);
@@ -680,6 +677,24 @@ void loader_watch_delve_port(struct loader *l, uint16_t port)
 {
         if (l->skel)
                 mark_port(l->skel->bss->dlv_ports, port);
+}
+
+/* No port that stays is missing for a moment: each byte goes from what it was to what it is to be. */
+void loader_watch_dbgp_ports(struct loader *l, const struct port_list *ports)
+{
+        uint8_t marks[sizeof(l->skel->bss->dbgp_ports)] = {};
+
+        if (!l->skel)
+                return;
+        for (size_t i = 0; i < ports->n; i++)
+                mark_port(marks, ports->list[i]);
+        memcpy(l->skel->bss->dbgp_ports, marks, sizeof(marks));
+        l->dbgp_ports = *ports;
+}
+
+const struct port_list *loader_dbgp_ports(const struct loader *l)
+{
+        return &l->dbgp_ports;
 }
 
 void loader_watch_signals(struct loader *l, uint64_t signals)

@@ -12,6 +12,7 @@
 
 #include "bpf/records.h"
 #include "lib/event/tier.h"
+#include "lib/wire/config.h"
 #include "daemon/kernel/hook.h"
 
 struct loader;
@@ -75,6 +76,9 @@ void loader_arm_wakeup(struct loader *l, bool armed);
 int loader_watch(struct loader *l, uint32_t pid, uint32_t bits);
 /* Connections to that port are told: Delve listens there. */
 void loader_watch_delve_port(struct loader *l, uint16_t port);
+/* Ports that DBGp clients listen at, from now on; those that Xdebug connects to are learned, too. */
+void loader_watch_dbgp_ports(struct loader *l, const struct port_list *ports);
+const struct port_list *loader_dbgp_ports(const struct loader *l); /* none in tier proc */
 /* Signals that are recorded beside those that always are, bit 0 for signal 1; from now on. */
 void loader_watch_signals(struct loader *l, uint64_t signals);
 uint64_t loader_watched_signals(const struct loader *l); /* 0 in tier proc, which sees none */

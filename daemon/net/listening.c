@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bpf/records.h"
 #include "lib/base/cleanup.h"
 #include "lib/event/tools.h"
 #include "lib/proc/net_table.h"
@@ -27,17 +26,16 @@ struct inodes {
 
 struct listening {
         struct socket_set dbgp; /* that listen in our own namespace, and whose owner is not found yet */
-        unsigned fds;           /* looked at so far */
+        const struct port_list *ports;
+        unsigned fds; /* looked at so far */
         listening_emit emit;
         void *userdata;
 };
 
-static bool is_dbgp_port(uint16_t port)
+static bool is_dbgp_port(const struct port_list *ports, uint16_t port)
 {
-        static const uint16_t ports[] = {DBGP_PORTS};
-
-        for (size_t i = 0; i < ELEMENTSOF(ports); i++)
-                if (ports[i] == port)
+        for (size_t i = 0; i < ports->n; i++)
+                if (ports->list[i] == port)
                         return true;
         return false;
 }
@@ -50,7 +48,9 @@ static int note_row(struct socket_set *set, const struct net_row *row)
 
 static int keep_dbgp(void *userdata, const struct net_row *row)
 {
-        return row->listens && is_dbgp_port(row->local_port) ? note_row(userdata, row) : 0;
+        struct listening *l = userdata;
+
+        return row->listens && is_dbgp_port(l->ports, row->local_port) ? note_row(&l->dbgp, row) : 0;
 }
 
 /* ---- whose they are ------------------------------------------------------------------------------ */
@@ -167,10 +167,10 @@ static int look_for_sockets(void *userdata, uint32_t pid)
         return is_delve(&task) ? tell_delve(l, &task, &inodes) : tell_dbgp(l, &task, &inodes);
 }
 
-int listening_scan(listening_emit emit, void *userdata)
+int listening_scan(const struct port_list *dbgp, listening_emit emit, void *userdata)
 {
-        struct listening l = {.emit = emit, .userdata = userdata};
+        struct listening l = {.ports = dbgp, .emit = emit, .userdata = userdata};
 
-        (void)net_table_each((uint32_t)getpid(), keep_dbgp, &l.dbgp);
+        (void)net_table_each((uint32_t)getpid(), keep_dbgp, &l);
         return procfs_each_process(look_for_sockets, &l);
 }

@@ -8,6 +8,7 @@
  */
 
 #include "lib/event/event.h"
+#include "lib/wire/config.h"
 
 #define LISTENING_FDS_MAX     65536
 #define LISTENING_SOCKETS_MAX 64 /* of one namespace, as far as they are a debugger's */
@@ -15,4 +16,4 @@
 typedef int (*listening_emit)(void *userdata, struct event *e);
 
 /* One net.connect for each. Returns what emit returned if that is not 0, or -errno. */
-int listening_scan(listening_emit emit, void *userdata);
+int listening_scan(const struct port_list *dbgp, listening_emit emit, void *userdata);

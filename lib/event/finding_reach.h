@@ -37,7 +37,7 @@
 #define SETTINGS_UNSEEN  "what the program had set before is not known"
 #define SOCKETS_UNSEEN   "connections are not seen"
 #define CLIENTS_UNSEEN   "a debugger's client is not seen"
-#define OTHER_PORTS      "of Xdebug's ports 9003 and 9000 are watched"
+#define OTHER_PORTS      "other than php: on [watch] dbgp-ports only"
 #define OVERRIDES_UNSEEN "what the kernel overrides is inferred, not seen"
 #define HANDLERS_UNSEEN  "changes of handlers are not seen"
 #define WAITS_UNSEEN     "waits are not seen"

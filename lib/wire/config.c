@@ -40,7 +40,7 @@ static const struct unit units_nanoseconds[] = {
 static const struct unit units_count[] = {{"", 1}, {NULL, 0}};
 
 /* What is no number with a unit. */
-static const struct unit level_name[1], absolute_path[1], yes_or_no[1], signal_names[1];
+static const struct unit level_name[1], absolute_path[1], yes_or_no[1], signal_names[1], port_numbers[1];
 
 struct setting {
         const char *section, *key;
@@ -74,6 +74,8 @@ static const struct setting settings[] = {
         {"watch", "seccomp", yes_or_no, IN_CONFIG(watch.seccomp), 0, 0, "yes or no"},
         {"watch", "signals", signal_names, IN_CONFIG(watch.signals), 0, 0,
          "signals by name, or by number from 1 to 64, with spaces between, such as SIGSEGV SIGUSR1 34"},
+        {"watch", "dbgp-ports", port_numbers, IN_CONFIG(watch.dbgp_ports), 1, UINT16_MAX,
+         "at most 16 ports, each from 1 to 65535, with spaces between, such as 9003 9000"},
         {"guard", "policy-dir", absolute_path, IN_CONFIG(guard.policy_dir), 0, 0,
          "a directory, with its whole path"},
         {"guard", "grace", units_nanoseconds, IN_CONFIG(guard.grace_ns), 0, 86400 * NSEC_PER_SEC,
@@ -109,6 +111,8 @@ void config_default(struct config *ret)
 {
         *ret = (struct config){
                 .guard = {.policy_dir = POLICY_DEFAULT_DIR, .grace_ns = CLAIM_GRACE_DEFAULT_NS},
+                /* Xdebug 3's port, and that of Xdebug 2. */
+                .watch = {.dbgp_ports = {.list = {9003, 9000}, .n = 2}},
                 .log_level = LOG_INFO,
         };
         store_limits_default(&ret->store);
@@ -160,6 +164,39 @@ static int parse_signals(const char *s, uint64_t *ret)
         return 0;
 }
 
+/* One word, that ends with a space or the string. */
+static int parse_port(const char *word, size_t length, const struct setting *s, uint16_t *ret)
+{
+        char number[8];
+        uint64_t n;
+
+        if (length >= sizeof(number))
+                return -EINVAL;
+        memcpy(number, word, length);
+        number[length] = '\0';
+        if (parse_amount(number, units_count, &n) < 0 || n < s->min || n > s->max)
+                return -EINVAL;
+        *ret = (uint16_t)n;
+        return 0;
+}
+
+/* "9003 9000". None at all is fine, too. -EINVAL. */
+static int parse_ports(const char *text, const struct setting *s, struct port_list *ret)
+{
+        struct port_list ports = {};
+
+        for (text += strspn(text, SPACES); *text; text += strspn(text, SPACES)) {
+                size_t length = strcspn(text, SPACES);
+
+                if (ports.n == PORT_LIST_MAX || parse_port(text, length, s, &ports.list[ports.n]) < 0)
+                        return -EINVAL;
+                ports.n++;
+                text += length;
+        }
+        *ret = ports;
+        return 0;
+}
+
 /* What goes on while one file is parsed. inih only tells the line of the first mistake, so it is kept here,
  * with the reason. */
 struct config_parsing {
@@ -208,6 +245,8 @@ static int apply_setting(const struct setting *s, const char *value, struct conf
                         memcpy(to, &n, sizeof(n));
                 return r;
         }
+        if (s->units == port_numbers)
+                return parse_ports(value, s, to);
         if (s->units == absolute_path) {
                 if (value[0] != '/' || strlen(value) >= s->width)
                         return -EINVAL;

@@ -17,14 +17,21 @@
 #define CONFIG_FILE_MAX     (64 * 1024) /* bytes; the shipped file has two thousand */
 #define CONFIG_ERROR_MAX    512
 #define CONFIG_PATH_MAX     256 /* bytes of a path, with its NUL */
+#define PORT_LIST_MAX       16
 
 struct guard_settings {
         char policy_dir[CONFIG_PATH_MAX];
         uint64_t grace_ns; /* for a claim with a token whose owner is gone */
 };
 
+struct port_list {
+        uint16_t list[PORT_LIST_MAX];
+        size_t n;
+};
+
 struct watch_settings {
-        uint64_t signals; /* recorded beside those that always are, bit 0 for signal 1 */
+        struct port_list dbgp_ports; /* where DBGp clients listen */
+        uint64_t signals;            /* recorded beside those that always are, bit 0 for signal 1 */
         bool seccomp; /* attaches that a filter refuses, in tier full: costs every sandboxed program's calls */
 };
 

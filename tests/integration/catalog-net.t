@@ -7,7 +7,7 @@
 . "$(dirname "$0")/tap.bash"
 need php python3 nsenter || skip_all "php, python3 or nsenter is not installed"
 [[ $(php -m) == *[Xx]debug* ]] || skip_all "Xdebug is not installed"
-printf '[thresholds]\ndbgp-stalled = 1s\nclient-gone = 1s\n' >"$T/conf"
+printf '[thresholds]\ndbgp-stalled = 1s\nclient-gone = 1s\n[watch]\ndbgp-ports = 9003 9000 9020\n' >"$T/conf"
 [[ $EUID -eq 0 ]] || skip_all "not root"
 fixture apart apart
 APART=$PID
@@ -54,6 +54,28 @@ ended "$alone"
 concludes "nobody listens at Xdebug's port" "$alone" 'debugger-port-conflict/nobody-listens 0' 'SIGTRAP handler|ptrace_scope'
 like "$(finding_text "$alone" debugger-port-conflict/)" "xdebug.client_port .*127.0.0.1:9003.*neither ptrace nor SIGTRAP.*network namespace of its own" \
         "it names the port, the setting and the namespace, and that it is no matter of ptrace"
+# ---- other ports ------------------------------------------------------------------------------------------
+xdebug elsewhere -d xdebug.client_port=9015 -r 'usleep(1);'
+ended "$PID"
+concludes "a port that nobody was told of is learned from Xdebug" "$PID" 'debugger-port-conflict/nobody-listens 0'
+xdebug web -d xdebug.start_with_request=no -r '@stream_socket_client("tcp://127.0.0.1:9015"); @stream_socket_client("tcp://127.0.0.1:9016");'
+ended "$PID"
+twin_of debugger-port-conflict silent "the program's own connects to such ports are not" "$PID"
+cp "$(readlink -f "$(type -P php)")" "$T/server" # a name as that of a web server with PHP inside
+renamed() { spawn "$1" "${inside[@]}" "$T/server" -d xdebug.mode=debug -d xdebug.start_with_request=yes -d xdebug.client_host=127.0.0.1 -d "xdebug.client_port=$2" -r 'usleep(1);'; }
+is "$(ctl status --json | jq -c .dbgp_ports)" '[9003,9000,9020]' "status says which ports are watched"
+renamed listed 9020
+ended "$PID"
+concludes "Xdebug of any program at a port of the list" "$PID" 'debugger-port-conflict/nobody-listens 0'
+renamed unlisted 9021
+ended "$PID"
+twin_of debugger-port-conflict silent "and at no other" "$PID"
+sed -i 's/^dbgp-ports.*/dbgp-ports = 9003 9021/' "$T/conf"
+kill -HUP "$DAEMON"
+ok "SIGHUP changes them" wait_for 5 eval '[[ $(ctl status --json | jq -c .dbgp_ports) == "[9003,9021]" ]]'
+renamed listed2 9021
+ended "$PID"
+concludes "at once" "$PID" 'debugger-port-conflict/nobody-listens 0'
 xdebug off -d xdebug.mode=off -r 'usleep(1);'
 ended "$PID"
 twin_of debugger-port-conflict silent "with Xdebug switched off nothing is said" "$PID"

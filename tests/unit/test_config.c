@@ -77,6 +77,23 @@ START_TEST(test_settings)
                          "or by number from 1 to 64, with spaces between, such as SIGSEGV SIGUSR1 34.");
         ck_assert_int_eq(parse("[watch]\nsignals = SIGSEGVSEGVSEGVSEGV\n", &c, error), -EINVAL);
         ck_assert_int_eq(parse("[watch]\nsignals = SIG\n", &c, error), -EINVAL);
+        ck_assert_uint_eq(c.watch.dbgp_ports.n, 2);
+        ck_assert_uint_eq(c.watch.dbgp_ports.list[0], 9003);
+        ck_assert_uint_eq(c.watch.dbgp_ports.list[1], 9000);
+        ck_assert_int_eq(parse("[watch]\ndbgp-ports = 9015, 65535  1\n", &c, error), 0);
+        ck_assert_uint_eq(c.watch.dbgp_ports.n, 3);
+        ck_assert_uint_eq(c.watch.dbgp_ports.list[0], 9015);
+        ck_assert_uint_eq(c.watch.dbgp_ports.list[2], 1);
+        ck_assert_int_eq(parse("[watch]\ndbgp-ports = 9003 65536\n", &c, error), -EINVAL);
+        ck_assert_str_eq(error,
+                         "x.conf:2: dbgp-ports in [watch] cannot be '9003 65536': give at most 16 ports, "
+                         "each from 1 to 65535, with spaces between, such as 9003 9000.");
+        ck_assert_int_eq(parse("[watch]\ndbgp-ports = 0\n", &c, error), -EINVAL);
+        ck_assert_int_eq(parse("[watch]\ndbgp-ports = 99999999\n", &c, error), -EINVAL);
+        ck_assert_int_eq(parse("[watch]\ndbgp-ports = 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7\n", &c, error), 0);
+        ck_assert_uint_eq(c.watch.dbgp_ports.n, PORT_LIST_MAX);
+        ck_assert_int_eq(parse("[watch]\ndbgp-ports = 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8\n", &c, error),
+                         -EINVAL);
         ck_assert_int_eq(parse("[log]\nlevel = debug\n", &c, error), 0);
         ck_assert_int_eq(c.log_level, LOG_DEBUG);
         ck_assert_int_eq(parse("[store]\nmax-age = 0\n", &c, error), 0);
