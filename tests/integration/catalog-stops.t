@@ -95,6 +95,27 @@ if ! in_short; then
         said other-reader '^stopped sig=12'
         kill -KILL "$other_reader"
 fi
+if ! in_short; then
+        # A stop that nobody has read is not dropped: what the program then dies of is told by itself, and once.
+        fixture fatal target int3
+        fatal=$PID
+        fixture fatal-tracer stops blind "$fatal"
+        fatal_tracer=$PID
+        go "$fatal"
+        wait_for 5 has_state "$fatal" t
+        kill -KILL "$fatal_tracer"
+        ended "$fatal"
+        is "$RC" 133 "a breakpoint's stop that its tracer had not read: the program dies of it"
+        fixture wanted target idle
+        wanted=$PID
+        fixture wanted-tracer stops blind "$wanted"
+        wanted_tracer=$PID
+        kill -USR2 "$wanted"
+        wait_for 5 has_state "$wanted" t
+        kill -KILL "$wanted_tracer"
+        ended "$wanted"
+        is "$RC" 140 "and of the signal that was sent to it"
+fi
 # what a debugger stops with is nothing that the program misses
 fixture halted-only target idle
 halted_only=$PID
@@ -123,6 +144,8 @@ if need strace; then
 fi
 concludes "a tracer is killed at a breakpoint's stop that it has read" "$past" "tracer-died-in-stop/dropped-breakpoint $reader"
 like "$(words "$past")" "sent by PID $$ " "and who killed it is said"
+in_short || twin_of tracer-died-in-stop concludes "at one that it has not read: the breakpoint is told, and once" "$fatal" "orphan-breakpoint/[a-z-]+ [0-9]+"
+in_short || twin_of tracer-died-in-stop silent "the signal was read by nobody, and did what it does: silent" "$wanted"
 in_short || concludes "and at that of another signal" "$lost" "tracer-died-in-stop/dropped $other_reader"
 if played gdb; then
         concludes "gdb is, at its prompt" "$told" "tracer-died-in-stop/dropped $teller"

@@ -101,6 +101,16 @@ static int mode_read_stop(int n, char **args)
         return 0;
 }
 
+/* blind PID: trace it, and read none of its stops. */
+static int mode_blind(int n, char **args)
+{
+        if (ptrace(PTRACE_SEIZE, n > 0 ? atoi(args[0]) : -1, NULL, NULL) < 0)
+                die("PTRACE_SEIZE");
+        printf("ready pid=%d\n", getpid());
+        fixture_go(-1);
+        return 0;
+}
+
 /* traceme [COMMAND...]: become our parent's tracee, and run COMMAND; or stop, as with any signal. */
 static int mode_traceme(int n, char **args)
 {
@@ -175,9 +185,9 @@ static const struct mode {
         const char *name;
         int (*run)(int n, char **args);
 } modes[] = {
-        {"exitkill", mode_exitkill}, {"exitkill-thread", mode_exitkill_thread},
-        {"page", mode_page},         {"read-stop", mode_read_stop},
-        {"traceme", mode_traceme},   {"vfork", mode_vfork},
+        {"blind", mode_blind}, {"exitkill", mode_exitkill},   {"exitkill-thread", mode_exitkill_thread},
+        {"page", mode_page},   {"read-stop", mode_read_stop}, {"traceme", mode_traceme},
+        {"vfork", mode_vfork},
 };
 
 int main(int argc, char **argv)
