@@ -91,26 +91,30 @@ static void compare_tracees(struct diagnosis *d, const struct rule *r, const str
         }
 }
 
+/* Its threads may have different ones, of which one does not fit. */
 static void compare_tracers(struct diagnosis *d, const struct rule *r, const struct event *e,
                             const struct process *tracee)
 {
-        LIST_FOREACH (it, &tracee->threads) {
-                const struct thread *t = LIST_ENTRY(it, struct thread, in_process);
+        const struct process *last = NULL;
 
-                if (!t->slot)
+        LIST_FOREACH (it, &tracee->threads) {
+                const struct slot *s = LIST_ENTRY(it, struct thread, in_process)->slot;
+
+                if (!s || s->tracer == last)
                         continue;
-                compare_abi(d, r, e, t->slot);
-                return;
+                last = s->tracer;
+                compare_abi(d, r, e, s);
         }
 }
 
 void rule_abi_mismatch(struct diagnosis *d, const struct rule *r, const struct event *e)
 {
         const struct process *p = process_of(d->model, &e->target);
+        const struct thread *t = thread_of(d->model, &e->target);
 
-        if (!p)
-                return;
-        compare_tracers(d, r, e, p);
-        if (e->type == EV_TASK_INFO)
+        if (p && e->type == EV_TASK_INFO) {
+                compare_tracers(d, r, e, p);
                 compare_tracees(d, r, e, p);
+        } else if (t && t->slot)
+                compare_abi(d, r, e, t->slot);
 }

@@ -59,6 +59,34 @@ SCENE(tracees_of_one_that_is_known_late)
         expect_count(s, 2);
 }
 
+/* Its other thread has a tracer too, which fits: the one does not speak for the other. */
+SCENE(one_of_two_tracers_is_small)
+{
+        struct task_ref small = named(4821, "tool");
+
+        attaches(s, GDB, API);
+        known(s, GDB, "/usr/bin/gdb", 64);
+        attaches(s, small, thread_named(4711, 4712, "api"));
+        known(s, small, "/usr/bin/tool", 32);
+        expect_none_of(s, FIND_ABI_MISMATCH);
+        known(s, API, "/srv/api", 64);
+        ck_assert_uint_eq(expect(s, FIND_ABI_MISMATCH, "word-size").other_pid, small.pid);
+}
+
+SCENE(small_tracer_comes_second)
+{
+        struct task_ref small = named(4821, "tool");
+
+        attaches(s, small, named(4900, "other"));
+        known(s, small, "/usr/bin/tool", 32);
+        attaches(s, GDB, API);
+        known(s, GDB, "/usr/bin/gdb", 64);
+        known(s, API, "/srv/api", 64);
+        expect_none_of(s, FIND_ABI_MISMATCH);
+        attaches(s, small, thread_named(4711, 4712, "api"));
+        ck_assert_uint_eq(expect(s, FIND_ABI_MISMATCH, "word-size").other_pid, small.pid);
+}
+
 SCENE(large_tracer_of_a_small_program_is_silent)
 {
         attaches(s, GDB, API);
@@ -128,6 +156,8 @@ int main(void)
                 small_tracer_of_a_large_program,
                 both_were_known_before_the_attach,
                 tracees_of_one_that_is_known_late,
+                one_of_two_tracers_is_small,
+                small_tracer_comes_second,
                 large_tracer_of_a_small_program_is_silent,
                 words_that_are_not_known_are_silent,
                 an_exec_makes_it_unknown,
