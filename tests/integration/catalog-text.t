@@ -258,8 +258,8 @@ elif need gdb qemu-x86_64; then
         ended "$guest"
 
         # As a program that is only called like one: its file is another.
-        cp "$FIXTURES/target" "$T/qemu-notes"
-        spawn notes "$T/qemu-notes" work
+        cp "$FIXTURES/target" "$T/qemu-arm-notes"
+        spawn notes "$T/qemu-arm-notes" work
         notes=$PID
         said notes '^ready '
         gdb_on gdb "$notes"

@@ -145,6 +145,18 @@ START_TEST(emulators_are_known)
         ck_assert(is_emulator("/run/rosetta/rosetta"));
         ck_assert(!is_emulator("/usr/bin/qemu-system-x86_64"));
         ck_assert(!is_emulator("/usr/bin/qemu-img"));
+        ck_assert(is_emulator("/usr/bin/qemu-mipsn32el"));
+        ck_assert(is_emulator("/usr/bin/qemu-aarch64_be"));
+        ck_assert(is_emulator("/usr/bin/qemu-sparc32plus-static"));
+        ck_assert(is_emulator("/usr/bin/qemu-arm-static (deleted)"));
+        ck_assert(is_emulator("/run/binfmt/qemu-riscv64-binfmt-P"));
+        /* as a comm, which is cut */
+        ck_assert(is_emulator("qemu-aarch64-st"));
+        ck_assert(is_emulator("qemu-mips64el-s"));
+        ck_assert(is_emulator("qemu-loongarch6"));
+        ck_assert(!is_emulator("/srv/qemu-arm-notes"));
+        ck_assert(!is_emulator("/srv/qemu-armada"));
+        ck_assert(!is_emulator("/srv/qemu-sparc-tests (deleted)"));
         ck_assert(!is_emulator("/opt/qemu-notes/api"));
         ck_assert(!is_emulator(""));
 }
