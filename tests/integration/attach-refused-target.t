@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An attach refused for what the target is, not for who asked: root is refused too.
-# guests: debuggers
+# guests: long
 . "$(dirname "$0")/tap.bash"
 start_daemon
 sees_signals || skip_all "tier proc does not see refused attaches"

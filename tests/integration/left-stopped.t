@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A process left stopped by a tracer that is gone; a user's own stop and clean detaches are silent.
-# guests: debuggers
+# guests: long
 . "$(dirname "$0")/tap.bash"
 start_daemon
 sees_signals || skip_all "tier proc does not see signals"
