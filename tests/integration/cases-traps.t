@@ -102,6 +102,43 @@ raise=$PID
 goes "$raise"
 concludes "twin: a program that raises it by itself has" "$raise" 'trap-without-tracer/[a-z-]* [0-9]+'
 
+# ---- a program that steps itself
+fixture step target trap-flag
+step=$PID
+goes "$step"
+is "$RC" 133 "a program sets its own trap flag, and dies of the step"
+concludes "nobody else is to blame" "$step" 'trap-without-tracer/single-step 0'
+fixture handled target trap-flag-handler
+handled=$PID
+goes "$handled"
+is "$RC" 0 "its twin has a handler for that"
+concludes "... and it is not said to have died" "$handled" '[a-z-]+/[a-z-]* 0' 'died of'
+
+# ---- a SIGTRAP that a tracer hands on as it should
+if need strace; then
+        fixture sent target idle
+        sent=$PID
+        spawn strace strace -qq -o /dev/null -e trace=none -p "$sent"
+        strace=$PID
+        wait_for 10 has_tracer "$sent" "$strace"
+        kill -TRAP "$sent"
+        ended "$sent"
+        is "$RC" 133 "somebody sends SIGTRAP to what strace traces"
+        concludes "the sender is named, not strace" "$sent" "trap-without-tracer/passed-on $$" 'strace [^ ]* *passed|handle SIGTRAP'
+        ended "$strace"
+        fixture other target idle
+        other=$PID
+        spawn strace strace -qq -o /dev/null -e trace=none -p "$other"
+        strace=$PID
+        wait_for 10 has_tracer "$other" "$strace"
+        kill -USR2 "$other"
+        ended "$other"
+        twin_of trap-without-tracer silent "twin: another signal" "$other"
+        ended "$strace"
+else
+        skip "a SIGTRAP that a tracer hands on" "strace is not installed"
+fi
+
 # ---- a crash handler: the breakpoint is the cause, handler and raise() are its consequences
 fixture handler mishap crash-handler
 handler=$PID

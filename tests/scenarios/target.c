@@ -243,6 +243,24 @@ static int state_int3(int arg)
         return 0;
 }
 
+/* It steps itself, as protections against debuggers do. */
+static int state_trap_flag(int arg)
+{
+        (void)arg;
+        ready();
+        fixture_go(-1);
+        __asm__ volatile("sub $128, %%rsp; pushf; orl $0x100, (%%rsp); popf; nop; add $128, %%rsp" ::
+                                 : "memory", "cc");
+        printf("done traps=%d\n", (int)traps);
+        return 0;
+}
+
+static int state_trap_flag_handler(int arg)
+{
+        handle_trap(on_trap);
+        return state_trap_flag(arg);
+}
+
 static int state_int3_handler(int arg)
 {
         handle_trap(on_trap);
@@ -418,6 +436,8 @@ static const struct state {
         {"raise", state_raise},
         {"int3", state_int3},
         {"int3-handler", state_int3_handler},
+        {"trap-flag", state_trap_flag},
+        {"trap-flag-handler", state_trap_flag_handler},
         {"int3-ignored", state_int3_ignored},
         {"int3-blocked", state_int3_blocked},
         {"int3-in-handler", state_int3_in_handler},
