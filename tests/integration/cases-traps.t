@@ -115,26 +115,25 @@ is "$RC" 0 "its twin has a handler for that"
 concludes "... and it is not said to have died" "$handled" '[a-z-]+/[a-z-]* 0' 'died of'
 
 # ---- a SIGTRAP that a tracer hands on as it should
+# sent_under_strace NAME SIGNAL: strace has an idle program, which that ends; $PID of the program, $RC
+sent_under_strace() {
+        local program strace
+        fixture "$1" target idle
+        program=$PID
+        spawn strace strace -qq -o /dev/null -e trace=none -p "$program"
+        strace=$PID
+        wait_for 10 has_tracer "$program" "$strace"
+        kill "-$2" "$program"
+        ended "$strace"
+        ended "$program"
+        PID=$program
+}
 if need strace; then
-        fixture sent target idle
-        sent=$PID
-        spawn strace strace -qq -o /dev/null -e trace=none -p "$sent"
-        strace=$PID
-        wait_for 10 has_tracer "$sent" "$strace"
-        kill -TRAP "$sent"
-        ended "$sent"
+        sent_under_strace sent TRAP
         is "$RC" 133 "somebody sends SIGTRAP to what strace traces"
-        concludes "the sender is named, not strace" "$sent" "trap-without-tracer/passed-on $$" 'strace [^ ]* *passed|handle SIGTRAP'
-        ended "$strace"
-        fixture other target idle
-        other=$PID
-        spawn strace strace -qq -o /dev/null -e trace=none -p "$other"
-        strace=$PID
-        wait_for 10 has_tracer "$other" "$strace"
-        kill -USR2 "$other"
-        ended "$other"
-        twin_of trap-without-tracer silent "twin: another signal" "$other"
-        ended "$strace"
+        concludes "the sender is named, not strace" "$PID" "trap-without-tracer/passed-on $$" 'strace [^ ]* *passed|handle SIGTRAP'
+        sent_under_strace other USR2
+        twin_of trap-without-tracer silent "twin: another signal" "$PID"
 else
         skip "a SIGTRAP that a tracer hands on" "strace is not installed"
 fi
