@@ -371,7 +371,7 @@ void tell_traced(const struct telling *t, const struct reasons *out)
         if (f->holder_idle_ns)
                 say(out->why, ", idle for %s", text_duration(f->holder_idle_ns, idle, sizeof(idle)));
         if (f->holder_unaware)
-                say(out->why, ", by its own PTRACE_TRACEME, of which %s knows nothing", t->holder);
+                say(out->why, ", by its own PTRACE_TRACEME; %s has never called ptrace", t->holder);
         guard_say_single(f, out->why);
         say_release(out->remedy, &ties);
         if (!f->holder_unaware && f->holder_uid_known && f->caller_uid != 0 &&

@@ -244,7 +244,7 @@ need strace && { kill -STOP "$paused"; wait_for 5 has_state "$paused" T; spawn f
 finds "tracer-unaware: it execs" tracer-unaware/ "$execs"
 concludes "a program that asks to be traced, under a shell" "$execs" "tracer-unaware/traceme $shell"
 why=$(ctl why "$execs" 2>&1)
-like "$why" "by its own PTRACE_TRACEME, of which PID $shell \(bash\) knows nothing" "... and why says so"
+like "$why" "by its own PTRACE_TRACEME; PID $shell \(bash\) has never called ptrace" "... and why says so"
 unlike "$why" 'detach in|kill -HUP|end it: kill [0-9]' "... and nobody is sent to that shell"
 risk=$(ctl claim --take --owner-uid nobody --json "$execs" 2>"$T/claim.err" | jq -r .risk)
 like "$risk" 'It does not know that it does, .*\(PTRACE_TRACEME\)' "... nor does a claim that takes it say what debuggers leave"
